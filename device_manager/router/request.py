@@ -1,0 +1,90 @@
+"""What a gateway hands to the router: the request, and the connection that it came over (router-protocol 2.1)."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+ANONYMOUS = "-1"
+"""The user id of callers who did not log in."""
+
+
+@dataclass(slots=True)
+class Connection:
+    """One client connection, for as long as it lives.
+
+    Attributes:
+        id: unique, made by the gateway.
+        protocol: `websocket`, `http` or `internal`.
+        ips: the socket's address, then what `X-Forwarded-For` appended.
+        headers: the upgrade's or the request's headers, names in lower case, repeated ones joined by `, `.
+    """
+
+    id: str
+    protocol: str
+    ips: tuple[str, ...] = ()
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class HttpMessage:
+    """The HTTP request as it came, undecoded, for actions and foreign interfaces that need to see it.
+
+    Attributes:
+        verb: upper case.
+        target: the raw request target, path and query.
+        headers: names in lower case, in order, duplicates kept.
+        body: the raw body, before any decoding.
+    """
+
+    verb: str
+    target: bytes
+    headers: tuple[tuple[bytes, bytes], ...]
+    body: bytes
+
+
+class Request:
+    """One call of an action. `args` holds everything but jwt, volatile, body, controller and action."""
+
+    __slots__ = (
+        "action",
+        "args",
+        "body",
+        "connection",
+        "controller",
+        "dry_run",
+        "http",
+        "id",
+        "jwt",
+        "timestamp",
+        "user_id",
+        "volatile",
+    )
+
+    def __init__(
+        self,
+        controller: str,
+        action: str,
+        *,
+        args: dict[str, Any],
+        body: Any = None,
+        id: str,
+        connection: Connection,
+        jwt: str | None = None,
+        volatile: dict[str, Any] | None = None,
+        http: HttpMessage | None = None,
+    ) -> None:
+        self.controller = controller
+        self.action = action
+        self.args = args
+        self.body = body
+        self.id = id
+        self.connection = connection
+        self.jwt = jwt
+        self.volatile = volatile
+        self.http = http
+        self.user_id = ANONYMOUS
+        self.dry_run = False
+        timestamp = args.get("timestamp")
+        self.timestamp: int = timestamp if type(timestamp) is int else int(time.time() * 1000)

@@ -1,0 +1,70 @@
+"""Every number and switch of the product, typed, with its unit (design 2)."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All settings. Each can be given by a flag, by `DEVICE_MANAGER_<NAME>` or in a TOML file, in that order."""
+
+    host: str = "127.0.0.1"
+    port: int = 7512
+    store: str = "sqlite:./data"
+    """`sqlite:DIR` or `elasticsearch:http://HOST:PORT`."""
+    plugin: tuple[str, ...] = ()
+    """Files or modules that are loaded as plugins."""
+    insecure: bool = False
+    """Listen on other addresses than loopback although anonymous callers may do everything."""
+    log_level: str = "warning"
+
+    platform_index: str = "device-manager"
+
+    max_message_bytes: int = 16 << 20
+    """Largest WebSocket message and HTTP body."""
+    max_depth: int = 200
+    """Deepest nesting of a JSON message."""
+    max_connections: int = 10_000
+    connection_running: int = 64
+    """Requests of one WebSocket connection that run at once; further ones wait."""
+    connection_waiting: int = 4096
+    """Messages of one WebSocket connection that wait; beyond it 503."""
+    connection_waiting_bytes: int = 64 << 20
+    connection_outgoing_bytes: int = 16 << 20
+    """Bytes queued for a WebSocket client that does not read before it is cut."""
+    idle_timeout: float = 60.0
+    """Seconds without a byte from a WebSocket client before it is closed."""
+    header_timeout: float = 10.0
+    """Seconds that the header of an HTTP request may take."""
+    body_timeout: float = 20.0
+    """Seconds that may pass between two parts of an HTTP body."""
+    keep_alive: int = 65
+    """Seconds that an HTTP connection stays open between requests."""
+    shutdown_timeout: float = 15.0
+    """Seconds that running requests get to finish when the server stops."""
+    stalled_reader_timeout: float = 30.0
+    """Seconds after which the kernel drops a peer that acknowledges nothing."""
+
+    requests_running: int = 100
+    """Requests that run at once in this process."""
+    requests_waiting: int = 50_000
+    """Requests that wait for a slot; beyond it 503."""
+    pipe_deadline: float = 30.0
+    """Seconds that a `before` pipe may take before its request is refused with 504."""
+    pipe_warning: float = 0.5
+    """Seconds after which a pipe is named in the log."""
+    pipe_concurrency: int = 50
+    """Records of one bulk call whose pipes run at once."""
+
+    search_size: int = 10_000
+    """Largest `size` and largest `from + size` of a search."""
+    bulk_records: int = 20_000
+    """Most records of one bulk call."""
+    bulk_chunk: int = 1000
+    """Records of a bulk call that are committed together when it is not strict."""
+
+    transaction_retries: int = 5
+    store_deadline: float = 4.0
+    """Seconds after which a store that does not answer makes a request fail with 503."""
+    recovery_grace: float = 10.0
+    """Seconds that an undecided transaction of another process is left alone."""

@@ -1,0 +1,232 @@
+"""What every store does, whatever is behind it: the types that cross the line and the abstract `Store`."""
+
+from __future__ import annotations
+
+import enum
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+import msgspec
+
+from device_manager.errors import api_error
+from device_manager.query.search import Search, SearchResult
+from device_manager.query.tree import MATCH_ALL, Query
+
+T = TypeVar("T")
+
+INTERNAL_INDEX = "device-manager-internal"
+"""The index of the product's own records: never listed, never reachable through a request's `index` argument."""
+
+
+class Key(NamedTuple):
+    """The address of a document."""
+
+    index: str  # type: ignore[assignment]  # hides tuple.index, which nobody needs here
+    collection: str
+    id: str
+
+
+class Document(msgspec.Struct, frozen=True):
+    """A document as it was read. `source` is shared: build a new dict to change it, never write into it.
+
+    Attributes:
+        id: unique in its collection.
+        source: the content, without any marks of the store.
+        version: 1 after creation, one more with every write.
+        token: what the store needs to recognise this very state; opaque.
+    """
+
+    id: str
+    source: dict[str, Any]
+    version: int
+    token: object = None
+
+
+class ChangeKind(enum.StrEnum):
+    """What a transaction did to a document."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    DELETE = "delete"
+
+
+class Change(NamedTuple):
+    """One committed change, as the listeners of `Store.on_commit` get it."""
+
+    kind: ChangeKind
+    key: Key
+    before: Document | None
+    after: Document | None
+
+
+class Transaction(Protocol):
+    """The view that a decide function has of the store. Nothing here waits; nothing is written before the commit."""
+
+    def read(self, keys: Iterable[Key]) -> dict[Key, Document]:
+        """The documents that exist among `keys`, with the changes that this transaction made so far.
+
+        Ask for everything that a step needs in one call: each call may cost one round trip.
+
+        Raises:
+            ApiError: `services.storage.unknown_index` or `unknown_collection`.
+        """
+
+    def create(self, index: str, collection: str, source: dict[str, Any], id: str | None = None) -> Document:
+        """Add a document; without an id it gets a time-ordered one.
+
+        Raises:
+            ApiError: `services.storage.document_already_exists`, or what the mapping refuses.
+        """
+
+    def replace(self, key: Key, source: dict[str, Any]) -> Document:
+        """Give the document `key`, read before in this transaction, a new content.
+
+        Raises:
+            ApiError: what the mapping refuses.
+        """
+
+    def touch(self, key: Key) -> None:
+        """Make the commit depend on `key`, read before, being unchanged, without changing it."""
+
+    def delete(self, key: Key) -> None:
+        """Remove the document `key`, read before in this transaction."""
+
+
+Decide = Callable[[Transaction], T]
+CommitListener = Callable[[Sequence[Change]], None]
+
+
+class RoundTrips(msgspec.Struct):
+    """Requests made to the store, by purpose (design 7). Tests count them."""
+
+    reads: int = 0
+    commits: int = 0
+    searches: int = 0
+
+
+class Store(ABC):
+    """Documents in collections, collections in indices; an engine is an index.
+
+    Reads by id see every acknowledged write at once. Searches see it after a refresh, which happens by itself within
+    a second, when a write asked for it, or by `refresh`.
+    """
+
+    def __init__(self) -> None:
+        self.round_trips = RoundTrips()
+        self._listeners: list[CommitListener] = []
+
+    def on_commit(self, listener: CommitListener) -> None:
+        """Call `listener` on the event loop with the changes of every commit, in order, before the writer's answer."""
+        self._listeners.append(listener)
+
+    def _tell(self, changes: Sequence[Change]) -> None:
+        for listener in self._listeners:
+            listener(changes)
+
+    @abstractmethod
+    async def start(self) -> None:
+        """Open the store; afterwards every method works."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Finish what runs, then let go of every resource."""
+
+    @abstractmethod
+    async def is_healthy(self) -> bool:
+        """Whether a read would be answered now, found out within a second."""
+
+    @abstractmethod
+    async def indices(self) -> list[str]:
+        """Names of the public indices, sorted."""
+
+    @abstractmethod
+    async def collections(self, index: str) -> list[str]:
+        """Names of the collections of `index`, sorted. Raises `services.storage.unknown_index`."""
+
+    @abstractmethod
+    async def create_index(self, index: str) -> None:
+        """Add an empty index. Raises `services.storage.index_already_exists` or `invalid_index_name`."""
+
+    @abstractmethod
+    async def create_collection(self, index: str, collection: str, mappings: dict[str, Any]) -> None:
+        """Create the collection (and its index) or add to the mapping of the existing one.
+
+        Raises:
+            ApiError: `services.storage.invalid_index_name`, `invalid_collection_name`, `invalid_mapping` or
+                `cannot_change_mapping`.
+        """
+
+    @abstractmethod
+    async def mappings(self, index: str, collection: str) -> dict[str, Any]:
+        """The mapping `{dynamic, properties, _meta?}`, including `_kuzzle_info`."""
+
+    @abstractmethod
+    async def drop_collection(self, index: str, collection: str) -> None:
+        """Remove the collection with its documents; nothing happens when there is none."""
+
+    @abstractmethod
+    async def drop_index(self, index: str) -> None:
+        """Remove the index with its collections. Raises `services.storage.unknown_index`."""
+
+    @abstractmethod
+    async def refresh(self, index: str, collection: str) -> None:
+        """Make every acknowledged write visible to searches."""
+
+    @abstractmethod
+    async def read(self, keys: Iterable[Key]) -> dict[Key, Document]:
+        """The documents that exist among `keys`, wherever they are, in one round trip.
+
+        Raises:
+            ApiError: `services.storage.unknown_index` or `unknown_collection`.
+        """
+
+    async def get(self, index: str, collection: str, id: str) -> Document:
+        """One document. Raises `services.storage.not_found` and what `read` raises."""
+        key = Key(index, collection, id)
+        document = (await self.read((key,))).get(key)
+        if document is None:
+            raise api_error("services.storage.not_found", id, index, collection)
+        return document
+
+    @abstractmethod
+    async def search(self, index: str, collection: str, search: Search) -> SearchResult:
+        """Run `search`, one round trip. The total is exact.
+
+        Raises:
+            ApiError: a 400 that names the clause when this store cannot run it; `services.storage.unknown_index` or
+                `unknown_collection`.
+        """
+
+    @abstractmethod
+    def scan(
+        self, index: str, collection: str, query: Query = MATCH_ALL, *, page: int = 1000
+    ) -> AsyncIterator[list[Document]]:
+        """Every document that matches, as of now, page by page in constant memory, in no particular order."""
+
+    @abstractmethod
+    async def transact(
+        self,
+        decide: Decide[T],
+        *,
+        known: Mapping[Key, Document] | None = None,
+        dry_run: bool = False,
+        refresh: bool = False,
+    ) -> T:
+        """Run `decide` and apply all the changes that it made, or none; return what it returned once they are durable.
+
+        `decide` is pure: it reads through the transaction, decides, and writes through it. It may run several times
+        (because it asked for documents that were not at hand yet, or because another writer was faster), so it must
+        keep nothing from one run to the next and must do no I/O. What it raises ends the transaction, nothing written.
+        Documents that it only reads may change before the commit unless it touches them.
+
+        Args:
+            decide: the decision.
+            known: documents read a moment ago, used instead of reading them again. A stale one costs a retry.
+            dry_run: run `decide`, write nothing.
+            refresh: return only when the changes are visible to searches.
+
+        Raises:
+            ApiError: what `decide` raised; `services.storage.too_many_changes` (409) after the bounded number of
+                retries; `services.storage.unavailable` (503) when the store cannot be reached within the deadline.
+        """
