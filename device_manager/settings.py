@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 import msgspec
+
+PREFIX = "DEVICE_MANAGER_"
+
+
+class InvalidSettings(ValueError):
+    """A setting has a name or a value that cannot be used; the text names it and where it came from."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -13,7 +25,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     store: str = "sqlite:./data"
     """`sqlite:DIR` or `elasticsearch:http://HOST:PORT`."""
     plugin: tuple[str, ...] = ()
-    """Files or modules that are loaded as plugins."""
+    """Files or modules that are loaded as plugins. In the environment they are separated by commas."""
+    plugins: dict[str, dict[str, Any]] = {}
+    """What each plugin is configured with, by plugin name: the tables `[plugins.<name>]` of the TOML file."""
     insecure: bool = False
     """Listen on other addresses than loopback although anonymous callers may do everything."""
     log_level: str = "warning"
@@ -68,3 +82,48 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Seconds after which a store that does not answer makes a request fail with 503."""
     recovery_grace: float = 10.0
     """Seconds that an undecided transaction of another process is left alone."""
+
+
+def load_settings(
+    flags: Mapping[str, Any], *, file: Path | None = None, environment: Mapping[str, str] = os.environ
+) -> Settings:
+    """Merge the four sources: flags win over the environment, this over the file, that over the defaults.
+
+    Args:
+        flags: values by setting name; None counts as not given.
+        file: TOML with the server's settings in the table `[serve]` and those of plugins in `[plugins.<name>]`.
+        environment: variables named `DEVICE_MANAGER_<NAME>`; others are left alone.
+
+    Raises:
+        InvalidSettings: a value of the wrong type, an unknown name in the file, or a file that cannot be read.
+    """
+    merged = _from_file(file) if file else {}
+    for name in Settings.__struct_fields__:
+        text = environment.get(PREFIX + name.upper())
+        if text is not None:
+            merged[name] = _from_text(name, text)
+    merged |= {name: value for name, value in flags.items() if value is not None}
+    try:
+        return msgspec.convert(merged, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise InvalidSettings(f"Unusable setting: {error}") from error
+
+
+def _from_file(file: Path) -> dict[str, Any]:
+    try:
+        tables = tomllib.loads(file.read_text())
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise InvalidSettings(f"Cannot read the settings file {file}: {error}") from error
+    named = {name.replace("-", "_"): value for name, value in tables.get("serve", {}).items()}
+    return named | {"plugins": tables.get("plugins", {})}
+
+
+def _from_text(name: str, text: str) -> Any:
+    if name == "plugin":
+        return [part for part in text.split(",") if part]
+    if name == "plugins":
+        try:
+            return msgspec.json.decode(text)
+        except msgspec.DecodeError as error:
+            raise InvalidSettings(f"{PREFIX}PLUGINS has to be a JSON object: {error}") from error
+    return text
