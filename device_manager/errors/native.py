@@ -10,8 +10,23 @@ TABLE: dict[tuple[str, int, int], list[tuple[str, int, int, str]]] = {
         ("document_already_exists", 17, 400, "Document already exists."),
         ("too_many_changes", 32, 409, 'Document "{0}" keeps changing under this request. Try again.'),
         ("strict_mapping_rejection", 43, 400, 'Field "{0}" is not allowed by the mapping of "{1}":"{2}".'),
+        ("get_limit_exceeded", 3, 413, "The search asks for more documents than the limit allows (setting `search_size`)."),
+        ("write_limit_exceeded", 4, 413, "The request changes more documents than the limit allows."),
+        ("unexpected_bad_request", 33, 400, "{0}"),
+        ("invalid_search_query", 40, 400, 'Invalid key "{0}" in the search body.'),
+        ("unknown_query_keyword", 45, 400, 'The keyword "{0}" is not part of the query language.'),
+        ("invalid_query_keyword", 47, 400, 'The keyword "{0}" is not allowed in a query.'),
     ],
     ("plugin.runtime", 4, 2): [
         ("unexpected_error", 2, 500, "Caught an unexpected plugin error: {0}"),
+    ],
+    ("services.koncorde", 1, 5): [
+        ("elastic_translation_error", 1, 400, "The Koncorde filter cannot be translated: {0}"),
+    ],
+    ("api.assert", 2, 1): [
+        ("invalid_type", 1, 400, 'Wrong type for argument "{0}" (expected: {1})'),
+        ("invalid_argument", 2, 400, 'Invalid argument "{0}" (expected: {1})'),
+        ("koncorde_restricted_keyword", 13, 400, 'The Koncorde {0} "{1}" cannot be used in a search.'),
+        ("koncorde_dsl_error", 14, 400, "{0}"),
     ],
 }
