@@ -132,13 +132,21 @@ def command(home: Path, data: Path, port: int, heap: str) -> list[str]:
     ]
 
 
+def answers(url: str) -> bool:
+    """Whether the node answers `url` with a success."""
+    try:
+        with urllib.request.urlopen(url, timeout=2):
+            return True
+    except (urllib.error.URLError, OSError):
+        return False
+
+
 def wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
     """Wait for the cluster to answer with a master; complain with the end of the log when it does not come up."""
     started = told = time.monotonic()
     while True:
-        with contextlib.suppress(urllib.error.URLError, OSError):
-            with urllib.request.urlopen(f"{url}/_cluster/health?wait_for_status=yellow&timeout=1s", timeout=2):
-                return
+        if answers(f"{url}/_cluster/health?wait_for_status=yellow&timeout=1s"):
+            return
         now = time.monotonic()
         if process.poll() is not None or now - started > READY_DEADLINE:
             raise SystemExit(f"The Elasticsearch node did not come up.\n{log.read_text()[-4000:]}")
