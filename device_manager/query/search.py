@@ -10,11 +10,15 @@ from device_manager.query.tree import MATCH_ALL, Query, Scalar
 
 @dataclass(frozen=True, slots=True)
 class Sort:
-    """One sort key: a field path, `_id` or `_score`. Documents without a value come last, or as `missing` says."""
+    """One sort key: a field path, `_id` or `_score`. Documents without a value come last, or as `missing` says.
+
+    Sorting by a field that is not mapped is refused, unless `unmapped_type` is given: then no document has a value.
+    """
 
     field: str
     order: Literal["asc", "desc"] = "asc"
     missing: Literal["_last", "_first"] = "_last"
+    unmapped_type: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,10 +19,14 @@ class MatchNone:
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """Documents in which some value of `field` equals `value`, compared as the field's type compares."""
+    """Documents in which some value of `field` equals `value`, compared as the field's type compares.
+
+    `case_insensitive` is for keywords and holds for ASCII letters only.
+    """
 
     field: str
     value: Scalar
+    case_insensitive: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,13 @@ class Bool:
     should: tuple[Query, ...] = ()
     must_not: tuple[Query, ...] = ()
     minimum_should_match: int | None = None
+
+    @property
+    def should_needed(self) -> int:
+        """How many of `should` have to match; more than there are means that nothing matches."""
+        if self.must or self.filter or not self.should:
+            return self.minimum_should_match or 0
+        return max(1, self.minimum_should_match or 0)
 
 
 Query = MatchAll | MatchNone | Term | Terms | Range | Exists | Ids | Prefix | Wildcard | Bool

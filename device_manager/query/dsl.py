@@ -1,0 +1,111 @@
+"""Compiler from the tree to what Elasticsearch takes (design 6)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from device_manager.query.search import Search, Sort, SourceFilter, TermsAggregation
+from device_manager.query.tree import (
+    Bool,
+    Exists,
+    Ids,
+    MatchAll,
+    MatchNone,
+    Prefix,
+    Query,
+    Range,
+    Term,
+    Terms,
+    Wildcard,
+)
+
+
+def to_dsl(query: Query) -> dict[str, Any]:
+    """The query as the Elasticsearch DSL writes it."""
+    match query:
+        case MatchAll():
+            return {"match_all": {}}
+        case MatchNone():
+            return {"match_none": {}}
+        case Term(field, value, insensitive):
+            return {"term": {field: _with_case({"value": value}, insensitive)}}
+        case Terms(field, values):
+            return {"terms": {field: list(values)}}
+        case Range():
+            return {"range": {query.field: _bounds(query)}}
+        case Exists(field):
+            return {"exists": {"field": field}}
+        case Ids(values):
+            return {"ids": {"values": list(values)}}
+        case Prefix(field, value, insensitive):
+            return {"prefix": {field: _with_case({"value": value}, insensitive)}}
+        case Wildcard(field, value, insensitive):
+            return {"wildcard": {field: _with_case({"value": value}, insensitive)}}
+        case Bool():
+            return {"bool": _bool(query)}
+
+
+def search_body(search: Search) -> dict[str, Any]:
+    """The body of an Elasticsearch search that counts all hits.
+
+    Sorting by `_id` needs the cluster setting `indices.id_field_data.enabled`, which is dynamic.
+    """
+    body: dict[str, Any] = {
+        "query": to_dsl(search.query),
+        "from": search.offset,
+        "size": search.size,
+        "track_total_hits": True,
+        "_source": _source(search.source),
+    }
+    if search.sort:
+        body["sort"] = [_sort(key) for key in search.sort]
+    if search.search_after is not None:
+        body["search_after"] = list(search.search_after)
+    if search.aggregations:
+        body["aggs"] = {name: _terms(aggregation) for name, aggregation in search.aggregations.items()}
+    return body
+
+
+def _with_case(content: dict[str, Any], insensitive: bool) -> dict[str, Any]:
+    return content | {"case_insensitive": True} if insensitive else content
+
+
+def _bounds(query: Range) -> dict[str, Any]:
+    names = ("gt", "gte", "lt", "lte", "format", "time_zone")
+    return {name: value for name in names if (value := getattr(query, name)) is not None}
+
+
+def _bool(query: Bool) -> dict[str, Any]:
+    content: dict[str, Any] = {
+        name: [to_dsl(clause) for clause in clauses]
+        for name, clauses in (
+            ("must", query.must),
+            ("filter", query.filter),
+            ("should", query.should),
+            ("must_not", query.must_not),
+        )
+        if clauses
+    }
+    if query.minimum_should_match is not None:
+        content["minimum_should_match"] = query.minimum_should_match
+    return content
+
+
+def _source(source: SourceFilter) -> bool | dict[str, list[str]]:
+    if not source.enabled or not (source.includes or source.excludes):
+        return source.enabled
+    return {"includes": list(source.includes), "excludes": list(source.excludes)}
+
+
+def _sort(key: Sort) -> dict[str, Any]:
+    options = {"order": key.order}
+    if key.field not in {"_id", "_score"}:
+        options["missing"] = key.missing
+        if key.unmapped_type is not None:
+            options["unmapped_type"] = key.unmapped_type
+    return {key.field: options}
+
+
+def _terms(aggregation: TermsAggregation) -> dict[str, Any]:
+    order = [{key: direction} for key, direction in aggregation.order]
+    return {"terms": {"field": aggregation.field, "size": aggregation.size, "order": order}}

@@ -1,0 +1,190 @@
+"""How the values of queries and documents compare, by field type: the one place that the matcher and SQL share."""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from device_manager.query.dates import parse_date
+from device_manager.query.refusals import wrong_field, wrong_value
+from device_manager.query.tree import Range, Scalar
+
+Comparable = str | int | float
+"""What is compared: text for keywords, milliseconds for dates, 0 and 1 for booleans, numbers for numbers."""
+
+INTEGERS = frozenset({"integer", "long"})
+NUMBERS = INTEGERS | {"float", "double"}
+COMPARABLE_TYPES = NUMBERS | {"keyword", "date", "boolean"}
+"""The types of which values are compared; the rest (text, geo) is known by presence only."""
+
+_INTEGER_BOUNDS = {"integer": (-(2**31), 2**31 - 1), "long": (-(2**63), 2**63 - 1)}
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Values between `low` and `high`; None is unbounded. A single value has both equal and included."""
+
+    low: Comparable | None = None
+    high: Comparable | None = None
+    includes_low: bool = True
+    includes_high: bool = True
+
+    @property
+    def is_point(self) -> bool:
+        """Whether exactly one value is inside."""
+        return self.low is not None and self.low == self.high and self.includes_low and self.includes_high
+
+    def contains(self, value: Any) -> bool:
+        """Whether `value`, of the same field type, is inside."""
+        low, high = self.low, self.high
+        if low is not None and not (value > low or (self.includes_low and value == low)):
+            return False
+        return high is None or value < high or (self.includes_high and value == high)
+
+
+def text_of(value: Scalar) -> str:
+    """A scalar as Elasticsearch writes it into a keyword."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def equal_to(clause: str, field: str, type: str, value: Scalar, *, format: str | None, runner: str) -> Interval | None:
+    """The values of a field that equal a query's `value`; None when no value can.
+
+    Raises:
+        ApiError: 400, the type has no comparable values, or `value` is none of its values.
+    """
+    check_comparable(clause, field, type, runner)
+    try:
+        if type == "date":
+            return Interval(
+                parse_date(value, format=format),
+                parse_date(value, round_up=True, format=format),
+            )
+        if type in INTEGERS:
+            return _equal_integer(type, value)
+        comparable = _comparable(type, value)
+    except (ValueError, OverflowError) as error:
+        raise wrong_value(field, type, value) from error
+    return Interval(comparable, comparable)
+
+
+def inside(query: Range, type: str, *, format: str | None, now: int, runner: str) -> Interval:
+    """The values of a field inside the bounds of `query`.
+
+    Raises:
+        ApiError: 400, the type has no comparable values, or a bound is none of its values.
+    """
+    check_comparable("range", query.field, type, runner)
+    low = query.gt if query.gt is not None else query.gte
+    high = query.lt if query.lt is not None else query.lte
+    bounds: list[Comparable | None] = []
+    for value, round_up in ((low, query.gt is not None), (high, query.lt is None)):
+        try:
+            if value is None:
+                bounds.append(None)
+            elif type == "date":
+                bounds.append(
+                    parse_date(
+                        value, round_up=round_up, format=query.format or format, time_zone=query.time_zone, now=now
+                    )
+                )
+            else:
+                bounds.append(_comparable(type, value))
+        except (ValueError, OverflowError) as error:
+            raise wrong_value(query.field, type, value) from error
+    return Interval(bounds[0], bounds[1], query.gt is None, query.lt is None)
+
+
+def check_comparable(clause: str, field: str, type: str, runner: str) -> None:
+    """Refuse a clause on a field of which only the presence is known."""
+    if type not in COMPARABLE_TYPES:
+        raise wrong_field(clause, field, type, runner)
+
+
+def check_keyword(clause: str, field: str, type: str, runner: str) -> None:
+    """Refuse a clause that compares parts of texts on a field that is no keyword."""
+    if type != "keyword":
+        raise wrong_field(clause, field, type, runner)
+
+
+def _equal_integer(type: str, value: Scalar) -> Interval | None:
+    """Fractions and numbers beyond the type equal nothing."""
+    number = _number(value)
+    low, high = _INTEGER_BOUNDS[type]
+    if not low <= number <= high or number != int(number):
+        return None
+    return Interval(int(number), int(number))
+
+
+def _comparable(type: str, value: Scalar) -> Comparable:
+    if type == "keyword":
+        return text_of(value)
+    if type == "boolean":
+        return _boolean(value)
+    number = _number(value)
+    if type == "float":
+        return single(number)
+    return float(number) if type == "double" else number
+
+
+def _boolean(value: Scalar) -> int:
+    if value is True or value == "true":
+        return 1
+    if value is False or value in ("false", ""):
+        return 0
+    raise ValueError(f"{value!r} is no boolean")
+
+
+def _number(value: Scalar) -> int | float:
+    """A number from a number or a text; an integer stays exact."""
+    if isinstance(value, bool) or value is None:
+        raise ValueError(f"{value!r} is no number")
+    if isinstance(value, str):
+        try:
+            value = int(value) if value.lstrip("+-").isdecimal() and value.isascii() else float(value)
+        except ValueError:
+            raise ValueError(f"{value!r} is no number") from None
+    if not math.isfinite(value):
+        raise ValueError(f"{value!r} is not finite")
+    return value
+
+
+def single(value: float) -> float:
+    """`value` rounded to 32 bits, as fields of type `float` hold it."""
+    try:
+        return float(struct.unpack("<f", struct.pack("<f", value))[0])
+    except OverflowError:
+        return math.copysign(math.inf, value)
+
+
+def document_values(type: str, value: Any, format: str | None = None) -> Iterator[Comparable]:
+    """What a document's value at one leaf is compared as: any element of arrays, nothing for null.
+
+    Fields without comparable values give 1 for presence. A value that the mapping would have refused gives nothing.
+    """
+    if isinstance(value, list):
+        if type == "geo_point" and value and not isinstance(value[0], list | dict | str):
+            yield 1
+            return
+        for element in value:
+            yield from document_values(type, element, format)
+        return
+    if value is None or (isinstance(value, dict) and not type.startswith("geo_")):
+        return
+    if type not in COMPARABLE_TYPES:
+        yield 1
+        return
+    try:
+        if type == "date":
+            yield parse_date(value, format=format)
+        elif type in INTEGERS:
+            yield int(_number(value))
+        else:
+            yield _comparable(type, value)
+    except (ValueError, OverflowError):
+        return
