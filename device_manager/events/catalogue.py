@@ -1,0 +1,62 @@
+"""The events of the product, with what listeners get (router-protocol 3.4, device-manager 5.5, design 5).
+
+The router declares the events of each action (`<controller>:before<Action>` and so on) by name when the controller is
+registered, and plugins declare their own, so that a misspelt name is always found.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class EventDeclaration(NamedTuple):
+    """One declared event.
+
+    Attributes:
+        pattern: its name, `{placeholders}` stand for any text without colons.
+        payload: what listeners get, in words.
+    """
+
+    pattern: str
+    payload: str
+
+
+EVENTS: tuple[EventDeclaration, ...] = (
+    EventDeclaration("request:beforeExecution", "(request) before the caller is identified"),
+    EventDeclaration("request:onAuthorized", "(request) after the rights were checked"),
+    EventDeclaration("request:onUnauthorized", "(request) before it is refused for want of rights"),
+    EventDeclaration("request:onExecution", "(request) before the action's own pipes"),
+    EventDeclaration("request:onSuccess", "(request) with its result, after the action's own pipes"),
+    EventDeclaration("request:onError", "(request) with its error; another request returned recovers"),
+    EventDeclaration("request:afterExecution", "({request, result | error, success}) in the end, always"),
+    EventDeclaration("generic:document:beforeGet", "([{_id}], request)"),
+    EventDeclaration("generic:document:afterGet", "([document], request)"),
+    EventDeclaration("generic:document:beforeWrite", "([{_id, _source}], request)"),
+    EventDeclaration("generic:document:afterWrite", "([document], request)"),
+    EventDeclaration("generic:document:beforeUpdate", "([{_id, _source}], request), the source being partial"),
+    EventDeclaration("generic:document:afterUpdate", "([document], request)"),
+    EventDeclaration("generic:document:beforeDelete", "([{_id}], request)"),
+    EventDeclaration("generic:document:afterDelete", "([{_id}], request)"),
+    EventDeclaration("generic:document:beforeSearch", "(search body, request)"),
+    EventDeclaration("generic:document:afterSearch", "(search result, request)"),
+    EventDeclaration("generic:document:injectMetadata", "({metadata, defaultMetadata?, request})"),
+    EventDeclaration("device-manager:device:link-asset:before", "({device, asset}, request) before a link is stored"),
+    EventDeclaration("device-manager:device:link-asset:after", "({device, asset}, request) after the commit"),
+    EventDeclaration("device-manager:device:unlink-asset:before", "({device, asset}, request) before a link goes"),
+    EventDeclaration("device-manager:device:unlink-asset:after", "({device, asset}, request) after the commit"),
+    EventDeclaration("device-manager:device:attach-engine:before", "({device, engineId}, request)"),
+    EventDeclaration("device-manager:device:attach-engine:after", "({device, engineId}, request) after the commit"),
+    EventDeclaration("device-manager:device:detach-engine:before", "({device, engineId}, request)"),
+    EventDeclaration("device-manager:device:detach-engine:after", "({device, engineId}, request) after the commit"),
+    EventDeclaration("device-manager:asset:update:before", "({asset, metadata}) before an asset's metadata is stored"),
+    EventDeclaration("device-manager:asset:update:after", "({asset, metadata}) after the commit"),
+    EventDeclaration("device-manager:device:update:before", "({device, metadata}) before a device is stored"),
+    EventDeclaration("device-manager:device:update:after", "({device, metadata}) after the commit"),
+    EventDeclaration("kuzzle:state:start", "() when the start begins"),
+    EventDeclaration("kuzzle:state:live", "() when everything is ready and the port is about to open"),
+    EventDeclaration("kuzzle:state:ready", "() when the port is open"),
+    EventDeclaration("kuzzle:shutdown", "() when the server begins to stop"),
+    EventDeclaration("connection:new", "(connection)"),
+    EventDeclaration("connection:remove", "(connection)"),
+    EventDeclaration("core:overload", "(percentage of the waiting room in use), at most twice a second"),
+)

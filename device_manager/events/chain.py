@@ -1,0 +1,74 @@
+"""One listener in a chain: how it is called, and how long that took (design 5)."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+
+Listener = Callable[..., Any]
+Position = Literal["first", "normal", "last"]
+Kind = Literal["pipe", "hook"]
+RANK: dict[Position, int] = {"first": 0, "normal": 1, "last": 2}
+
+
+class ListenerStatistics(msgspec.Struct, rename="camel"):
+    """What a listener did so far; times in seconds."""
+
+    event: str
+    plugin: str
+    name: str
+    kind: Kind
+    calls: int = 0
+    failures: int = 0
+    total_time: float = 0.0
+    max_time: float = 0.0
+
+
+class Link:
+    """One listener of one event, or of a wildcard."""
+
+    __slots__ = ("event", "inline", "is_async", "listener", "name", "owner", "position", "statistics")
+
+    def __init__(
+        self, event: str, listener: Listener, *, owner: str, kind: Kind, position: Position, inline: bool
+    ) -> None:
+        self.event = event
+        self.listener = listener
+        self.owner = owner
+        self.position = position
+        self.inline = inline
+        self.is_async = inspect.iscoroutinefunction(listener) or inspect.iscoroutinefunction(
+            getattr(listener, "__call__", None)  # noqa: B004  # callable objects may have an async __call__
+        )
+        self.name = getattr(listener, "__qualname__", type(listener).__qualname__)
+        self.statistics = ListenerStatistics(event, owner, self.name, kind)
+
+    def call(self, payload: tuple[Any, ...], threads: Executor) -> Any:
+        """Start the listener: its result, or an awaitable of it."""
+        if self.is_async or self.inline:
+            return self.listener(*payload)
+        return asyncio.get_running_loop().run_in_executor(threads, self.listener, *payload)
+
+    def count(self, elapsed: float, *, failed: bool) -> None:
+        """Note one finished call that took `elapsed` seconds."""
+        statistics = self.statistics
+        statistics.calls += 1
+        statistics.failures += failed
+        statistics.total_time += elapsed
+        if elapsed > statistics.max_time:
+            statistics.max_time = elapsed
+
+
+class Chain(NamedTuple):
+    """The compiled listeners of one event, in calling order."""
+
+    pipes: tuple[Link, ...]
+    hooks: tuple[Link, ...]
+
+
+EMPTY = Chain((), ())
