@@ -104,4 +104,4 @@ CREATE TABLE counter (
     value INTEGER NOT NULL
 ) WITHOUT ROWID;
 INSERT INTO counter VALUES ('seq', 1);
-"""
+"""  # noqa: S608  # the numbers are constants of this module

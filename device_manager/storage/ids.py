@@ -1,0 +1,25 @@
+"""Generated document ids: 20 url-safe characters that sort by time of creation (router-protocol 6.2)."""
+
+from __future__ import annotations
+
+import base64
+import os
+import time
+
+_ORDERED = bytes.maketrans(
+    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_",
+    b"-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz",
+)
+_RANDOM_BITS = 48
+_last = [0, 0]
+
+
+def new_id() -> str:
+    """A new id: 48 bits of milliseconds, 24 bits that count within one, 48 random bits."""
+    now = time.time_ns() // 1_000_000
+    if now <= _last[0]:
+        _last[1] += 1
+    else:
+        _last[:] = now, 0
+    number = (_last[0] << 24 | _last[1] & 0xFFFFFF) << _RANDOM_BITS | int.from_bytes(os.urandom(6))
+    return base64.urlsafe_b64encode(number.to_bytes(15)).translate(_ORDERED).decode()

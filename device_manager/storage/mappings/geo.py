@@ -1,0 +1,116 @@
+"""Which values the geographic types of a mapping accept; only their presence is indexed (design 6)."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+from device_manager.storage.mappings.values import Refused
+
+_PAIR = re.compile(r"\s*([+-]?[0-9.eE+-]+)\s*,\s*([+-]?[0-9.eE+-]+)\s*(?:,\s*[+-]?[0-9.eE+-]+\s*)?")
+_WKT_POINT = re.compile(r"\s*POINT\s*\(\s*(\S+)\s+(\S+)(?:\s+\S+)?\s*\)\s*", re.IGNORECASE)
+_WKT_SHAPE = re.compile(
+    r"\s*(?:POINT|LINESTRING|POLYGON|MULTIPOINT|MULTILINESTRING|MULTIPOLYGON|GEOMETRYCOLLECTION|BBOX)\s*\(.*\)\s*",
+    re.IGNORECASE | re.DOTALL,
+)
+_GEOHASH = re.compile(r"[0-9b-hjkmnp-z]{1,12}", re.IGNORECASE)
+_POINT_FORMS = 'a geo_point ({"lat", "lon"}, [lon, lat], "lat,lon", a geohash or WKT)'
+
+_DEPTHS = {"point": 1, "linestring": 2, "multipoint": 2, "polygon": 3, "multilinestring": 3, "multipolygon": 4}
+
+
+def check_geo_point(value: Any) -> bool:
+    """Whether there is a point; null and the empty array are none. Raises Refused for what is no point."""
+    if value is None:
+        return False
+    if isinstance(value, (list, tuple)):
+        if value and _is_number(value[0]):
+            return _check_position(value)
+        return any([check_geo_point(item) for item in value])
+    if isinstance(value, dict):
+        return _check_point_object(value)
+    if isinstance(value, str):
+        return _check_point_text(value)
+    raise Refused(f"expects {_POINT_FORMS}")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _check_position(position: Any) -> bool:
+    if not 2 <= len(position) <= 3 or not all(map(_is_number, position)):
+        raise Refused("expects [lon, lat] as two numbers")
+    return _check_range(position[1], position[0])
+
+
+def _check_point_object(value: dict[str, Any]) -> bool:
+    keys = set(value)
+    if keys == {"lat", "lon"} or keys == {"lat", "lon", "z"}:
+        return _check_range(value["lat"], value["lon"])
+    if keys == {"type", "coordinates"} and isinstance(value["type"], str) and value["type"].lower() == "point":
+        coordinates = value["coordinates"]
+        if isinstance(coordinates, (list, tuple)):
+            return _check_position(coordinates)
+    if keys == {"geohash"} and isinstance(value["geohash"], str) and _GEOHASH.fullmatch(value["geohash"]):
+        return True
+    raise Refused(f"expects {_POINT_FORMS}")
+
+
+def _check_point_text(value: str) -> bool:
+    if match := _WKT_POINT.fullmatch(value):
+        return _check_range(match[2], match[1])
+    if match := _PAIR.fullmatch(value):
+        return _check_range(match[1], match[2])
+    if _GEOHASH.fullmatch(value):
+        return True
+    raise Refused(f"expects {_POINT_FORMS}")
+
+
+def _check_range(lat: Any, lon: Any) -> bool:
+    for name, value, limit in (("latitude", lat, 90), ("longitude", lon, 180)):
+        try:
+            number = math.nan if isinstance(value, bool) or value is None else float(value)
+        except (TypeError, ValueError):
+            number = math.nan
+        if not -limit <= number <= limit:
+            raise Refused(f"expects a {name} from {-limit} to {limit}")
+    return True
+
+
+def check_geo_shape(value: Any) -> bool:
+    """Whether there is a shape, GeoJSON or WKT; null is none. Raises Refused for what is no shape."""
+    if value is None:
+        return False
+    if isinstance(value, (list, tuple)):
+        return any([check_geo_shape(item) for item in value])
+    if isinstance(value, str) and _WKT_SHAPE.fullmatch(value):
+        return True
+    if isinstance(value, dict) and isinstance(value.get("type"), str):
+        return _check_shape_object(value, value["type"].lower())
+    raise Refused("expects a geo_shape (GeoJSON or WKT)")
+
+
+def _check_shape_object(value: dict[str, Any], kind: str) -> bool:
+    if kind == "geometrycollection":
+        members = value.get("geometries")
+        if isinstance(members, (list, tuple)) and all(isinstance(member, dict) for member in members):
+            return any([check_geo_shape(member) for member in members])
+    elif kind == "envelope":
+        _check_coordinates(value.get("coordinates"), 2)
+        return True
+    elif kind in _DEPTHS:
+        _check_coordinates(value.get("coordinates"), _DEPTHS[kind])
+        return True
+    raise Refused("expects a geo_shape (GeoJSON or WKT)")
+
+
+def _check_coordinates(value: Any, depth: int) -> None:
+    if not isinstance(value, (list, tuple)) or not value:
+        raise Refused("expects coordinates as arrays of [lon, lat]")
+    if depth == 1:
+        _check_position(value)
+        return
+    for item in value:
+        _check_coordinates(item, depth - 1)

@@ -1,0 +1,227 @@
+"""Which values each scalar type accepts and what it indexes of them, as Elasticsearch 8.19 does (design 6)."""
+
+from __future__ import annotations
+
+import math
+import re
+import struct
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any
+
+import orjson
+
+from device_manager.storage.mappings.dates import DEFAULT_FORMAT, compile_format
+
+IndexValue = str | int | float
+Convert = Callable[[Any], IndexValue | None]
+"""From a value of the source, neither null nor an array, to what the index holds; None indexes nothing."""
+
+MAX_KEYWORD_BYTES = 32_766
+SURELY_SHORT = MAX_KEYWORD_BYTES // 4
+"""Characters that fit into a keyword whatever they are."""
+
+_DOUBLE = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[fFdD]?")
+_DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_BLANKS = "".join(map(chr, range(33)))
+_MAX_DECIMAL_EXPONENT = 400
+_LONG_MIN, _LONG_MAX = -(1 << 63), (1 << 63) - 1
+_INTEGER_MIN, _INTEGER_MAX = -(1 << 31), (1 << 31) - 1
+
+
+class Refused(ValueError):
+    """A value that its field does not accept; the text says why, for people."""
+
+
+def _refuse(value: object, expected: str) -> Refused:
+    shown = "an object" if isinstance(value, dict) else orjson.dumps(value, default=str).decode()
+    return Refused(f"expects {expected}, got {shown if len(shown) <= 60 else shown[:57] + '...'}")
+
+
+def text_of(value: Any) -> str:
+    """A scalar of the source as text, the way it is written in JSON."""
+    if isinstance(value, str):
+        return str(value)
+    if value is True or value is False:
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float):
+        return orjson.dumps(value).decode()
+    raise _refuse(value, "text")
+
+
+def keyword(parameters: Mapping[str, Any]) -> Convert:
+    """Keywords: scalars as text, at most 32,766 bytes; longer than `ignore_above` characters is not indexed."""
+    ignore_above = parameters.get("ignore_above", 2**31 - 1)
+
+    def convert(value: Any) -> str | None:
+        text = text_of(value)
+        if len(text) > ignore_above:
+            return None
+        if len(text) > SURELY_SHORT and (size := len(text.encode())) > MAX_KEYWORD_BYTES:
+            raise Refused(f"is a keyword of at most {MAX_KEYWORD_BYTES} bytes, got {size}")
+        return text
+
+    return convert
+
+
+def text(parameters: Mapping[str, Any]) -> Convert:
+    """Text: scalars; only their presence is indexed."""
+
+    def convert(value: Any) -> int:
+        text_of(value)
+        return 1
+
+    return convert
+
+
+def boolean(parameters: Mapping[str, Any]) -> Convert:
+    """Booleans, also written as text; the empty text is false."""
+    known = {"true": 1, "false": 0, "": 0}
+
+    def convert(value: Any) -> int:
+        if value is True or value is False:
+            return int(value)
+        if isinstance(value, str) and value in known:
+            return known[value]
+        raise _refuse(value, "true or false")
+
+    return convert
+
+
+def integer(parameters: Mapping[str, Any]) -> Convert:
+    """32 bit integers: numbers and text, fractions cut off unless `coerce` is false."""
+    coerce = parameters.get("coerce", True)
+
+    def convert(value: Any) -> int | None:
+        if value.__class__ is int and _INTEGER_MIN <= value <= _INTEGER_MAX:
+            return value
+        number = _number(value, "an integer", coerce)
+        if number is None:
+            return None
+        if not _INTEGER_MIN <= number <= _INTEGER_MAX or (not coerce and number != int(number)):
+            raise _refuse(value, "a 32 bit integer")
+        return int(number)
+
+    return convert
+
+
+def long(parameters: Mapping[str, Any]) -> Convert:
+    """64 bit integers: numbers and text, fractions cut off unless `coerce` is false."""
+    coerce = parameters.get("coerce", True)
+
+    def convert(value: Any) -> int | None:
+        if value.__class__ is int and _LONG_MIN <= value <= _LONG_MAX:
+            return value
+        number = _decimal(value) if isinstance(value, str) and value else _number(value, "an integer", coerce)
+        if number is None:
+            return None
+        if not _LONG_MIN <= number <= _LONG_MAX + 1 or (not coerce and number != int(number)):
+            raise _refuse(value, "a 64 bit integer")
+        return min(int(number), _LONG_MAX)
+
+    return convert
+
+
+def double(parameters: Mapping[str, Any]) -> Convert:
+    """64 bit floating point: finite numbers and text."""
+    coerce = parameters.get("coerce", True)
+
+    def convert(value: Any) -> float | None:
+        if value.__class__ is float and math.isfinite(value):
+            return value
+        number = _number(value, "a number", coerce)
+        if number is None:
+            return None
+        try:
+            as_float = float(number)
+        except OverflowError:
+            as_float = math.inf
+        if not math.isfinite(as_float):
+            raise _refuse(value, "a finite number")
+        return as_float
+
+    return convert
+
+
+_FLOAT = struct.Struct("<f")
+
+
+def rounded_to_float(value: float) -> float:
+    """`value` rounded to 32 bits. Raises OverflowError when it is too large for them."""
+    rounded: float = _FLOAT.unpack(_FLOAT.pack(value))[0]
+    return rounded
+
+
+def float_(parameters: Mapping[str, Any]) -> Convert:
+    """32 bit floating point: finite numbers and text, rounded."""
+    as_double = double(parameters)
+
+    def convert(value: Any) -> float | None:
+        number = as_double(value)
+        if number is None:
+            return None
+        try:
+            return rounded_to_float(float(number))
+        except OverflowError:
+            raise _refuse(value, "a number that fits 32 bits") from None
+
+    return convert
+
+
+def date(parameters: Mapping[str, Any]) -> Convert:
+    """Dates: text in one of the formats, by default ISO 8601 or milliseconds since 1970; numbers count as text."""
+    format = parameters.get("format", DEFAULT_FORMAT)
+    parse = compile_format(format)
+    by_default = format == DEFAULT_FORMAT
+
+    def convert(value: Any) -> int | None:
+        if by_default and value.__class__ is int and 9999 < value < 1 << 53:
+            return value
+        if isinstance(value, (dict, bool)):
+            raise _refuse(value, f"a date ({format})")
+        if parse is None:  # a format of an existing collection that only its own store can read
+            return None
+        millis = parse(text_of(value))
+        if millis is None:
+            raise _refuse(value, f"a date ({format})")
+        return millis
+
+    return convert
+
+
+def _number(value: Any, expected: str, coerce: bool) -> int | float | None:
+    """A number of the source, or the number that a text holds; the empty text counts as null."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        if isinstance(value, float) and not math.isfinite(value):
+            raise _refuse(value, expected)
+        return value
+    if isinstance(value, str) and coerce:
+        if not value:
+            return None
+        stripped = value.strip(_BLANKS)
+        if _DOUBLE.fullmatch(stripped):
+            return float(stripped.rstrip("fFdD"))
+    raise _refuse(value, expected)
+
+
+def _decimal(value: str) -> Decimal:
+    """The exact number in a text, as 64 bit integers are read."""
+    if _DECIMAL.fullmatch(value):
+        number = Decimal(value)
+        if number.adjusted() < _MAX_DECIMAL_EXPONENT:
+            return number
+    raise _refuse(value, "an integer")
+
+
+CONVERTERS: dict[str, Callable[[Mapping[str, Any]], Convert]] = {
+    "keyword": keyword,
+    "text": text,
+    "boolean": boolean,
+    "integer": integer,
+    "long": long,
+    "float": float_,
+    "double": double,
+    "date": date,
+}
