@@ -22,13 +22,16 @@ from device_manager.query.tree import (
 
 def to_dsl(query: Query) -> dict[str, Any]:
     """The query as the Elasticsearch DSL writes it."""
+    if isinstance(query, Term | Prefix | Wildcard):
+        content: dict[str, Any] = {"value": query.value}
+        if query.case_insensitive:
+            content["case_insensitive"] = True
+        return {type(query).__name__.lower(): {query.field: content}}
     match query:
         case MatchAll():
             return {"match_all": {}}
         case MatchNone():
             return {"match_none": {}}
-        case Term(field, value, insensitive):
-            return {"term": {field: _with_case({"value": value}, insensitive)}}
         case Terms(field, values):
             return {"terms": {field: list(values)}}
         case Range():
@@ -37,10 +40,6 @@ def to_dsl(query: Query) -> dict[str, Any]:
             return {"exists": {"field": field}}
         case Ids(values):
             return {"ids": {"values": list(values)}}
-        case Prefix(field, value, insensitive):
-            return {"prefix": {field: _with_case({"value": value}, insensitive)}}
-        case Wildcard(field, value, insensitive):
-            return {"wildcard": {field: _with_case({"value": value}, insensitive)}}
         case Bool():
             return {"bool": _bool(query)}
 
@@ -64,10 +63,6 @@ def search_body(search: Search) -> dict[str, Any]:
     if search.aggregations:
         body["aggs"] = {name: _terms(aggregation) for name, aggregation in search.aggregations.items()}
     return body
-
-
-def _with_case(content: dict[str, Any], insensitive: bool) -> dict[str, Any]:
-    return content | {"case_insensitive": True} if insensitive else content
 
 
 def _bounds(query: Range) -> dict[str, Any]:
@@ -98,7 +93,7 @@ def _source(source: SourceFilter) -> bool | dict[str, list[str]]:
 
 
 def _sort(key: Sort) -> dict[str, Any]:
-    options = {"order": key.order}
+    options: dict[str, str] = {"order": key.order}
     if key.field not in {"_id", "_score"}:
         options["missing"] = key.missing
         if key.unmapped_type is not None:

@@ -41,6 +41,10 @@ class FieldResolver(Protocol):
     """How the SQL compiler asks for the fields of the one collection that is searched."""
 
     @property
+    def cid(self) -> int:
+        """The number of the collection."""
+
+    @property
     def rids(self) -> tuple[int, int]:
         """The lowest and the highest `rid` that documents of the collection can have."""
 

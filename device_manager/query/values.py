@@ -114,7 +114,7 @@ def check_keyword(clause: str, field: str, type: str, runner: str) -> None:
 
 def _equal_integer(type: str, value: Scalar) -> Interval | None:
     """Fractions and numbers beyond the type equal nothing."""
-    number = _number(value)
+    number = number_of(value)
     low, high = _INTEGER_BOUNDS[type]
     if not low <= number <= high or number != int(number):
         return None
@@ -125,14 +125,15 @@ def _comparable(type: str, value: Scalar) -> Comparable:
     if type == "keyword":
         return text_of(value)
     if type == "boolean":
-        return _boolean(value)
-    number = _number(value)
+        return truth_of(value)
+    number = number_of(value)
     if type == "float":
         return single(number)
     return float(number) if type == "double" else number
 
 
-def _boolean(value: Scalar) -> int:
+def truth_of(value: Scalar) -> int:
+    """0 or 1 from what Elasticsearch takes for a boolean. Raises ValueError."""
     if value is True or value == "true":
         return 1
     if value is False or value in ("false", ""):
@@ -140,8 +141,8 @@ def _boolean(value: Scalar) -> int:
     raise ValueError(f"{value!r} is no boolean")
 
 
-def _number(value: Scalar) -> int | float:
-    """A number from a number or a text; an integer stays exact."""
+def number_of(value: Scalar) -> int | float:
+    """A number from a number or a text; an integer stays exact. Raises ValueError."""
     if isinstance(value, bool) or value is None:
         raise ValueError(f"{value!r} is no number")
     if isinstance(value, str):
@@ -183,7 +184,7 @@ def document_values(type: str, value: Any, format: str | None = None) -> Iterato
         if type == "date":
             yield parse_date(value, format=format)
         elif type in INTEGERS:
-            yield int(_number(value))
+            yield int(number_of(value))
         else:
             yield _comparable(type, value)
     except (ValueError, OverflowError):

@@ -1,0 +1,193 @@
+"""The SQL statements of a search in the embedded store, and how their rows become the result (design 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import orjson
+
+from device_manager.query.conditions import RUNNER, ConditionCompiler, Fragment, SqlValue
+from device_manager.query.dates import format_date
+from device_manager.query.fields import FieldResolver
+from device_manager.query.ordering import SortKey, after, order_by, sort_keys, sort_value
+from device_manager.query.search import Hit, Search, SearchResult, TermsAggregation
+from device_manager.query.source import filter_source
+from device_manager.query.tree import MatchAll, Query
+from device_manager.query.values import check_comparable
+
+Row = Sequence[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchPlan:
+    """The statements of one search. Run `page` first: when `known_total` answers, `total` need not run.
+
+    Attributes:
+        page: rows of id, source as JSON text (NULL when not asked for), then the sort keys; None when `size` is 0.
+        total: one row with the number of hits.
+        aggregations: statements by name of the aggregation; rows of value, count, sum of all counts.
+    """
+
+    search: Search
+    page: Fragment | None
+    total: Fragment
+    aggregations: Mapping[str, Fragment]
+    keys: tuple[SortKey, ...]
+    aggregated: Mapping[str, str]
+
+    def known_total(self, rows: Sequence[Row]) -> int | None:
+        """The total as the rows of the page tell it: known when they end before the page does."""
+        search = self.search
+        if self.page is None or search.search_after is not None or len(rows) >= search.size:
+            return None
+        return search.offset + len(rows) if rows or search.offset == 0 else None
+
+    def result(self, rows: Sequence[Row], total: int, buckets: Mapping[str, Sequence[Row]]) -> SearchResult:
+        """The result from the rows of the page, the total and the rows of each aggregation."""
+        return SearchResult(
+            hits=[self._hit(row) for row in rows],
+            total=total,
+            aggregations={name: _buckets(self.aggregated[name], found) for name, found in buckets.items()} or None,
+        )
+
+    def _hit(self, row: Row) -> Hit:
+        id, source, *values = row
+        scored = not self.keys or any(key.field == "_score" for key in self.keys)
+        return Hit(
+            id=id,
+            source=None if source is None else filter_source(orjson.loads(source), self.search.source),
+            score=1.0 if scored else None,
+            sort=tuple(sort_value(key, value) for key, value in zip(self.keys, values, strict=True)),
+        )
+
+
+def plan_search(search: Search, fields: FieldResolver, *, now: int = 0) -> SearchPlan:
+    """Compile `search` for one collection.
+
+    Args:
+        search: what to find.
+        fields: the fields of the collection.
+        now: what `now` means in date math, in milliseconds; 0 for the system's clock.
+
+    Raises:
+        ApiError: 400 that names the clause, the field and the store, when this store cannot run it or a value does not
+            fit its field.
+    """
+    conditions = ConditionCompiler(fields, now)
+    keys = sort_keys(search.sort, fields)
+    hits = conditions.select(search.query)
+    page = None
+    if search.size:
+        page = _sorted_page(search, hits, keys) if keys else _plain_page(search, conditions)
+    aggregations: dict[str, Fragment] = {}
+    aggregated: dict[str, str] = {}
+    for name, aggregation in search.aggregations.items():
+        aggregations[name], aggregated[name] = _aggregation(aggregation, search.query, hits, fields)
+    total = Fragment(f"SELECT count(*) FROM ({hits.sql})", hits.parameters)
+    return SearchPlan(search, page, total, aggregations, keys, aggregated)
+
+
+def scan_statement(query: Query, fields: FieldResolver, *, after_rid: int, page: int, now: int = 0) -> Fragment:
+    """The next `page` documents that match, by rid: rows of rid, id, version, seq, source as JSON text.
+
+    Start with `after_rid` -1, then give the last rid. Raises what `plan_search` raises.
+    """
+    hits = ConditionCompiler(fields, now).select(query, in_order=True)
+    sql = (
+        "SELECT doc.rid, doc.id, doc.version, doc.seq, json(doc.source) "
+        f"FROM ({hits.sql} AND d.rid > ? ORDER BY d.rid LIMIT ?) AS h CROSS JOIN doc ON doc.rid = h.rid ORDER BY h.rid"
+    )
+    return Fragment(sql, (*hits.parameters, after_rid, page))
+
+
+def _source(search: Search) -> str:
+    return "json(doc.source)" if search.source.enabled else "NULL"
+
+
+def _plain_page(search: Search, conditions: ConditionCompiler) -> Fragment:
+    """Without a sort documents come in the order of their creation."""
+    hits = conditions.select(search.query, in_order=True)
+    sql = (
+        f"SELECT doc.id, {_source(search)} "
+        f"FROM ({hits.sql} ORDER BY d.rid LIMIT ? OFFSET ?) AS h CROSS JOIN doc ON doc.rid = h.rid ORDER BY h.rid"
+    )
+    return Fragment(sql, (*hits.parameters, search.size, search.offset))
+
+
+def _sorted_page(search: Search, hits: Fragment, keys: tuple[SortKey, ...]) -> Fragment:
+    """Find all hits, look their sort values up, cut the page, and read the documents of the page only."""
+    among = "" if isinstance(search.query, MatchAll) else "AND t.rid IN (SELECT rid FROM h) "
+    columns = [_sort_column(key, place, among) for place, key in enumerate(keys)]
+    tables = [Fragment(f"h(rid) AS MATERIALIZED ({hits.sql})", hits.parameters)]
+    tables += [column.table for column in columns if column.table is not None]
+    joins = "".join(column.join for column in columns)
+    values = "".join(f", {column.expression} AS s{place}" for place, column in enumerate(columns))
+    tables.append(Fragment(f"found AS (SELECT h.rid AS hit{values} FROM h{joins})"))
+    later, order = after(keys, search.search_after), order_by(keys)
+    cut = f"page AS (SELECT * FROM found WHERE {later.sql} ORDER BY {order} LIMIT ? OFFSET ?)"
+    tables.append(Fragment(cut, (*later.parameters, search.size, search.offset)))
+    shown = "".join(f", page.s{place}" for place in range(len(keys)))
+    sql = (
+        f"WITH {', '.join(table.sql for table in tables)} "
+        f"SELECT doc.id, {_source(search)}{shown} FROM page CROSS JOIN doc ON doc.rid = page.hit ORDER BY {order}"
+    )
+    return Fragment(sql, tuple(value for table in tables for value in table.parameters))
+
+
+class _SortColumn(NamedTuple):
+    """Where the values of one sort key come from."""
+
+    expression: str
+    join: str = ""
+    table: Fragment | None = None
+
+
+def _sort_column(key: SortKey, place: int, among: str) -> _SortColumn:
+    if key.number is not None:
+        best = "min" if key.sort.order == "asc" else "max"
+        values = f"SELECT t.rid, {best}(t.v) FROM term AS t WHERE t.f = ? {among}GROUP BY t.rid"
+        table = Fragment(f"k{place}(rid, v) AS MATERIALIZED ({values})", (key.number,))
+        return _SortColumn(f"k{place}.v", f" LEFT JOIN k{place} ON k{place}.rid = h.rid", table)
+    if key.field == "_id":
+        return _SortColumn(f"i{place}.id", f" JOIN doc AS i{place} ON i{place}.rid = h.rid")
+    return _SortColumn("1.0" if key.field == "_score" else "NULL")
+
+
+def _aggregation(
+    aggregation: TermsAggregation, query: Query, hits: Fragment, fields: FieldResolver
+) -> tuple[Fragment, str]:
+    """The statement of a terms aggregation, and the type of its field."""
+    field = fields.field(aggregation.field)
+    if field is None:
+        return Fragment("SELECT NULL, 0, 0 WHERE 0"), "keyword"
+    check_comparable("terms aggregation", aggregation.field, field.type, RUNNER)
+    everything = isinstance(query, MatchAll)
+    among = "" if everything else f"AND t.rid IN ({hits.sql}) "
+    columns = {"_count": "n", "_key": "t.v"}
+    order = ", ".join(f"{columns[key]} {direction}" for key, direction in aggregation.order)
+    sql = (
+        "SELECT t.v, count(*) AS n, sum(count(*)) OVER () FROM term AS t "
+        f"WHERE t.f = ? {among}GROUP BY t.v ORDER BY {order} LIMIT ?"
+    )
+    parameters: tuple[SqlValue, ...] = () if everything else hits.parameters
+    return Fragment(sql, (field.number, *parameters, aggregation.size)), field.type
+
+
+def _buckets(type: str, rows: Sequence[Row]) -> dict[str, Any]:
+    """The buckets as Elasticsearch shows them."""
+    buckets: list[dict[str, Any]] = []
+    for value, count, _ in rows:
+        bucket: dict[str, Any] = {"key": value, "doc_count": count}
+        if type == "boolean":
+            bucket["key_as_string"] = "true" if value else "false"
+        elif type == "date":
+            bucket["key_as_string"] = format_date(value)
+        buckets.append(bucket)
+    counted = sum(bucket["doc_count"] for bucket in buckets)
+    return {
+        "doc_count_error_upper_bound": 0,
+        "sum_other_doc_count": (rows[0][2] if rows else 0) - counted,
+        "buckets": buckets,
+    }
