@@ -85,9 +85,7 @@ class PipeWatch:
     def _name(self, running: Running, elapsed: float) -> None:
         running.named = True
         link = running.link
-        log.warning(
-            "slow pipe", pipe=link.name, plugin=link.owner, event_name=running.event, seconds=round(elapsed, 3)
-        )
+        log.warning("slow pipe", pipe=link.name, plugin=link.owner, event_name=running.event, seconds=round(elapsed, 3))
 
     def close(self) -> None:
         """Stop looking."""

@@ -6,6 +6,8 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from device_manager.errors import ApiError
+
 ANONYMOUS = "-1"
 """The user id of callers who did not log in."""
 
@@ -19,12 +21,14 @@ class Connection:
         protocol: `websocket`, `http` or `internal`.
         ips: the socket's address, then what `X-Forwarded-For` appended.
         headers: the upgrade's or the request's headers, names in lower case, repeated ones joined by `, `.
+        alive: False once the client has left; its requests that still wait are dropped.
     """
 
     id: str
     protocol: str
     ips: tuple[str, ...] = ()
     headers: dict[str, str] = field(default_factory=dict)
+    alive: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,14 @@ class HttpMessage:
 
 
 class Request:
-    """One call of an action. `args` holds everything but jwt, volatile, body, controller and action."""
+    """One call of an action. `args` holds everything but jwt, volatile, body, controller and action.
+
+    Attributes:
+        user_id: the caller's id; None for what plugins do in their own name.
+        dry_run: nothing must be stored.
+        result: what the action answered, set for the pipes that run after it; they may change it.
+        error: what failed, set for the pipes of the error path; they may set it to None and give a result.
+    """
 
     __slots__ = (
         "action",
@@ -54,9 +65,11 @@ class Request:
         "connection",
         "controller",
         "dry_run",
+        "error",
         "http",
         "id",
         "jwt",
+        "result",
         "timestamp",
         "user_id",
         "volatile",
@@ -84,7 +97,9 @@ class Request:
         self.jwt = jwt
         self.volatile = volatile
         self.http = http
-        self.user_id = ANONYMOUS
+        self.user_id: str | None = ANONYMOUS
         self.dry_run = False
+        self.result: Any = None
+        self.error: ApiError | None = None
         timestamp = args.get("timestamp")
         self.timestamp: int = timestamp if type(timestamp) is int else int(time.time() * 1000)

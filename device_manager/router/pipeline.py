@@ -1,0 +1,184 @@
+"""The pipeline of one admitted request: rights, pipes, action, error path (router-protocol 3.1 steps 7-14, 3.4)."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import msgspec
+import structlog
+
+from device_manager.errors import ApiError, api_error, unexpected
+from device_manager.events import EventBus
+from device_manager.router.binding import read_dry_run
+from device_manager.router.registry import BoundAction, Registry
+from device_manager.router.request import Request
+from device_manager.router.response import Response
+from device_manager.security import Guard
+
+log = structlog.get_logger("router")
+
+
+def failure(request: Request, error: Exception) -> Response:
+    """The answer for `error`; what nobody foresaw is logged with its stack, of which callers see nothing."""
+    if not isinstance(error, ApiError):
+        log.error("request failed", controller=request.controller, action=request.action, exc_info=error)
+        error = unexpected(error)
+    return Response(request, status=error.status, error=error)
+
+
+def settle(request: Request, result: Any) -> Response:
+    """The answer for what an action returned, which may be a response of its own making."""
+    if request.dry_run:
+        result = _mark_dry_run(result)
+    return result if type(result) is Response else Response(request, result=result)
+
+
+def _mark_dry_run(result: Any) -> Any:
+    """Say in the result that nothing was stored (design 9)."""
+    if isinstance(result, Response):
+        result.result = _mark_dry_run(result.result)
+        return result
+    if isinstance(result, msgspec.Struct):
+        result = msgspec.to_builtins(result)
+    return {**result, "dryRun": True} if isinstance(result, dict) else result
+
+
+class Pipeline:
+    """Runs requests that have a slot.
+
+    Args:
+        bus: runs the pipes.
+        guard: checks the rights.
+        registry: finds the actions.
+    """
+
+    def __init__(self, bus: EventBus, guard: Guard, registry: Registry) -> None:
+        self._bus = bus
+        self._guard = guard
+        self._registry = registry
+
+    async def run(self, request: Request) -> Response:
+        """The response to `request`, whatever happens."""
+        listens, pipe = self._bus.listens, self._bus.pipe
+        try:
+            if listens("request:beforeExecution"):
+                request = await pipe("request:beforeExecution", request)
+            await self._authorize(request)
+            if listens("request:onAuthorized"):
+                request = await pipe("request:onAuthorized", request)
+            response = await self._process(request)
+        except Exception as error:
+            response = failure(request, error)
+        return await self._finish(response)
+
+    async def call(self, request: Request, *, with_events: bool) -> Any:
+        """The result of a request that comes from inside; see `Router.call`."""
+        if with_events:
+            response = await self._finish(await self._process(request))
+        else:
+            bound = self._find(request)
+            if bound.declaration.writes:
+                request.dry_run = read_dry_run(request)
+            result = bound.call(request)
+            response = settle(request, await result if inspect.isawaitable(result) else result)
+        if response.error is not None:
+            raise response.error
+        return response.result
+
+    async def _authorize(self, request: Request) -> None:
+        try:
+            pending = self._guard.authorize(request)
+            if pending is not None:
+                await pending
+        except ApiError:
+            if self._bus.listens("request:onUnauthorized"):
+                await self._bus.pipe("request:onUnauthorized", request)
+            raise
+
+    def _find(self, request: Request) -> BoundAction:
+        actions = self._registry.table.get(request.controller)
+        if actions is None:
+            raise api_error("api.process.controller_not_found", request.controller)
+        bound = actions.get(request.action)
+        if bound is None:
+            raise api_error("api.process.action_not_found", request.controller, request.action)
+        return bound
+
+    async def _process(self, request: Request) -> Response:
+        """Pipes around the action, and the error path. Unknown actions trigger no event."""
+        bound = self._find(request)
+        listens, pipe = self._bus.listens, self._bus.pipe
+        try:
+            if bound.declaration.writes:
+                request.dry_run = read_dry_run(request)
+            if listens("request:onExecution"):
+                request = await pipe("request:onExecution", request)
+            if listens(bound.before):
+                request = await pipe(bound.before, request)
+            result = bound.call(request)
+            response = settle(request, await result if inspect.isawaitable(result) else result)
+            return await self._after(bound, response)
+        except Exception as error:
+            return await self._recover(bound, request, error)
+
+    async def _after(self, bound: BoundAction, response: Response) -> Response:
+        """The pipes behind the action. What it wrote stays, so their errors say so (design 5)."""
+        if response.request.dry_run:
+            return response
+        try:
+            for event in (bound.after, "request:onSuccess"):
+                if self._bus.listens(event):
+                    response = await self._show(event, response)
+        except ApiError as error:
+            if bound.declaration.writes:
+                error.extra["committed"] = True
+            raise
+        return response
+
+    async def _show(self, event: str, response: Response) -> Response:
+        """Run `event` with the request that carries the response's result, and take over what pipes made of it."""
+        request = response.request
+        request.result, request.error = response.result, response.error
+        request = await self._bus.pipe(event, request)
+        response.request, response.result, response.error = request, request.result, request.error
+        return response
+
+    async def _recover(self, bound: BoundAction, request: Request, error: Exception) -> Response:
+        """The error path: pipes may replace the error, or recover by giving a result instead."""
+        response = failure(request, error)
+        try:
+            if self._bus.listens(bound.error):
+                response = await self._show(bound.error, response)
+                if response.error is None:
+                    response.status = 200
+                    return response
+                response.status = response.error.status
+            if self._bus.listens("request:onError"):
+                failed = response.request
+                response = await self._show("request:onError", response)
+                if response.request is failed:
+                    response.error = response.error or unexpected(error)
+                response.status = 200 if response.error is None else response.error.status
+        except Exception as another:
+            return failure(request, another)
+        return response
+
+    async def _finish(self, response: Response) -> Response:
+        """`request:afterExecution`, which may replace the request, the result or the error."""
+        if not self._bus.listens("request:afterExecution"):
+            return response
+        request, error = response.request, response.error
+        outcome: dict[str, Any] = {"request": request, "success": error is None}
+        outcome |= {"result": response.result} if error is None else {"error": error}
+        try:
+            outcome = await self._bus.pipe("request:afterExecution", outcome)
+            error = outcome.get("error")
+        except Exception as another:
+            return failure(request, another)
+        response.request = outcome.get("request", request)
+        response.result = outcome.get("result", response.result)
+        if error is not response.error:
+            response.error = error
+            response.status = 200 if error is None else error.status
+        return response

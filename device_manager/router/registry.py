@@ -1,0 +1,181 @@
+"""All controllers with their actions, by every name under which they answer (design 4)."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from device_manager.errors import api_error
+from device_manager.events import EventBus
+from device_manager.router.binding import Binder, camel, compile_binder
+from device_manager.router.controller import ActionDeclaration, Controller, HttpRoute
+from device_manager.router.request import Request
+from device_manager.router.routes import RouteTree
+
+REQUEST_EVENTS = (
+    "request:beforeExecution",
+    "request:onUnauthorized",
+    "request:onAuthorized",
+    "request:onExecution",
+    "request:onSuccess",
+    "request:onError",
+    "request:afterExecution",
+)
+
+
+class BoundAction:
+    """One action under one controller name, ready to be called.
+
+    Attributes:
+        controller: the canonical controller name, which events and rights use.
+        action: the canonical action name.
+        is_async: the method is a coroutine function.
+        before, after, error: names of its events.
+        direct: it is answered at once: a plain function, and nobody listens to any of its events.
+    """
+
+    __slots__ = (
+        "action",
+        "after",
+        "before",
+        "bind",
+        "controller",
+        "declaration",
+        "direct",
+        "error",
+        "is_async",
+        "method",
+    )
+
+    def __init__(
+        self, controller: str, action: str, method: Callable[..., Any], declaration: ActionDeclaration, bind: Binder
+    ) -> None:
+        self.controller = controller
+        self.action = action
+        self.method = method
+        self.declaration = declaration
+        self.bind = bind
+        self.is_async = inspect.iscoroutinefunction(method)
+        title = action[:1].upper() + action[1:]
+        self.before = f"{controller}:before{title}"
+        self.after = f"{controller}:after{title}"
+        self.error = f"{controller}:error{title}"
+        self.direct = False
+
+    def call(self, request: Request) -> Any:
+        """Bind the arguments and call the method; an awaitable if it is a coroutine function."""
+        arguments = self.bind(request)
+        collection = self.declaration.collection
+        if collection is not None:
+            self._echo(request.args, collection)
+        return self.method(*arguments)
+
+    @staticmethod
+    def _echo(args: dict[str, Any], collection: str) -> None:
+        """The envelope names the collection that the action is about, and the engine as its index."""
+        args["collection"] = collection
+        if "engineId" in args:
+            args["index"] = args["engineId"]
+
+
+class Registry:
+    """Controllers by name, and the HTTP routes that lead to their actions."""
+
+    def __init__(self, bus: EventBus) -> None:
+        self._bus = bus
+        self.routes = RouteTree()
+        self.table: dict[str, dict[str, BoundAction]] = {}
+        self._public: dict[str, dict[str, tuple[HttpRoute, ...]]] = {}
+
+    def register(self, controller: Controller) -> None:
+        """Add a controller under its name and its aliases, and declare the events of its actions.
+
+        Raises:
+            ApiError: a name that is taken, an action that cannot be bound, a route that exists already.
+        """
+        name = controller.name
+        declared = dict(_declared_actions(controller))
+        if not declared:
+            raise api_error("plugin.assert.invalid_controller_definition", name, "it has no actions.")
+        self._add(name, self._bind(controller, name, declared, takes_index=False), declared)
+        for bound in list(self.table[name].values()):
+            for event in (bound.before, bound.after, bound.error):
+                self._bus.declare(event)
+        self._mount(name, declared)
+        for alias in controller.aliases:
+            actions = self._bind(controller, name, declared, takes_index=True)
+            for old, new in alias.actions.items():
+                if new not in actions:
+                    raise api_error("plugin.controller.invalid_action", alias.name, old, f'there is no action "{new}".')
+                actions[old] = actions[new]
+            self._add(alias.name, actions, declared)
+
+    def _bind(
+        self, controller: Controller, name: str, declared: dict[str, ActionDeclaration], *, takes_index: bool
+    ) -> dict[str, BoundAction]:
+        actions: dict[str, BoundAction] = {}
+        for attribute, declaration in declared.items():
+            method = getattr(controller, attribute)
+            action = camel(attribute)
+            try:
+                bind = compile_binder(method, takes_index=takes_index)
+            except (TypeError, NameError) as error:
+                raise api_error("plugin.controller.invalid_action", name, action, str(error)) from error
+            bound = BoundAction(name, action, method, declaration, bind)
+            for known in (action, *declaration.aliases):
+                if known in actions:
+                    raise api_error("plugin.assert.duplicated_api_definition", name, known)
+                actions[known] = bound
+        return actions
+
+    def _add(self, name: str, actions: dict[str, BoundAction], declared: dict[str, ActionDeclaration]) -> None:
+        if name in self.table:
+            reason = "a controller of this name exists already."
+            raise api_error("plugin.assert.invalid_controller_definition", name, reason)
+        self.table[name] = actions
+        self._public[name] = {known: _full_routes(bound.declaration) for known, bound in actions.items()}
+
+    def _mount(self, name: str, declared: dict[str, ActionDeclaration]) -> None:
+        for attribute, declaration in declared.items():
+            for route in _full_routes(declaration):
+                self.routes.add(route.verb, route.path, name, camel(attribute))
+
+    def compile(self) -> None:
+        """Find the actions that nobody listens to. Call it when all controllers and listeners are known."""
+        listens = self._bus.listens
+        open_road = not any(map(listens, REQUEST_EVENTS))
+        for actions in self.table.values():
+            for bound in actions.values():
+                heard = any(map(listens, (bound.before, bound.after, bound.error)))
+                bound.direct = open_road and not heard and not bound.is_async
+
+    def public_api(self) -> dict[str, dict[str, dict[str, list[dict[str, str]]]]]:
+        """Routes by controller and action, in the shape and order that SDKs observe (router-protocol 1.10)."""
+        return {
+            name: {
+                action: {"http": [{"verb": route.verb, "url": route.path, "path": route.path} for route in routes]}
+                if routes
+                else {}
+                for action, routes in actions.items()
+            }
+            for name, actions in self._public.items()
+        }
+
+
+def _declared_actions(controller: Controller) -> Iterator[tuple[str, ActionDeclaration]]:
+    """Marked methods in the order of their definition, those of base classes first."""
+    seen: set[str] = set()
+    for cls in reversed(type(controller).__mro__):
+        for attribute in vars(cls):
+            declaration = getattr(getattr(type(controller), attribute), "__action__", None)
+            if isinstance(declaration, ActionDeclaration) and attribute not in seen:
+                seen.add(attribute)
+                yield attribute, declaration
+
+
+def _full_routes(declaration: ActionDeclaration) -> tuple[HttpRoute, ...]:
+    """Paths without a leading `/` stand below `/_/` (router-protocol 1.7)."""
+    return tuple(
+        route if route.path.startswith("/") else HttpRoute(route.verb, f"/_/{route.path}") for route in declaration.http
+    )

@@ -1,0 +1,190 @@
+"""The one function through which every request goes: `Router.handle` (design 3, router-protocol 3.1 and 3.4)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable
+from typing import Any
+
+import structlog
+
+from device_manager.errors import ApiError, api_error
+from device_manager.events import EventBus
+from device_manager.router.admission import Admission, Slot
+from device_manager.router.binding import read_dry_run
+from device_manager.router.controller import Controller
+from device_manager.router.parse import new_request_id
+from device_manager.router.pipeline import Pipeline, failure, settle
+from device_manager.router.registry import BoundAction, Registry
+from device_manager.router.request import Connection, Request
+from device_manager.router.response import Response
+from device_manager.router.routes import Match
+from device_manager.security import Guard, OpenGuard
+
+OVERLOAD_FILL = 0.1
+"""Part of the waiting room that may be taken before `core:overload` is emitted."""
+OVERLOAD_INTERVAL = 0.5
+"""Seconds between two `core:overload`."""
+
+log = structlog.get_logger("router")
+
+
+class Router:
+    """Answers requests: admission, rights, pipes, the action, one response.
+
+    Args:
+        bus: runs the pipes and hooks.
+        guard: identifies callers and checks their rights.
+        running: requests that run at once.
+        waiting: requests that wait for a slot; beyond it they are refused with 503.
+    """
+
+    def __init__(self, bus: EventBus, guard: Guard | None = None, *, running: int = 100, waiting: int = 50_000) -> None:
+        self.bus = bus
+        self.guard: Guard = guard or OpenGuard()
+        self.registry = Registry(bus)
+        self.admission = Admission(running, waiting)
+        self.draining = False
+        self._pipeline = Pipeline(bus, self.guard, self.registry)
+        self._table = self.registry.table
+        self._overload_told = 0.0
+
+    def register(self, controller: Controller) -> None:
+        """Add a controller; call `compile` after the last one.
+
+        Raises:
+            ApiError: see `Registry.register`.
+        """
+        self.registry.register(controller)
+
+    def compile(self) -> None:
+        """Check the listeners' events and prepare the fast answers. Call it when all plugins are loaded.
+
+        Raises:
+            UnknownEvent: a listener names an event that nothing declares.
+        """
+        self.bus.compile()
+        self.registry.compile()
+
+    def match(self, verb: str, raw_path: bytes) -> Match | None:
+        """The action behind an HTTP path; see `RouteTree.match`."""
+        return self.registry.routes.match(verb, raw_path)
+
+    def handle(self, request: Request) -> Response | Awaitable[Response]:
+        """Answer `request`, at once where nothing has to be waited for; never raises for what callers do.
+
+        Plain functions without listeners are answered in place: they need no slot because nothing runs beside them.
+        The bounds are checked here, before anything is awaited, so that a burst cannot slip past them.
+        """
+        actions = self._table.get(request.controller)
+        bound = actions.get(request.action) if actions is not None else None
+        if bound is not None and bound.direct and not self.draining and "targets" not in request.args:
+            return self._answer(bound, request)
+        error = self._refusal(request)
+        if error is not None:
+            return failure(request, error)
+        slot = self.admission.enter()
+        if slot is None:
+            self._tell_overload()
+            return failure(request, api_error("api.process.overloaded"))
+        if slot.turn is not None:
+            self._tell_overload()
+        return self._run(request, slot)
+
+    def _answer(self, bound: BoundAction, request: Request) -> Response | Awaitable[Response]:
+        try:
+            pending = self.guard.authorize(request)
+            if pending is not None:
+                return self._answer_later(pending, bound, request)
+            if bound.declaration.writes:
+                request.dry_run = read_dry_run(request)
+            return settle(request, bound.call(request))
+        except Exception as error:
+            return failure(request, error)
+
+    async def _answer_later(self, pending: Awaitable[None], bound: BoundAction, request: Request) -> Response:
+        try:
+            await pending
+            if bound.declaration.writes:
+                request.dry_run = read_dry_run(request)
+            return settle(request, bound.call(request))
+        except Exception as error:
+            return failure(request, error)
+
+    def _refusal(self, request: Request) -> ApiError | None:
+        """What is refused before admission, in the order of router-protocol 3.1."""
+        if self.draining:
+            return api_error("network.entrypoint.shutting_down")
+        if not request.controller:
+            return api_error("api.assert.missing_argument", "controller")
+        if not request.action:
+            return api_error("api.assert.missing_argument", "action")
+        args = request.args
+        if type(args.get("targets")) is list and ("index" in args or "collection" in args):
+            return api_error("api.assert.mutually_exclusive", "index, collection", "targets")
+        return None
+
+    async def _run(self, request: Request, slot: Slot) -> Response:
+        try:
+            if slot.turn is not None:
+                await slot.turn
+                if not request.connection.alive:
+                    return failure(request, api_error("api.process.connection_dropped"))
+            return await self._pipeline.run(request)
+        finally:
+            slot.release()
+
+    def _tell_overload(self) -> None:
+        fill = self.admission.fill
+        now = time.monotonic()
+        if fill > OVERLOAD_FILL and now - self._overload_told >= OVERLOAD_INTERVAL:
+            self._overload_told = now
+            log.warning("overloaded", running=self.admission.running, waiting=self.admission.waiting)
+            self.bus.emit("core:overload", round(fill * 100, 2))
+
+    async def call(
+        self,
+        controller: str,
+        action: str,
+        *,
+        args: dict[str, Any] | None = None,
+        body: Any = None,
+        as_user: str | None = None,
+        check_rights: bool = False,
+        trigger_events: bool = False,
+    ) -> Any:
+        """Run an action from inside: in the slot of the calling request, without its own admission (design 5).
+
+        Args:
+            controller: its name, or an alias.
+            action: its name.
+            args: everything but the body.
+            body: what the action works on.
+            as_user: the user who is noted as author; None stands for the server itself.
+            check_rights: refuse what `as_user` may not do.
+            trigger_events: run the pipes and hooks of the action too.
+
+        Returns:
+            The action's result.
+
+        Raises:
+            ApiError: what the action or a pipe refuses.
+        """
+        request = Request(
+            controller, action, args=args if args is not None else {}, body=body, id=new_request_id(), connection=INSIDE
+        )
+        request.user_id = as_user
+        if check_rights:
+            pending = self.guard.check_rights(request)
+            if pending is not None:
+                await pending
+        return await self._pipeline.call(request, with_events=trigger_events)
+
+    async def drain(self) -> None:
+        """Refuse new requests with 503 and return when the running and waiting ones are answered."""
+        self.draining = True
+        await self.admission.idle()
+
+
+INSIDE = Connection(id="internal", protocol="internal")
+"""The connection of requests that plugins make."""
