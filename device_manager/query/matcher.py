@@ -1,0 +1,171 @@
+"""Compiler from the tree to a test of one document in memory, which says what Elasticsearch would say (design 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from device_manager.query.fields import FieldType
+from device_manager.query.patterns import ascii_lower, expression
+from device_manager.query.tree import (
+    Bool,
+    Exists,
+    Ids,
+    MatchAll,
+    MatchNone,
+    Prefix,
+    Query,
+    Range,
+    Term,
+    Terms,
+    Wildcard,
+)
+from device_manager.query.values import (
+    Comparable,
+    Interval,
+    check_keyword,
+    document_values,
+    equal_to,
+    inside,
+    text_of,
+)
+
+RUNNER = "matcher"
+"""How errors name who cannot run a clause."""
+
+Matcher = Callable[[str, dict[str, Any]], bool]
+"""Takes the id and the source of a document."""
+
+Test = Callable[[Any], bool]
+
+
+def compile_matcher(query: Query, field_types: Mapping[str, FieldType], *, now: int = 0) -> Matcher:
+    """Compile `query` to a function that tells whether a document matches.
+
+    Any element of an array counts, objects inside arrays are flattened, null is no value, a field that is not mapped
+    has none, and values compare as their type compares.
+
+    Args:
+        query: the query.
+        field_types: the leaves of the mapping, see `fields.field_types`.
+        now: what `now` means in date math, in milliseconds; 0 for the time of compilation.
+
+    Raises:
+        ApiError: 400, a clause does not go with the type of its field, or a value does not fit it.
+    """
+    return _Compiler(field_types, now).compile(query)
+
+
+class _Compiler:
+    def __init__(self, types: Mapping[str, FieldType], now: int) -> None:
+        self._types = types
+        self._now = now
+
+    def compile(self, query: Query) -> Matcher:
+        match query:
+            case MatchAll():
+                return lambda id, source: True
+            case MatchNone():
+                return _nothing
+            case Ids(values):
+                ids = frozenset(values)
+                return lambda id, source: id in ids
+            case Exists(path):
+                return self._exists(path)
+            case Bool():
+                return self._bool(query)
+            case Term() | Terms() | Range() | Prefix() | Wildcard():
+                type = self._types.get(query.field)
+                return _nothing if type is None else _any_value(type, self._test(query, type))
+
+    def _test(self, query: Term | Terms | Range | Prefix | Wildcard, type: FieldType) -> Test:
+        """The test of one value."""
+        match query:
+            case Term(case_insensitive=True):
+                check_keyword("term", query.field, type.type, RUNNER)
+                text = ascii_lower(text_of(query.value))
+                return lambda value: ascii_lower(value) == text
+            case Term():
+                return _within([self._equal("term", query.field, type, query.value)])
+            case Terms():
+                return _within([self._equal("terms", query.field, type, value) for value in query.values])
+            case Range():
+                return inside(query, type.type, format=type.format, now=self._now, runner=RUNNER).contains
+            case Prefix(field, value, insensitive):
+                check_keyword("prefix", field, type.type, RUNNER)
+                start = ascii_lower(value) if insensitive else value
+                return lambda value: (ascii_lower(value) if insensitive else value).startswith(start)
+            case Wildcard(field, value, insensitive):
+                check_keyword("wildcard", field, type.type, RUNNER)
+                pattern = expression(value, case_insensitive=insensitive)
+                return lambda value: bool(pattern.fullmatch(ascii_lower(value) if insensitive else value))
+
+    def _equal(self, clause: str, field: str, type: FieldType, value: Any) -> Interval | None:
+        return equal_to(clause, field, type.type, value, format=type.format, runner=RUNNER)
+
+    def _exists(self, path: str) -> Matcher:
+        below = f"{path}."
+        types = [type for name, type in self._types.items() if name == path or name.startswith(below)]
+        if not types:
+            return _nothing
+        tests = [_any_value(type, lambda value: True) for type in types]
+        return lambda id, source: any(test(id, source) for test in tests)
+
+    def _bool(self, query: Bool) -> Matcher:
+        needed = query.should_needed
+        if needed > len(query.should):
+            return _nothing
+        required = [self.compile(clause) for clause in (*query.must, *query.filter)]
+        refused = [self.compile(clause) for clause in query.must_not]
+        optional = [self.compile(clause) for clause in query.should]
+
+        def matches(id: str, source: dict[str, Any]) -> bool:
+            return (
+                all(test(id, source) for test in required)
+                and not any(test(id, source) for test in refused)
+                and (needed == 0 or sum(test(id, source) for test in optional) >= needed)
+            )
+
+        return matches
+
+
+def _nothing(id: str, source: dict[str, Any]) -> bool:
+    return False
+
+
+def _within(intervals: list[Interval | None]) -> Test:
+    """Whether a value is inside one of the intervals."""
+    known = [interval for interval in intervals if interval is not None]
+    points = frozenset(interval.low for interval in known if interval.is_point)
+    wider = [interval for interval in known if not interval.is_point]
+    return lambda value: value in points or any(interval.contains(value) for interval in wider)
+
+
+def _any_value(type: FieldType, test: Test) -> Matcher:
+    path = tuple(type.source.split("."))
+
+    def matches(id: str, source: dict[str, Any]) -> bool:
+        return any(test(value) for value in values_at(source, path, type))
+
+    return matches
+
+
+def values_at(source: dict[str, Any], path: tuple[str, ...], type: FieldType) -> Iterator[Comparable]:
+    """The comparable values of a document at a leaf; names with dots stand for nested objects, as in mappings."""
+    for length in range(1, len(path) + 1):
+        name = ".".join(path[:length])
+        if name not in source:
+            continue
+        if length == len(path):
+            yield from document_values(type.type, source[name], type.format)
+        else:
+            for inner in _objects(source[name]):
+                yield from values_at(inner, path[length:], type)
+
+
+def _objects(value: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(value, dict):
+        yield value
+    elif isinstance(value, list):
+        for element in value:
+            yield from _objects(element)
