@@ -1,0 +1,111 @@
+"""From an HTTP message to a request of the router (router-protocol 1.8)."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qsl
+
+import orjson
+
+from device_manager.errors import api_error
+from device_manager.gateways.http_exchange import Exchange, bad_request
+from device_manager.router.parse import new_request_id
+from device_manager.router.request import Connection, HttpMessage
+
+MOST_PARAMETERS = 1000
+NOT_ARGUMENTS = frozenset({"controller", "action", "body", "jwt", "requestId", "volatile"})
+"""What a query string cannot set: the route, the body and the headers are the places for it (router-protocol 9.4)."""
+BEARER = b"bearer "
+
+
+def split_target(target: bytes) -> tuple[bytes, bytes]:
+    """Path and query string of a request target, undecoded; a scheme and host in front are left out."""
+    target = target.partition(b"#")[0]
+    if not target.startswith(b"/") and b"://" in target:
+        target = b"/" + target.partition(b"://")[2].partition(b"/")[2]
+    path, _, query = target.partition(b"?")
+    return path, query
+
+
+def query_arguments(query: bytes) -> dict[str, Any]:
+    """The query string as arguments: repeated keys become arrays, a key alone the empty text.
+
+    Raises:
+        ApiError: escapes that are no UTF-8, NUL characters, or too many parameters.
+    """
+    arguments: dict[str, Any] = {}
+    if not query:
+        return arguments
+    try:
+        pairs = parse_qsl(
+            query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MOST_PARAMETERS
+        )
+    except ValueError as error:
+        raise bad_request(f"the query string cannot be read: {error}") from error
+    for name, value in pairs:
+        if "\0" in name or "\0" in value:
+            raise bad_request("the query string holds a NUL character")
+        if name not in arguments:
+            arguments[name] = value
+        elif isinstance(arguments[name], list):
+            arguments[name].append(value)
+        else:
+            arguments[name] = [arguments[name], value]
+    return arguments
+
+
+def token_of(exchange: Exchange, arguments: dict[str, Any]) -> str | None:
+    """The token: `Authorization: Bearer` before `?jwt=`; other schemes are none of ours.
+
+    Raises:
+        ApiError: `?jwt=` more than once.
+    """
+    authorization = exchange.named.get(b"authorization")
+    if authorization is not None and authorization[: len(BEARER)].lower() == BEARER:
+        return authorization[len(BEARER) :].strip().decode("latin-1")
+    token = arguments.get("jwt")
+    if token is not None and not isinstance(token, str):
+        raise api_error("api.assert.invalid_type", "jwt", "string")
+    return token or None
+
+
+def volatile_of(exchange: Exchange) -> dict[str, Any] | None:
+    """The free data of the header `X-Kuzzle-Volatile`.
+
+    Raises:
+        ApiError: `network.http.volatile_parse_failed` for anything but a JSON object or null.
+    """
+    text = exchange.named.get(b"x-kuzzle-volatile")
+    if text is None:
+        return None
+    try:
+        volatile = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise api_error("network.http.volatile_parse_failed", str(error)) from error
+    if volatile is not None and not isinstance(volatile, dict):
+        raise api_error("network.http.volatile_parse_failed", "it has to be a JSON object")
+    return volatile
+
+
+def request_id_of(exchange: Exchange) -> str:
+    """The id from the header `X-Kuzzle-Request-Id`, else a fresh one."""
+    given = exchange.named.get(b"x-kuzzle-request-id")
+    return given.decode("latin-1") if given else new_request_id()
+
+
+def connection_of(exchange: Exchange, client: tuple[str, int] | None, request_id: str) -> Connection:
+    """The connection as requests see it: headers of this message, addresses with those that proxies appended."""
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in exchange.headers:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    ips: tuple[str, ...] = (client[0],) if client else ()
+    forwarded = headers.get("x-forwarded-for")
+    if forwarded:
+        ips += tuple(address.strip() for address in forwarded.split(",") if address.strip())
+    return Connection(request_id, "http", ips, headers)
+
+
+def message_of(exchange: Exchange) -> HttpMessage:
+    """The message as it came, for actions and foreign interfaces."""
+    return HttpMessage(exchange.verb, exchange.target, tuple(exchange.headers), bytes(exchange.body))

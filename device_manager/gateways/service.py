@@ -1,0 +1,41 @@
+"""What every connection of one gateway shares."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from device_manager.router.request import Request
+from device_manager.router.response import Response
+from device_manager.router.routes import RouteTree
+from device_manager.settings import Settings
+
+
+class Handler(Protocol):
+    """The router, as far as the gateways know it."""
+
+    routes: RouteTree
+
+    def handle(self, request: Request) -> Response | Awaitable[Response]:
+        """Answer at once where nothing has to be awaited; never raises."""
+        ...
+
+
+@dataclass(slots=True)
+class Service:
+    """The router and the state of the gateway in front of it.
+
+    Attributes:
+        handler: answers requests.
+        settings: limits and timeouts.
+        ready: whether the process can serve, for `GET /_ready`.
+        draining: the server is stopping; new requests are refused.
+        date: value of the header `Date`, kept current by the server.
+    """
+
+    handler: Handler
+    settings: Settings
+    ready: Callable[[], bool]
+    draining: bool = False
+    date: bytes = b""

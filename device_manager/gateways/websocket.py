@@ -1,0 +1,326 @@
+"""WebSocket connections: uvicorn's protocol with messages straight to the router (router-protocol 1.2 to 1.5).
+
+What an ASGI application cannot see is overridden here: client PINGs count as a sign of life, answers are batched,
+a peer that does not read is cut, a failed handshake is answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable
+from typing import Any, cast
+
+from uvicorn.config import Config
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from uvicorn.server import ServerState
+from websockets.exceptions import InvalidState
+from websockets.frames import Frame
+from websockets.http11 import Request as Upgrade
+
+from device_manager.errors import api_error
+from device_manager.gateways.answers import refusal, shed, unexpected_response
+from device_manager.gateways.frames import FrameCutter
+from device_manager.gateways.gate import FairGate
+from device_manager.gateways.json_text import UnreadableJson, find_request_id, read_json
+from device_manager.gateways.outgoing import Outgoing
+from device_manager.gateways.service import Service
+from device_manager.gateways.stall import StallWatch
+from device_manager.router.envelope import encode
+from device_manager.router.parse import Refused, new_request_id, parse
+from device_manager.router.request import Connection, Request
+from device_manager.router.response import Response
+
+logger = logging.getLogger(__name__)
+
+PING, PONG = b'{"p":1}', b'{"p":2}'
+LONGEST_PING = 64
+"""Longer messages are not looked at for being a ping with white space."""
+GOING_AWAY, PROTOCOL_ERROR, INVALID_DATA, INTERNAL_ERROR = 1001, 1002, 1007, 1011
+LINGER = 2.0
+"""Seconds that a peer gets to take a close frame before the connection is aborted."""
+DISCARDED_BYTES = 64 << 20
+"""Bytes thrown away after a failure, so that the peer reads the close frame instead of a reset."""
+WRITE_HIGH, WRITE_LOW = 1 << 20, 1 << 18
+BAD_HANDSHAKE = (
+    b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-type: text/plain\r\ncontent-length: 41\r\n\r\n"
+    b"This is no WebSocket upgrade by RFC 6455."
+)
+
+
+class WebSocketProtocol(WebSocketsSansIOProtocol):
+    """One WebSocket connection, from the upgrade on."""
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self.service = cast(Service, config.loaded_app)
+        settings = self.service.settings
+        self.max_depth = settings.max_depth
+        self.cutter = FrameCutter(settings.max_message_bytes)
+        self.gate = FairGate(
+            self.answer,
+            most_running=settings.connection_running,
+            most_waiting=settings.connection_waiting,
+            most_waiting_bytes=settings.connection_waiting_bytes,
+            loop=self.loop,
+            tasks=self.tasks,
+        )
+        self.outgoing: Outgoing = None  # type: ignore[assignment]
+        self.peer = Connection("", "websocket")
+        self.last_byte = self.loop.time()
+        self.finished = False
+        self.abort_at: float | None = None
+        self.discarded_bytes = 0
+        self.stall = StallWatch()
+
+    @property
+    def busy(self) -> bool:
+        """A request runs or waits, or an answer has not been handed to the kernel."""
+        return not self.finished and not self.gate.idle
+
+    # What the transport calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Prepare the way out."""
+        super().connection_made(transport)
+        self.transport.set_write_buffer_limits(WRITE_HIGH, WRITE_LOW)
+        limit = self.service.settings.connection_outgoing_bytes
+        self.outgoing = Outgoing(self.transport, self.loop, limit, self.cut_slow_reader)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Drop what waits; what runs goes on and its answers are discarded."""
+        self.finish()
+        self.outgoing.discard()
+        self.peer.alive = False
+        super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """The client reads slower than it asks: let its requests wait."""
+        super().pause_writing()
+        self.gate.hold()
+
+    def resume_writing(self) -> None:
+        """The client caught up."""
+        super().resume_writing()
+        self.outgoing.flush()
+        self.gate.resume()
+
+    def data_received(self, data: bytes) -> None:
+        """Cut whole frames out of the stream; complete text messages skip the frame parser."""
+        self.last_byte = self.loop.time()
+        if not self.handshake_complete:
+            self.receive_upgrade(data)
+            return
+        for kind, piece in self.cutter.feed(data):
+            if self.finished:
+                self.discard(len(data))
+                return
+            if kind != "text":
+                self.receive_frame(piece)
+            elif not self.frames:
+                self.receive_message(piece)
+            else:
+                self.fail(PROTOCOL_ERROR, "expected a continuation frame")
+
+    # The handshake
+
+    def receive_upgrade(self, data: bytes) -> None:
+        """Parse the upgrade; a request that the parser refuses is answered, or its socket would stay open for ever."""
+        self.conn.receive_data(data)
+        self.handle_events()
+        if self.conn.handshake_exc is not None and not self.handshake_initiated:
+            self.handshake_complete = True
+            self.close_sent = True
+            self.transport.write(b"".join(self.conn.data_to_send()) or BAD_HANDSHAKE)
+            self.finish()
+            self.transport.close()
+
+    def handle_connect(self, event: Upgrade) -> None:
+        """Accept on any path, and echo the first subprotocol offered, whatever it is."""
+        self.request = event
+        self.response = self.conn.accept(event)
+        self.handshake_initiated = self.handshake_complete = True
+        if self.response.status_code == 101:
+            offered = ",".join(event.headers.get_all("Sec-WebSocket-Protocol"))
+            if offered:
+                self.response.headers["Sec-WebSocket-Protocol"] = offered.split(",")[0].strip()
+            self.peer = connection_of(event, self.client)
+        self.conn.send_response(self.response)
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        if self.response.status_code == 101:
+            self.start_keepalive()
+        else:
+            self.close_sent = True
+            self.finish()
+            self.transport.close()
+
+    # Frames and messages
+
+    def receive_frame(self, raw: bytes) -> None:
+        """Hand a control frame, a binary one or a fragment to the frame parser."""
+        self.conn.receive_data(raw)
+        if self.conn.parser_exc is not None:
+            self.handle_parser_exception()
+        else:
+            self.handle_events()
+
+    def send_receive_event_to_app(self) -> None:
+        """A fragmented or binary message is complete; bytes are taken as UTF-8 text."""
+        message = b"".join(self.frames)
+        self.frames = []
+        self.receive_message(message)
+
+    def receive_message(self, message: bytes) -> None:
+        """Answer pings first, then admit, refuse or let wait."""
+        if self.close_sent or not message:
+            return
+        if message == PING or (len(message) <= LONGEST_PING and b'"p"' in message and is_ping(message)):
+            self.outgoing.send_text(PONG)
+        elif self.service.draining:
+            self.outgoing.send_text(shed("network.entrypoint.shutting_down", message))
+        elif not self.gate.admit(message):
+            self.outgoing.send_text(shed("api.process.overloaded", message))
+
+    def answer(self, message: bytes) -> Awaitable[None] | None:
+        """Route one message; gives what has to be awaited when it cannot be answered at once."""
+        try:
+            payload = read_json(message, self.max_depth)
+            if type(payload) is not dict:
+                raise UnreadableJson("a request is a JSON object.")
+            request = parse(payload, self.peer)
+        except UnreadableJson as error:
+            self.refuse_text(message, str(error))
+            return None
+        except Refused as refused:
+            self.outgoing.send_text(encode(refused.response, room=bool(refused.response.request.id)))
+            return None
+        try:
+            outcome = self.service.handler.handle(request)
+        except Exception as error:
+            outcome = unexpected_response(request, error)
+        if type(outcome) is Response:
+            self.outgoing.send_text(encode(outcome, room=True))
+            return None
+        return self.answer_later(request, cast(Awaitable[Response], outcome))
+
+    async def answer_later(self, request: Request, pending: Awaitable[Response]) -> None:
+        """Send the answer when it is there; nobody may be left to read it."""
+        try:
+            response = await pending
+        except Exception as error:
+            response = unexpected_response(request, error)
+        self.outgoing.send_text(encode(response, room=True))
+
+    def refuse_text(self, message: bytes, reason: str) -> None:
+        """Text that is no UTF-8 ends the connection; text that is no JSON ends its message only."""
+        try:
+            message.decode()
+        except UnicodeDecodeError:
+            self.fail(INVALID_DATA, "invalid UTF-8")
+            return
+        error = api_error("network.websocket.unexpected_error", reason)
+        self.outgoing.send_text(refusal(error, find_request_id(message), room=True))
+
+    def handle_ping(self) -> None:
+        """Answer through the bounded way out: a peer may send PINGs and never read the PONGs."""
+        for frame in self.conn.data_to_send():
+            self.outgoing.send_frame(frame)
+
+    # The end
+
+    def handle_close(self, event: Frame) -> None:
+        """The peer closes or echoes our close."""
+        self.finish()
+        self.write_last(self.conn.data_to_send())
+        self.transport.close()
+
+    def handle_parser_exception(self) -> None:
+        """Tell the peer why and discard what it still sends: a reset would eat the close frame."""
+        self.finish()
+        self.write_last(self.conn.data_to_send())
+        if not self.transport.is_closing():
+            self.transport.write_eof()
+
+    def fail(self, code: int, reason: str) -> None:
+        """End the connection because of what the peer sent."""
+        self.conn.fail(code, reason)
+        self.handle_parser_exception()
+
+    def close(self, code: int, reason: str) -> None:
+        """Begin the closing handshake; the sweep aborts a peer that does not echo it."""
+        if self.finished or self.close_sent:
+            return
+        try:
+            self.conn.send_close(code, reason)
+        except InvalidState:
+            self.transport.abort()
+            return
+        self.write_last(self.conn.data_to_send())
+
+    def cut_slow_reader(self) -> None:
+        """Give up on a peer that does not read: 1011 if it can still be told, then abort."""
+        address = self.client[0] if self.client else "?"
+        logger.warning("Cut the WebSocket of %s: it does not read its answers.", address)
+        self.outgoing.discard()
+        self.gate.hold()
+        self.gate.drop_waiting()
+        self.close(INTERNAL_ERROR, "client is too slow")
+
+    def write_last(self, frames: list[bytes]) -> None:
+        """Write everything queued and then the close frame."""
+        self.close_sent = True
+        self.stop_keepalive()
+        self.abort_at = self.abort_at or self.loop.time() + LINGER
+        if not self.transport.is_closing():
+            self.outgoing.write_all()
+            self.outgoing.discard()
+            self.transport.write(b"".join(frames))
+
+    def finish(self) -> None:
+        """Handle nothing more of what this peer sends."""
+        self.finished = True
+        self.abort_at = self.abort_at or self.loop.time() + LINGER
+        self.gate.drop_waiting()
+
+    def discard(self, size: int) -> None:
+        """Throw bytes away that come after a failure, within a bound."""
+        self.discarded_bytes += size
+        if self.discarded_bytes > DISCARDED_BYTES:
+            self.transport.abort()
+
+    def check_deadlines(self, now: float) -> None:
+        """End what is overdue: a close that is not echoed, a silent peer, one that reads nothing."""
+        if self.close_sent or self.transport.is_closing():
+            self.abort_at = self.abort_at or now + LINGER
+            if now >= self.abort_at:
+                self.transport.abort()
+            return
+        settings = self.service.settings
+        if now - self.last_byte > settings.idle_timeout:
+            self.close(GOING_AWAY, "idle")
+        elif self.stall.seconds(self.transport, now) > settings.stalled_reader_timeout:
+            self.cut_slow_reader()
+
+
+def is_ping(message: bytes) -> bool:
+    """Whether a short message is the SDK's ping, however it is spaced."""
+    try:
+        payload = read_json(message, LONGEST_PING)
+    except UnreadableJson:
+        return False
+    return isinstance(payload, dict) and len(payload) == 1 and type(payload.get("p")) is int and payload["p"] == 1
+
+
+def connection_of(upgrade: Upgrade, client: tuple[str, int] | None) -> Connection:
+    """What requests see of their connection; `X-Forwarded-For` does not count here (router-protocol 1.2)."""
+    headers: dict[str, str] = {}
+    for name, value in upgrade.headers.raw_items():
+        name = name.lower()
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return Connection(new_request_id(), "websocket", (client[0],) if client else (), headers)
