@@ -1,0 +1,68 @@
+# `make demo` and `make test` work in a fresh clone with Python 3.11, Node 20, JDK 17 and Maven; everything else is
+# installed below this folder: `.venv`, `tests/sdk/node_modules`, `.cache/elasticsearch`.
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+RUNTIME := $(VENV)/.runtime-installed
+TESTING := $(VENV)/.testing-installed
+SDK := tests/sdk/node_modules/.installed
+PYTEST := $(BIN)/python -m pytest
+
+.DEFAULT_GOAL := help
+.PHONY: help install serve demo check format test soak bench elasticsearch clean
+
+help:  ## List the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(RUNTIME): pyproject.toml | $(BIN)/python
+	@echo "installing device-manager into $(VENV)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(TESTING): pyproject.toml | $(BIN)/python
+	@echo "installing device-manager and what its tests need into $(VENV)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $@ $(RUNTIME)
+
+$(SDK): tests/sdk/package.json tests/sdk/package-lock.json
+	@echo "installing the official SDK into tests/sdk/node_modules"
+	npm ci --prefix tests/sdk --no-audit --no-fund --loglevel=error
+	@touch $@
+
+elasticsearch: $(TESTING)
+	$(BIN)/python tests/elasticsearch_node/start.py --build
+
+install: $(RUNTIME)  ## Install the server and its command into .venv
+
+serve: $(RUNTIME)  ## Start the server on port 7512 with the embedded store in ./data
+	$(BIN)/device-manager serve
+
+demo: $(RUNTIME)  ## Link 3,376 airports to their weather stations on a server of its own, and show it
+	$(BIN)/device-manager demo
+
+check: $(TESTING)  ## Lint, formatting, types and layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/mypy tests examples benchmarks
+	$(BIN)/lint-imports
+
+format: $(TESTING)  ## Format the code and apply the safe fixes of the linter
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+test: $(TESTING) $(SDK) elasticsearch  ## Run all tests on both stores, the official SDK's included
+	$(PYTEST) -m "not soak" --durations=15
+
+soak: $(TESTING) $(SDK) elasticsearch  ## Run the long crash and load tests
+	$(PYTEST) -m soak
+
+bench: $(TESTING) elasticsearch  ## Measure and print the table of docs/benchmarks.md
+	$(BIN)/python benchmarks/run.py
+
+clean:  ## Remove everything that was installed or built
+	rm -rf $(VENV) .cache tests/sdk/node_modules build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,58 @@
+"""`device-manager serve`: one option for every setting, merged with the environment and the settings file."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from device_manager.settings import PREFIX, InvalidSettings, Settings, load_settings
+
+DESCRIBED = {
+    "host": "Address to listen on.",
+    "port": "Port for HTTP and WebSocket.",
+    "store": "sqlite:DIR or elasticsearch:http://HOST:PORT.",
+    "plugin": "Load a plugin from a file or a module; may be repeated.",
+    "insecure": "Listen on more than loopback although anonymous callers may do everything.",
+    "log_level": "debug, info, warning or error.",
+}
+TABLES = frozenset({"plugins"})
+"""Settings that only the settings file and the environment can hold."""
+
+
+def _setting_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give `command` an option for every setting; the server checks the values, so that all sources agree."""
+    defaults = dict(zip(Settings.__struct_fields__, Settings.__struct_defaults__, strict=True))
+    for name in reversed([*DESCRIBED, *sorted(defaults.keys() - DESCRIBED.keys() - TABLES)]):
+        declared = f"--{name.replace('_', '-')}"
+        help_text = f"{DESCRIBED.get(name, '')}  [env: {PREFIX}{name.upper()}; default: {defaults[name]}]".strip()
+        if isinstance(defaults[name], bool):
+            option = click.option(declared, name, is_flag=True, default=None, help=help_text)
+        else:
+            option = click.option(declared, name, multiple=name == "plugin", help=help_text)
+        command = option(command)
+    return command
+
+
+@click.command()
+@_setting_options
+@click.pass_context
+def serve(context: click.Context, **flags: Any) -> None:
+    """Start the server; it stops cleanly on SIGTERM and Ctrl-C.
+
+    GET /_healthcheck answers 200 once it is ready.
+    """
+    from device_manager.app import serve as run  # imports the whole server: not for commands that only send
+
+    settings_file: Path | None = context.obj
+    flags["plugin"] = flags["plugin"] or None
+    try:
+        settings = load_settings(flags, file=settings_file)
+        asyncio.run(run(settings))
+    except InvalidSettings as error:
+        raise click.UsageError(str(error)) from error
+    sys.exit(0)
