@@ -1,19 +1,25 @@
-"""Fixtures that every area of the tests shares: the real Elasticsearch."""
+"""Fixtures that every area of the tests shares: the real Elasticsearch, and servers as processes of their own."""
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import pytest
 
+from device_manager.cli.process import ServerProcess
+from device_manager.storage.contract import INTERNAL_INDEX
+
+STORES = ("sqlite", "elasticsearch")
 NODE_STARTER = Path(__file__).parent / "elasticsearch_node" / "start.py"
 
 
@@ -65,3 +71,72 @@ def elasticsearch_node() -> Iterator[ElasticsearchNode]:
             yield node
         finally:
             node.resume()
+
+
+class Servers:
+    """Starts servers for tests and ends them with the fixture.
+
+    A store is named `sqlite` for a fresh folder, `elasticsearch` for the session's cluster after it was wiped, or in full
+    as the setting takes it, to open one that is in use.
+    """
+
+    def __init__(self, request: pytest.FixtureRequest, folder: Path) -> None:
+        self._request = request
+        self._folder = folder
+        self._numbers = itertools.count(1)
+        self._started: list[ServerProcess] = []
+
+    def __call__(
+        self,
+        *,
+        store: str = "sqlite",
+        plugins: Sequence[str] = (),
+        settings: Mapping[str, object] | None = None,
+        port: int | None = None,
+    ) -> ServerProcess:
+        """A server that answers."""
+        number = next(self._numbers)
+        if store == "sqlite":
+            store = f"sqlite:{self._folder / f'store-{number}'}"
+        elif store == "elasticsearch":
+            url: str = self._request.getfixturevalue("elasticsearch_url")
+            wipe_cluster(url)
+            store = f"elasticsearch:{url}"
+        server = ServerProcess(
+            store=store, log=self._folder / f"server-{number}.log", plugins=plugins, settings=settings, port=port
+        )
+        self._started.append(server)
+        server.start()
+        return server
+
+    def end(self) -> None:
+        """End all servers, those that are paused too."""
+        for server in self._started:
+            if server.is_running:
+                server.resume()
+                server.kill()
+
+
+def wipe_cluster(url: str) -> None:
+    """Delete what the product keeps in the cluster."""
+    with httpx.Client(base_url=url, timeout=60) as client:
+        listed = client.get("/_cat/indices", params={"format": "json", "expand_wildcards": "all"}).raise_for_status()
+        ours = [entry["index"] for entry in listed.json() if entry["index"].startswith(("&", f"%{INTERNAL_INDEX}."))]
+        for name in ours:
+            client.delete(f"/{name.replace('%', '%25').replace('&', '%26')}").raise_for_status()
+
+
+@pytest.fixture
+def start_server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Servers]:
+    """Starts any number of servers for one test."""
+    servers = Servers(request, tmp_path)
+    yield servers
+    servers.end()
+
+
+@pytest.fixture(scope="module", params=STORES)
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """One server for a module, on each store in turn, empty at first."""
+    servers = Servers(request, tmp_path_factory.mktemp("server"))
+    yield servers(store=request.param)
+    servers.end()

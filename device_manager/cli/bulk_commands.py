@@ -85,8 +85,8 @@ def link(**options: Any) -> None:
     """Link the devices to the assets that FILE names.
 
     FILE is a CSV with the columns deviceId and assetId, and if wanted deviceSlot and assetSlot; without these two the
-    server pairs free slots of the same type. Records are sent 2,000 a call. Rows that are not applied go to
-    FILE with the ending .errors.csv, with the columns row, status, id and reason added; correct it and feed it in again.
+    server pairs free slots of the same type. Records are sent 2,000 a call. Rows that are not applied go to FILE with
+    the ending .errors.csv, with the columns row, status, id and reason added; correct it and feed it in again.
 
     With --strict a file of up to 20,000 records is one call and is linked completely or not at all; of a larger file
     each call of 2,000 records is, and the first call that is refused ends the run.

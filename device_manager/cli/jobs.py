@@ -42,8 +42,9 @@ class BatchRefused(Exception):
 class Job(Protocol):
     """One kind of bulk command."""
 
-    required: Sequence[str]
-    """Columns that the input has to have."""
+    @property
+    def required(self) -> Sequence[str]:
+        """Columns that the input has to have."""
 
     async def apply(self, client: Client, rows: Sequence[Row], outcomes: Outcomes, *, dry_run: bool) -> None:
         """Send `rows` and note in `outcomes`, one place a row, what became of each.

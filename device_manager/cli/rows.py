@@ -1,4 +1,4 @@
-"""Reading the CSV file of a bulk command row by row, whatever its size, and writing back the rows that were not applied."""
+"""Reading the CSV file of a bulk command row by row, whatever its size; writing back the rows that were not applied."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def _setting_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.command()
 @_setting_options
 @click.pass_context
-def serve(context: click.Context, **flags: Any) -> None:
+def serve(context: click.Context, /, **flags: Any) -> None:
     """Start the server; it stops cleanly on SIGTERM and Ctrl-C.
 
     GET /_healthcheck answers 200 once it is ready.
