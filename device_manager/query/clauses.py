@@ -209,7 +209,7 @@ def _exists(content: Any, where: str) -> Query:
         raise malformed(where, "expected the name of a field in `field`")
     if "*" in field:
         raise not_runnable("A pattern of fields", where, "the path of one field")
-    return Exists(field)
+    return MATCH_ALL if field == "_id" else Exists(field)
 
 
 def _ids(content: Any, where: str) -> Query:

@@ -27,7 +27,7 @@ from device_manager.query.tree import (
     Terms,
     Wildcard,
 )
-from device_manager.query.values import Comparable, Interval, check_keyword, equal_to, inside, text_of
+from device_manager.query.values import Comparable, Interval, check_keyword, equal_to, inside, one_of, text_of
 
 RUNNER = "embedded store"
 """How errors name who cannot run a clause."""
@@ -172,19 +172,12 @@ class ConditionCompiler:
         field = self._fields.field(query.field)
         if field is None:
             return NO_ROWS
-        intervals = [
-            interval
-            for value in query.values
-            if (interval := equal_to("terms", query.field, field.type, value, format=field.format, runner=RUNNER))
-        ]
-        points = [interval.low for interval in intervals if interval.is_point]
-        if len(points) == 1 == len(intervals):
-            return _interval(field, intervals[0])
-        parts = [_interval(field, interval).where for interval in intervals if not interval.is_point]
-        if points:
-            parts.append(Fragment("{0}f = ? AND {0}v IN (SELECT value FROM json_each(?))",
-                                  (field.number, _json(points))))  # fmt: skip
-        return Rows("term", joined("OR", parts), 2) if parts else NO_ROWS
+        values = one_of(query.field, field.type, query.values, format=field.format, runner=RUNNER)
+        if len(values) == 1:
+            (value,) = values
+            return _interval(field, Interval(value, value))
+        parameters = (field.number, _json(sorted(values)))
+        return Rows("term", Fragment("{0}f = ? AND {0}v IN (SELECT value FROM json_each(?))", parameters), 2)
 
     def _range(self, query: Range) -> Rows:
         field = self._fields.field(query.field)

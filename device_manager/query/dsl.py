@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from device_manager.query.fields import FieldType
+from device_manager.query.missing import missing_value
 from device_manager.query.search import Search, Sort, SourceFilter, TermsAggregation
 from device_manager.query.tree import (
     Bool,
@@ -44,10 +47,15 @@ def to_dsl(query: Query) -> dict[str, Any]:
             return {"bool": _bool(query)}
 
 
-def search_body(search: Search) -> dict[str, Any]:
+def search_body(search: Search, types: Mapping[str, FieldType] | None = None) -> dict[str, Any]:
     """The body of an Elasticsearch search that counts all hits.
 
     Sorting by `_id` needs the cluster setting `indices.id_field_data.enabled`, which is dynamic.
+
+    Args:
+        search: what to find.
+        types: the leaves of the mapping, see `fields.field_types`. With them null in `search_after` stands for "no
+            value" in fields of every type; without, Elasticsearch takes it for keywords only.
     """
     body: dict[str, Any] = {
         "query": to_dsl(search.query),
@@ -59,7 +67,10 @@ def search_body(search: Search) -> dict[str, Any]:
     if search.sort:
         body["sort"] = [_sort(key) for key in search.sort]
     if search.search_after is not None:
-        body["search_after"] = list(search.search_after)
+        body["search_after"] = [
+            missing_value(key, types[key.field].type) if value is None and types and key.field in types else value
+            for key, value in zip(search.sort, search.search_after, strict=True)
+        ]
     if search.aggregations:
         body["aggs"] = {name: _terms(aggregation) for name, aggregation in search.aggregations.items()}
     return body

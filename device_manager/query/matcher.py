@@ -22,11 +22,11 @@ from device_manager.query.tree import (
 )
 from device_manager.query.values import (
     Comparable,
-    Interval,
     check_keyword,
     document_values,
     equal_to,
     inside,
+    one_of,
     text_of,
 )
 
@@ -85,10 +85,11 @@ class _Compiler:
                 check_keyword("term", query.field, type.type, RUNNER)
                 text = ascii_lower(text_of(query.value))
                 return lambda value: ascii_lower(value) == text
-            case Term():
-                return _within([self._equal("term", query.field, type, query.value)])
-            case Terms():
-                return _within([self._equal("terms", query.field, type, value) for value in query.values])
+            case Term(field, value):
+                equal = equal_to("term", field, type.type, value, format=type.format, runner=RUNNER)
+                return _nothing_equals if equal is None else equal.contains
+            case Terms(field, values):
+                return one_of(field, type.type, values, format=type.format, runner=RUNNER).__contains__
             case Range():
                 return inside(query, type.type, format=type.format, now=self._now, runner=RUNNER).contains
             case Prefix(field, value, insensitive):
@@ -99,9 +100,6 @@ class _Compiler:
                 check_keyword("wildcard", field, type.type, RUNNER)
                 pattern = expression(value, case_insensitive=insensitive)
                 return lambda value: bool(pattern.fullmatch(ascii_lower(value) if insensitive else value))
-
-    def _equal(self, clause: str, field: str, type: FieldType, value: Any) -> Interval | None:
-        return equal_to(clause, field, type.type, value, format=type.format, runner=RUNNER)
 
     def _exists(self, path: str) -> Matcher:
         below = f"{path}."
@@ -133,12 +131,8 @@ def _nothing(id: str, source: dict[str, Any]) -> bool:
     return False
 
 
-def _within(intervals: list[Interval | None]) -> Test:
-    """Whether a value is inside one of the intervals."""
-    known = [interval for interval in intervals if interval is not None]
-    points = frozenset(interval.low for interval in known if interval.is_point)
-    wider = [interval for interval in known if not interval.is_point]
-    return lambda value: value in points or any(interval.contains(value) for interval in wider)
+def _nothing_equals(value: Comparable) -> bool:
+    return False
 
 
 def _any_value(type: FieldType, test: Test) -> Matcher:

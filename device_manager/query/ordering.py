@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from device_manager.query.conditions import INT64, RUNNER, Fragment, SqlValue, joined
+from device_manager.query.conditions import RUNNER, Fragment, SqlValue, joined, storable
 from device_manager.query.dates import parse_date
 from device_manager.query.fields import FieldResolver
+from device_manager.query.missing import missing_value
 from device_manager.query.refusals import malformed, wrong_value
 from device_manager.query.search import Sort
 from device_manager.query.tree import Scalar
 from device_manager.query.values import INTEGERS, check_comparable, number_of, single, text_of, truth_of
-
-INFINITIES = ("Infinity", "-Infinity")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,23 +97,36 @@ def _cursor(key: SortKey, value: Scalar) -> SqlValue:
 
     Clients send what `sort` of a hit said, or what they read in its source.
     """
+    if value is None or value == missing_value(key.sort, key.type):
+        return None
     try:
-        if value is None or value in INFINITIES:
-            return None
         if key.type == "date":
-            return int(number_of(value)) if not isinstance(value, str) else parse_date(value, format=key.format)
+            return parse_date(value, format=key.format) if isinstance(value, str) else int(number_of(value))
         if key.type == "boolean":
-            return truth_of(value)
+            return truth_of(value) if isinstance(value, str) else int(value)
         if key.type == "keyword":
             return text_of(value)
         number = number_of(value)
         if key.type in INTEGERS:
-            return number if int(number) in INT64 else None
+            return storable(int(number))
         return single(number) if key.type == "float" else float(number)
     except (ValueError, OverflowError) as error:
         raise wrong_value(key.field, key.type, value) from error
 
 
 def sort_value(key: SortKey, value: SqlValue) -> Scalar:
-    """A value of the column as a hit shows it."""
+    """A value of the column as a hit shows it, which is how Elasticsearch shows it."""
+    if value is None:
+        return missing_value(key.sort, key.type)
+    if key.type == "float" and isinstance(value, float):
+        return shortest_single(value)
+    return value
+
+
+def shortest_single(value: float) -> float:
+    """The number with the fewest digits that 32 bits round to `value`."""
+    for digits in range(1, 9):
+        short = float(f"{value:.{digits}g}")
+        if single(short) == value:
+            return short
     return value

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
+
+import orjson
 
 from device_manager.query.dates import parse_date
 from device_manager.query.refusals import wrong_field, wrong_value
@@ -20,7 +23,9 @@ NUMBERS = INTEGERS | {"float", "double"}
 COMPARABLE_TYPES = NUMBERS | {"keyword", "date", "boolean"}
 """The types of which values are compared; the rest (text, geo) is known by presence only."""
 
-_INTEGER_BOUNDS = {"integer": (-(2**31), 2**31 - 1), "long": (-(2**63), 2**63 - 1)}
+NUMBER_TEXT = re.compile(r"\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*")
+
+INTEGER_BOUNDS = {"integer": (-(2**31), 2**31 - 1), "long": (-(2**63), 2**63 - 1)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,7 @@ def text_of(value: Scalar) -> str:
     """A scalar as Elasticsearch writes it into a keyword."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return str(value)
+    return orjson.dumps(value).decode() if isinstance(value, float) else str(value)
 
 
 def equal_to(clause: str, field: str, type: str, value: Scalar, *, format: str | None, runner: str) -> Interval | None:
@@ -66,11 +71,31 @@ def equal_to(clause: str, field: str, type: str, value: Scalar, *, format: str |
                 parse_date(value, round_up=True, format=format),
             )
         if type in INTEGERS:
-            return _equal_integer(type, value)
+            return _equal_integer(type, number_of(value))
         comparable = _comparable(type, value)
     except (ValueError, OverflowError) as error:
         raise wrong_value(field, type, value) from error
     return Interval(comparable, comparable)
+
+
+def one_of(
+    field: str, type: str, values: Iterable[Scalar], *, format: str | None, runner: str
+) -> frozenset[Comparable]:
+    """The values of a field that equal one of a query's `values`; dates are moments here, without rounding.
+
+    Raises:
+        ApiError: 400, the type has no comparable values, or one of `values` is none of its values.
+    """
+    check_comparable("terms", field, type, runner)
+    found: set[Comparable] = set()
+    for value in values:
+        try:
+            comparable = parse_date(value, format=format) if type == "date" else _comparable(type, value)
+        except (ValueError, OverflowError) as error:
+            raise wrong_value(field, type, value) from error
+        if type not in INTEGERS or comparable == int(comparable):
+            found.add(comparable)
+    return frozenset(found)
 
 
 def inside(query: Range, type: str, *, format: str | None, now: int, runner: str) -> Interval:
@@ -112,10 +137,9 @@ def check_keyword(clause: str, field: str, type: str, runner: str) -> None:
         raise wrong_field(clause, field, type, runner)
 
 
-def _equal_integer(type: str, value: Scalar) -> Interval | None:
+def _equal_integer(type: str, number: float) -> Interval | None:
     """Fractions and numbers beyond the type equal nothing."""
-    number = number_of(value)
-    low, high = _INTEGER_BOUNDS[type]
+    low, high = INTEGER_BOUNDS[type]
     if not low <= number <= high or number != int(number):
         return None
     return Interval(int(number), int(number))
@@ -127,16 +151,18 @@ def _comparable(type: str, value: Scalar) -> Comparable:
     if type == "boolean":
         return truth_of(value)
     number = number_of(value)
+    if type in INTEGERS and not INTEGER_BOUNDS[type][0] <= number <= INTEGER_BOUNDS[type][1]:
+        raise ValueError(f"{value!r} is out of range")
     if type == "float":
         return single(number)
     return float(number) if type == "double" else number
 
 
 def truth_of(value: Scalar) -> int:
-    """0 or 1 from what Elasticsearch takes for a boolean. Raises ValueError."""
+    """0 or 1 from what queries may say for a boolean. Raises ValueError."""
     if value is True or value == "true":
         return 1
-    if value is False or value in ("false", ""):
+    if value is False or value == "false":
         return 0
     raise ValueError(f"{value!r} is no boolean")
 
@@ -146,10 +172,9 @@ def number_of(value: Scalar) -> int | float:
     if isinstance(value, bool) or value is None:
         raise ValueError(f"{value!r} is no number")
     if isinstance(value, str):
-        try:
-            value = int(value) if value.lstrip("+-").isdecimal() and value.isascii() else float(value)
-        except ValueError:
-            raise ValueError(f"{value!r} is no number") from None
+        if not NUMBER_TEXT.fullmatch(value):
+            raise ValueError(f"{value!r} is no number")
+        value = float(value) if set(value) & set(".eE") else int(value)
     if not math.isfinite(value):
         raise ValueError(f"{value!r} is not finite")
     return value
@@ -185,6 +210,8 @@ def document_values(type: str, value: Any, format: str | None = None) -> Iterato
             yield parse_date(value, format=format)
         elif type in INTEGERS:
             yield int(number_of(value))
+        elif type == "boolean":
+            yield truth_of(value or False)
         else:
             yield _comparable(type, value)
     except (ValueError, OverflowError):
