@@ -1,0 +1,23 @@
+"""What plugins can contribute, how they are found, and what they get (design 5).
+
+Authors of plugins need only this package: `pipe` and `hook` to listen to events, `hookimpl` for the contributions
+that `hookspecs` lists, `PluginContext` for what the server offers them.
+"""
+
+from __future__ import annotations
+
+from device_manager.plugins.context import PluginContext
+from device_manager.plugins.loading import INTERFACE_VERSION, PluginError, Plugins
+from device_manager.plugins.markers import hook, hookimpl, pipe
+from device_manager.plugins.models import ModelDeclaration
+
+__all__ = [
+    "INTERFACE_VERSION",
+    "ModelDeclaration",
+    "PluginContext",
+    "PluginError",
+    "Plugins",
+    "hook",
+    "hookimpl",
+    "pipe",
+]

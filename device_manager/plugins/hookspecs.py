@@ -1,0 +1,43 @@
+"""What a plugin can contribute besides pipes and hooks: signatures, a sentence each (design 5).
+
+A plugin implements any of them with functions of these names, marked with `hookimpl`. They may leave out arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Sequence
+from typing import Any
+
+from device_manager.plugins.context import PluginContext
+from device_manager.plugins.markers import hookspec
+from device_manager.plugins.models import ModelDeclaration
+
+
+@hookspec
+def settings() -> dict[str, Any]:  # type: ignore[empty-body]
+    """The plugin's own settings with their defaults; the section `[plugins.<name>]` of the file overrides them."""
+
+
+@hookspec
+def events() -> Sequence[str]:  # type: ignore[empty-body]
+    """Names, or patterns with `{placeholders}`, of the events that the plugin triggers itself."""
+
+
+@hookspec
+def controllers(context: PluginContext) -> Sequence[Any]:  # type: ignore[empty-body]
+    """Instances of `Controller` that the plugin adds to the API."""
+
+
+@hookspec
+def models() -> Sequence[ModelDeclaration]:  # type: ignore[empty-body]
+    """Asset, device, measure and group models, written at every start over what is stored under their names."""
+
+
+@hookspec
+def start(context: PluginContext) -> Awaitable[None] | None:
+    """Called once, when the store is open and before the port is; may be a coroutine; what it raises stops the start."""
+
+
+@hookspec
+def stop(context: PluginContext) -> Awaitable[None] | None:
+    """Called once, when the last request is answered and before the store closes; may be a coroutine."""
