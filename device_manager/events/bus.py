@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
 from typing import Any
@@ -16,6 +16,9 @@ from device_manager.events.catalogue import EVENTS
 from device_manager.events.chain import EMPTY, RANK, Chain, Kind, Link, Listener, ListenerStatistics, Position
 from device_manager.events.names import EventNames, wildcards
 from device_manager.events.watch import PipeWatch, Running
+
+Check = Callable[[str, Any], None]
+"""Looks at what the pipe of an owner made of a payload."""
 
 MAX_COMPILED = 10_000
 """Chains kept compiled; names with placeholders could otherwise fill the memory."""
@@ -105,11 +108,17 @@ class EventBus:
         links = self._links.get(event)
         return sorted(links[kind], key=lambda link: RANK[link.position]) if links else ()
 
-    async def pipe(self, event: str, payload: Any, *rest: Any) -> Any:
+    async def pipe(self, event: str, payload: Any, *rest: Any, check: Check | None = None) -> Any:
         """Run the chain of `event` and return the payload as the last pipe left it.
 
+        Args:
+            event: what happens.
+            payload: the first argument of the pipes, which they may change.
+            rest: further arguments.
+            check: called after each pipe with its owner and the payload as it left it; refuses by raising.
+
         Raises:
-            ApiError: what a pipe raised; other exceptions become `plugin.runtime.unexpected_error`.
+            ApiError: what a pipe or the check raised; other exceptions become `plugin.runtime.unexpected_error`.
         """
         chain = self._chains.get(event) or self._chain(event)
         if chain is EMPTY:
@@ -120,6 +129,8 @@ class EventBus:
                 returned = await self._run(Running(link, event, deadline), (payload, *rest))
                 if returned is not None:
                     payload = returned
+                if check is not None:
+                    check(link.owner, payload)
         for link in chain.hooks:
             self._tell(link, (payload, *rest))
         return payload

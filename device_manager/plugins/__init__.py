@@ -7,7 +7,8 @@ that `hookspecs` lists, `PluginContext` for what the server offers them.
 from __future__ import annotations
 
 from device_manager.plugins.context import PluginContext
-from device_manager.plugins.loading import INTERFACE_VERSION, PluginError, Plugins
+from device_manager.plugins.discovery import PluginError
+from device_manager.plugins.loading import INTERFACE_VERSION, Plugins
 from device_manager.plugins.markers import hook, hookimpl, pipe
 from device_manager.plugins.models import ModelDeclaration
 

@@ -35,7 +35,7 @@ def models() -> Sequence[ModelDeclaration]:  # type: ignore[empty-body]
 
 @hookspec
 def start(context: PluginContext) -> Awaitable[None] | None:
-    """Called once, when the store is open and before the port is; may be a coroutine; what it raises stops the start."""
+    """Called once, when the store is open and the port is not yet; may be a coroutine; failing stops the start."""
 
 
 @hookspec

@@ -62,9 +62,7 @@ class Plugins:
 
     def _refuse_unknown(self, plugin: object, name: str) -> None:
         """A contribution by a name that nobody knows would never be used."""
-        known = {
-            attribute for attribute in vars(hookspecs) if hasattr(getattr(hookspecs, attribute), f"{PROJECT}_spec")
-        }
+        known = {spec for spec, value in vars(hookspecs).items() if hasattr(value, f"{PROJECT}_spec")}
         for caller in self._pluggy.get_hookcallers(plugin) or ():
             if caller.name not in known:
                 near = difflib.get_close_matches(caller.name, known, n=3)
@@ -172,6 +170,7 @@ def _listeners(plugin: object) -> list[tuple[Mark, Callable[..., Any]]]:
     found: dict[int, tuple[Mark, Callable[..., Any]]] = {}
     for attribute in dir(plugin):
         function = getattr(plugin, attribute, None)
-        for mark in getattr(function, MARK, ()) if inspect.isroutine(function) else ():
-            found[mark.sequence] = (mark, function)
+        if function is not None and inspect.isroutine(function):
+            for mark in getattr(function, MARK, ()):
+                found[mark.sequence] = (mark, function)
     return [found[sequence] for sequence in sorted(found)]
