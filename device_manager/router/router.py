@@ -18,6 +18,7 @@ from device_manager.router.pipeline import Pipeline, failure, settle
 from device_manager.router.registry import BoundAction, Registry
 from device_manager.router.request import Connection, Request
 from device_manager.router.response import Response
+from device_manager.router.routes import Match
 from device_manager.security import Guard, OpenGuard
 
 OVERLOAD_FILL = 0.1
@@ -42,7 +43,6 @@ class Router:
         self.bus = bus
         self.guard: Guard = guard or OpenGuard()
         self.registry = Registry(bus)
-        self.routes = self.registry.routes
         self.admission = Admission(running, waiting)
         self.draining = False
         self._pipeline = Pipeline(bus, self.guard, self.registry)
@@ -65,6 +65,10 @@ class Router:
         """
         self.bus.compile()
         self.registry.compile()
+
+    def match(self, verb: str, raw_path: bytes) -> Match | None:
+        """The action behind an HTTP path, None if there is none; see `RouteTree.match`."""
+        return self.registry.routes.match(verb, raw_path)
 
     def handle(self, request: Request) -> Response | Awaitable[Response]:
         """Answer `request`, at once where nothing has to be waited for; never raises for what callers do.
