@@ -40,6 +40,11 @@ class Mapping:
         normal = {"dynamic": "false"} | syntax.normalise(mappings, trusted=trusted)
         return cls._finished(normal, trusted=trusted)
 
+    @classmethod
+    def stored(cls, normal: dict[str, Any]) -> Mapping:
+        """The mapping that `to_dict` once gave, compiled without checking it again."""
+        return cls(normal)
+
     def merge(self, more: dict[str, Any]) -> Mapping:
         """This mapping with `more` added; itself when nothing is new.
 
@@ -89,6 +94,18 @@ class Mapping:
             raise api_error("services.storage.strict_mapping_rejection", refusal.path, index, collection) from None
         except FieldRefused as refusal:
             raise bad_value(str(refusal)) from None
+        return found
+
+    def values_of_older(self, source: dict[str, Any]) -> Found:
+        """The pairs of a document that was stored under this mapping or under one that `merge` has extended since.
+
+        They include everything that was indexed then; what today's mapping would refuse is passed over.
+        """
+        found: Found = set()
+        try:
+            self._walk(source, found.add)
+        except (NotAllowed, FieldRefused):
+            Compiler(forgiving=True).root(self._normal)(source, found.add)
         return found
 
     def extended_for(self, source: dict[str, Any], found: Found) -> Mapping:

@@ -5,6 +5,7 @@ The mapping is compiled once into nested closures, one for each field: nothing i
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -26,9 +27,11 @@ UNMAPPED = -1
 """The slot of the markers left by fields that a `dynamic: true` level has yet to map."""
 
 METADATA_FIELDS = frozenset(
-    ("_id", "_index", "_source", "_routing", "_field_names", "_ignored", "_ignored_source")
-    + ("_seq_no", "_version", "_tier", "_nested_path")
-)
+    {
+        "_id", "_index", "_source", "_routing", "_field_names", "_ignored", "_ignored_source", "_seq_no", "_version",
+        "_tier", "_nested_path",
+    }
+)  # fmt: skip
 """Names that the stores keep for themselves at the root of a document."""
 
 
@@ -68,23 +71,30 @@ class FieldType:
 
 
 class Compiler:
-    """Compiles the normal form of a mapping: the walk, and the table of fields beside it."""
+    """Compiles the normal form of a mapping: the walk, and the table of fields beside it.
 
-    def __init__(self) -> None:
+    A forgiving walk passes over what it would refuse: it is for documents older than parts of the mapping.
+    """
+
+    def __init__(self, *, forgiving: bool = False) -> None:
+        self._forgiving = forgiving
         self.fields: dict[str, FieldType] = {}
         self.slots: list[str] = []
 
     def root(self, normal: Mapping[str, Any]) -> Walk:
         """The walk over whole sources."""
         members = self._members(normal["properties"], "", normal["dynamic"], indexed=True)
+        if self._forgiving:
+            return _object("", members, "false")
         members |= {name: _metadata_field(name) for name in METADATA_FIELDS if name not in members}
         return _object("", members, normal["dynamic"])
 
     def _members(self, properties: Mapping[str, Any], above: str, dynamic: str, *, indexed: bool) -> dict[str, Walk]:
-        return {
+        members = {
             name: self._field(definition, above + name, dynamic, indexed=indexed)
             for name, definition in properties.items()
         }
+        return {name: _forgiven(walk) for name, walk in members.items()} if self._forgiving else members
 
     def _field(self, definition: Mapping[str, Any], path: str, dynamic: str, *, indexed: bool) -> Walk:
         if not is_object(dict(definition)):
@@ -98,7 +108,7 @@ class Compiler:
         members = self._members(properties, f"{path}.", dynamic, indexed=indexed)
         if definition.get("enabled") is False:
             return _ignore
-        return _object(path, members, dynamic)
+        return _object(path, members, "false" if self._forgiving else dynamic)
 
     def _leaf_with_multi_fields(self, definition: Mapping[str, Any], path: str, *, indexed: bool) -> Walk:
         multi = {f"{path}.{name}": field for name, field in definition.get("fields", {}).items()}
@@ -143,6 +153,14 @@ def _shares_presence(definition: Mapping[str, Any], multi: Mapping[str, Any]) ->
 
 def _ignore(value: Any, add: Add) -> None:
     """Anything goes and nothing is indexed."""
+
+
+def _forgiven(strict: Walk) -> Walk:
+    def walk(value: Any, add: Add) -> None:
+        with contextlib.suppress(NotAllowed, FieldRefused):
+            strict(value, add)
+
+    return walk
 
 
 def _metadata_field(name: str) -> Walk:

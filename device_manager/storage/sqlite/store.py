@@ -1,0 +1,265 @@
+"""The embedded store: `contract.Store` on one SQLite file (design 6)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import apsw
+
+from device_manager.errors import ApiError, api_error
+from device_manager.query.search import Search, SearchResult
+from device_manager.query.tree import MATCH_ALL, Query
+from device_manager.settings import Settings
+from device_manager.storage.contract import INTERNAL_INDEX, Decide, Document, Key, Store
+from device_manager.storage.sqlite.catalogue import Catalogue, Collection
+from device_manager.storage.sqlite.checkpoints import Checkpointer
+from device_manager.storage.sqlite.connections import open_reader, open_writer, out_of_service
+from device_manager.storage.sqlite.definitions import Definitions
+from device_manager.storage.sqlite.groups import GroupCommit
+from device_manager.storage.sqlite.layout import DATABASE, SERIAL_MASK
+from device_manager.storage.sqlite.lock import DirectoryLock
+from device_manager.storage.sqlite.reading import ReaderPool, distinct_by_collection, read_documents
+from device_manager.storage.sqlite.searching import run_search, scan_pages
+from device_manager.storage.sqlite.transaction import SqliteTransaction
+from device_manager.storage.sqlite.writer import Outcome, Stale, Writer
+
+T = TypeVar("T")
+
+READ_AT_ONCE = 250
+"""Documents that `read` takes from the file before it lets the event loop do something else."""
+
+SCAN_PAGE_DEADLINE = 60.0
+"""Seconds that one page of a scan may take."""
+
+
+class SqliteStore(Store):
+    """Documents in one file; one process per directory.
+
+    The event loop decides and reads by id, one thread writes, some threads search. Every decision is made on top of
+    all earlier ones, so there are no conflicts between the transactions of this process.
+    """
+
+    def __init__(self, directory: Path, settings: Settings) -> None:
+        """A store in `directory`, which `start` creates when it is missing."""
+        super().__init__()
+        self._directory = directory
+        self._settings = settings
+        self._lock = DirectoryLock(directory)
+        self._seq = 0
+        self._opened = False
+
+    async def start(self) -> None:
+        """Open the store.
+
+        Raises:
+            StoreInUse: another server has the directory.
+            UnusableStore: the file is not ours, or of a newer version.
+        """
+        self._directory.mkdir(parents=True, exist_ok=True)
+        self._lock.acquire()
+        try:
+            self._open(self._directory / DATABASE)
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def _open(self, path: Path) -> None:
+        connection = open_writer(path)
+        self._catalogue = Catalogue.load(connection)
+        self._seq = connection.execute("SELECT value FROM counter WHERE name = 'seq'").get
+        self._reader = open_reader(path)
+        self._pool = ReaderPool(path)
+        self._checkpointer = Checkpointer(path)
+        self._checkpointer.watch(connection)
+        self._writer = Writer(connection, self._checkpointer.after_commit)
+        self._checkpointer.start(self._writer)
+        self._groups = GroupCommit(self._writer, lambda: self._seq, self._tell)
+        self._definitions = Definitions(self._catalogue, self.run_job)
+        self._opened = True
+        self._definitions.sweep()
+
+    async def close(self) -> None:
+        """Commit what is decided, then close everything; does nothing when the store is not open."""
+        if not self._opened:
+            return
+        self._opened = False
+        await self._groups.drain()
+        await self._definitions.close()
+        await asyncio.to_thread(self._stop_threads)
+        self._reader.close()
+        self._lock.release()
+
+    def _stop_threads(self) -> None:
+        self._pool.close()
+        self._checkpointer.stop()
+        self._writer.stop()
+
+    async def is_healthy(self) -> bool:
+        """See `Store.is_healthy`."""
+        if not self._opened:
+            return False
+        try:
+            return bool(self._reader.execute("SELECT count(*) FROM counter").get)
+        except apsw.Error:
+            return False
+
+    async def run_job(self, job: Callable[[apsw.Connection], T]) -> T:
+        """Run `job` on the writer's thread in a transaction of its own, between two groups.
+
+        Raises:
+            ApiError: `services.storage.unavailable`, or what the job raised.
+        """
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Outcome] = loop.create_future()
+        results: list[T] = []
+
+        def settle(outcome: Outcome) -> None:
+            if not answer.done():
+                answer.set_result(outcome)
+
+        self._writer.run(
+            lambda connection: results.append(job(connection)),
+            lambda outcome: loop.call_soon_threadsafe(settle, outcome),
+        )
+        _raise_failure(await answer)
+        return results[0]
+
+    async def indices(self) -> list[str]:
+        """See `Store.indices`."""
+        return [index for index in self._catalogue.indices() if index != INTERNAL_INDEX]
+
+    async def collections(self, index: str) -> list[str]:
+        """See `Store.collections`."""
+        return sorted(self._catalogue.collections(index))
+
+    async def create_index(self, index: str) -> None:
+        """See `Store.create_index`."""
+        await self._definitions.create_index(index)
+
+    async def create_collection(self, index: str, collection: str, mappings: dict[str, Any]) -> None:
+        """See `Store.create_collection`."""
+        await self._definitions.create_collection(index, collection, mappings)
+
+    async def mappings(self, index: str, collection: str) -> dict[str, Any]:
+        """See `Store.mappings`."""
+        return self._catalogue.get(index, collection).mapping.to_dict()
+
+    async def drop_collection(self, index: str, collection: str) -> None:
+        """See `Store.drop_collection`."""
+        await self._definitions.drop_collection(index, collection)
+
+    async def drop_index(self, index: str) -> None:
+        """See `Store.drop_index`."""
+        await self._definitions.drop_index(index)
+
+    async def refresh(self, index: str, collection: str) -> None:
+        """See `Store.refresh`: searches see every commit at once."""
+        self._catalogue.get(index, collection)
+
+    async def read(self, keys: Iterable[Key]) -> dict[Key, Document]:
+        """See `Store.read`."""
+        self.round_trips.reads += 1
+        found: dict[Key, Document] = {}
+        for (index, name), ids in distinct_by_collection(keys).items():
+            collection = self._catalogue.get(index, name)
+            for start in range(0, len(ids), READ_AT_ONCE):
+                if start:
+                    await asyncio.sleep(0)
+                part = ids[start : start + READ_AT_ONCE]
+                for document in read_documents(self._reader, collection, part):
+                    found[Key(index, name, document.id)] = document
+        return found
+
+    async def search(self, index: str, collection: str, search: Search) -> SearchResult:
+        """See `Store.search`."""
+        target = self._catalogue.get(index, collection)
+        self.round_trips.searches += 1
+        return await run_search(self._pool, target, search, self._settings.store_deadline)
+
+    async def scan(
+        self, index: str, collection: str, query: Query = MATCH_ALL, *, page: int = 1000
+    ) -> AsyncIterator[list[Document]]:
+        """See `Store.scan`: all pages come from one snapshot."""
+        target = self._catalogue.get(index, collection)
+        async for documents in scan_pages(self._pool, target, query, page, SCAN_PAGE_DEADLINE):
+            self.round_trips.searches += 1
+            yield documents
+
+    async def transact(
+        self,
+        decide: Decide[T],
+        *,
+        known: Mapping[Key, Document] | None = None,
+        dry_run: bool = False,
+        refresh: bool = False,
+    ) -> T:
+        """See `Store.transact`. The newest state costs no round trip here, so `known` only saves counting one."""
+        if not self._opened:
+            raise api_error("services.storage.unavailable", "it is closed.")
+        attempt = 0
+        while True:
+            transaction = SqliteTransaction(self, known or {}, self._count_read)
+            result = decide(transaction)
+            if dry_run or not transaction.needs_commit:
+                return result
+            if transaction.extensions:
+                await self._definitions.extend(transaction.extensions)
+                continue
+            self.round_trips.commits += 1
+            outcome = await self._groups.join(transaction.work(), transaction.changes())
+            if outcome is None:
+                return result
+            if not isinstance(outcome, Stale):
+                _raise_failure(outcome)
+            attempt += 1
+            if attempt > self._settings.transaction_retries:
+                changed = [change.key.id for change in transaction.changes()]
+                raise api_error("services.storage.too_many_changes", changed[0] if changed else "")
+
+    def _count_read(self) -> None:
+        self.round_trips.reads += 1
+
+    def collection(self, index: str, name: str) -> Collection:
+        """For transactions: the collection."""
+        return self._catalogue.get(index, name)
+
+    def newest(self, keys: Iterable[Key]) -> dict[Key, Document]:
+        """For transactions: the documents among `keys` as decided so far, committed or not."""
+        asked = list(keys)
+        pending = self._groups.pending(asked)
+        found = {key: document for key, document in pending.items() if document is not None}
+        for (index, name), ids in distinct_by_collection(key for key in asked if key not in pending).items():
+            for document in read_documents(self._reader, self._catalogue.get(index, name), ids):
+                found[Key(index, name, document.id)] = document
+        return found
+
+    def is_pending(self, key: Key) -> bool:
+        """For transactions: whether the newest state of `key` is not committed yet."""
+        return self._groups.is_pending(key)
+
+    def next_seq(self) -> int:
+        """For transactions: the number of the next write."""
+        self._seq += 1
+        return self._seq - 1
+
+    def next_rid(self, collection: Collection) -> int:
+        """For transactions: the number of the next row of the collection."""
+        first, last = collection.rids
+        if collection.serial is None:
+            newest = self._reader.execute("SELECT max(rid) FROM doc WHERE rid BETWEEN ? AND ?", (first, last)).get
+            collection.serial = 0 if newest is None else newest & SERIAL_MASK
+        collection.serial += 1
+        return first | collection.serial
+
+
+def _raise_failure(outcome: Outcome) -> None:
+    """Raise what kept the writer from committing, as callers are told; nothing when it did commit."""
+    if isinstance(outcome, apsw.TooBigError):
+        raise api_error("services.storage.unexpected_bad_request", "A document is too large.") from outcome
+    if isinstance(outcome, apsw.Error):
+        raise out_of_service(outcome) or outcome from outcome
+    if isinstance(outcome, (ApiError, Exception)):
+        raise outcome

@@ -1,0 +1,210 @@
+"""A transaction on the embedded store: the view that a decide function gets, and the work that comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol
+
+import orjson
+
+from device_manager.errors import api_error
+from device_manager.storage.contract import Change, ChangeKind, Document, Key
+from device_manager.storage.ids import new_id
+from device_manager.storage.mappings import bad_value, check_id
+from device_manager.storage.mappings.mapping import Mapping as FieldMapping
+from device_manager.storage.sqlite.catalogue import Collection
+from device_manager.storage.sqlite.work import RowState, Work
+
+
+class View(Protocol):
+    """The store as a transaction sees it: everything decided so far, committed or not."""
+
+    def collection(self, index: str, name: str) -> Collection:
+        """The collection. Raises `services.storage.unknown_index` or `unknown_collection`."""
+
+    def newest(self, keys: Iterable[Key]) -> dict[Key, Document]:
+        """The documents that exist among `keys`."""
+
+    def is_pending(self, key: Key) -> bool:
+        """Whether the newest state of `key` is not committed yet."""
+
+    def next_seq(self) -> int:
+        """The number of the next write."""
+
+    def next_rid(self, collection: Collection) -> int:
+        """The number of the next row of the collection."""
+
+
+class _Entry:
+    """What the transaction knows of one document."""
+
+    __slots__ = ("before", "now", "terms", "text", "touched")
+
+    def __init__(self, before: Document | None) -> None:
+        self.before = before
+        self.now = before
+        self.touched = False
+        self.text = ""
+        self.terms: set[tuple[int, Any]] = set()
+
+
+class SqliteTransaction:
+    """One run of a decide function; implements `contract.Transaction`.
+
+    Attributes:
+        extensions: mappings that have to grow before the commit, because a `dynamic: true` level met new fields.
+    """
+
+    def __init__(self, view: View, known: Mapping[Key, Document], on_read: Callable[[], None]) -> None:
+        """Begin on `view`; `on_read` is called for each read of documents that are not among `known`."""
+        self._view = view
+        self._known = known
+        self._on_read = on_read
+        self._entries: dict[Key, _Entry] = {}
+        self._depends_on_pending = False
+        self.extensions: dict[tuple[str, str], FieldMapping] = {}
+
+    def read(self, keys: Iterable[Key]) -> dict[Key, Document]:
+        """See `contract.Transaction.read`."""
+        asked = [Key(*key) for key in keys]
+        entries = self._entries
+        missing = [key for key in dict.fromkeys(asked) if key not in entries]
+        if missing:
+            self._fetch(missing)
+        return {key: now for key in asked if (now := entries[key].now) is not None}
+
+    def _fetch(self, keys: list[Key]) -> None:
+        if any(key not in self._known for key in keys):
+            self._on_read()
+        found = self._view.newest(keys)
+        for key in keys:
+            self._entries[key] = _Entry(found.get(key))
+            if self._view.is_pending(key):
+                self._depends_on_pending = True
+
+    def create(self, index: str, collection: str, source: dict[str, Any], id: str | None = None) -> Document:
+        """See `contract.Transaction.create`."""
+        target = self._view.collection(index, collection)
+        if id is None:
+            key = Key(index, collection, new_id())
+            entry = self._entries[key] = _Entry(None)
+        else:
+            check_id(id)
+            key = Key(index, collection, id)
+            if key not in self._entries:
+                self._entries[key] = _Entry(self._view.newest((key,)).get(key))
+            entry = self._entries[key]
+            if entry.now is not None:
+                raise api_error("services.storage.document_already_exists")
+        rid = _row(entry.before).rid if entry.before else self._view.next_rid(target)
+        return self._put(target, key, entry, source, version=1, rid=rid)
+
+    def replace(self, key: Key, source: dict[str, Any]) -> Document:
+        """See `contract.Transaction.replace`."""
+        entry = self._read_before(key)
+        before, now = entry.before, entry.now
+        assert now is not None  # noqa: S101  # _read_before has looked
+        created_here = before is None or (now is not before and now.version <= before.version)
+        version = 1 if before is None or created_here else before.version + 1
+        target = self._view.collection(key.index, key.collection)
+        return self._put(target, Key(*key), entry, source, version=version, rid=_row(now).rid)
+
+    def touch(self, key: Key) -> None:
+        """See `contract.Transaction.touch`."""
+        self._read_before(key).touched = True
+
+    def delete(self, key: Key) -> None:
+        """See `contract.Transaction.delete`."""
+        self._read_before(key).now = None
+
+    def _read_before(self, key: Key) -> _Entry:
+        entry = self._entries.get(key)
+        if entry is None:
+            raise LookupError(f"A transaction changes only documents that it has read: {key}")
+        if entry.now is None:
+            raise api_error("services.storage.not_found", key.id, key.index, key.collection)
+        return entry
+
+    def _put(
+        self, target: Collection, key: Key, entry: _Entry, source: dict[str, Any], *, version: int, rid: int
+    ) -> Document:
+        mapping = self.extensions.get((key.index, key.collection), target.mapping)
+        found = mapping.index_values(source, key.index, key.collection)
+        extended = mapping.extended_for(source, found)
+        if extended is not target.mapping:
+            self.extensions[key.index, key.collection] = extended
+        else:
+            entry.terms = target.terms(found)
+        entry.text = _text(source)
+        entry.now = Document(key.id, source, version, RowState(rid, self._view.next_seq(), target.revision))
+        return entry.now
+
+    @property
+    def needs_commit(self) -> bool:
+        """Whether there is something to write, or to wait for before the decision holds."""
+        return self._depends_on_pending or any(
+            entry.touched or entry.now is not entry.before for entry in self._entries.values()
+        )
+
+    def changes(self) -> list[Change]:
+        """What the transaction changes, in the order in which it met the documents."""
+        return [
+            Change(_kind(entry), key, entry.before, entry.now)
+            for key, entry in self._entries.items()
+            if entry.now is not entry.before
+        ]
+
+    def work(self) -> Work:
+        """What the writer has to do."""
+        work = Work()
+        for key, entry in self._entries.items():
+            before, now = entry.before, entry.now
+            if now is before:
+                if before is not None and (entry.touched or self._view.is_pending(key)):
+                    work.touches.append(_row(before)[:2])
+            elif now is not None:
+                self._add_written(work, key, entry, now)
+            elif before is not None:
+                row = _row(before)
+                work.removals.append(row[:2])
+                work.old_terms += [(f, v, row.rid) for f, v in self._old_terms(key, before)]
+        return work
+
+    def _add_written(self, work: Work, key: Key, entry: _Entry, now: Document) -> None:
+        rid, seq, revision = _row(now)
+        terms = entry.terms
+        if entry.before is None:
+            cid = self._view.collection(key.index, key.collection).cid
+            work.inserts.append((rid, cid, key.id, now.version, seq, revision, entry.text))
+        else:
+            row = _row(entry.before)
+            work.updates.append((now.version, seq, revision, entry.text, rid, row.seq))
+            old = self._old_terms(key, entry.before)
+            work.old_terms += [(f, v, rid) for f, v in old - terms]
+            if row.revision == revision:
+                terms = terms - old
+        work.new_terms += [(f, v, rid) for f, v in terms]
+
+    def _old_terms(self, key: Key, before: Document) -> set[tuple[int, Any]]:
+        """At least what `term` holds of a stored document: more when its mapping has grown since."""
+        target = self._view.collection(key.index, key.collection)
+        return target.terms(target.mapping.values_of_older(before.source))
+
+
+def _row(document: Document) -> RowState:
+    token = document.token
+    assert isinstance(token, RowState)  # noqa: S101  # documents of this store only
+    return token
+
+
+def _kind(entry: _Entry) -> ChangeKind:
+    if entry.before is None:
+        return ChangeKind.CREATE
+    return ChangeKind.DELETE if entry.now is None else ChangeKind.UPDATE
+
+
+def _text(source: dict[str, Any]) -> str:
+    try:
+        return orjson.dumps(source).decode()
+    except TypeError as error:
+        raise bad_value(f"The document cannot be written as JSON: {error}.") from error
