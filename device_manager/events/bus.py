@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
@@ -139,9 +138,7 @@ class EventBus:
         self._watch.begin(running)
         failed = True
         try:
-            result = running.link.call(payload, self._threads)
-            if inspect.isawaitable(result):
-                result = await result
+            result = await running.link.call(payload, self._threads)
             failed = False
         except ApiError:
             raise
@@ -151,8 +148,11 @@ class EventBus:
                 raise api_error("plugin.runtime.pipe_timeout", link.name, link.owner, f"{self._deadline:g}") from None
             raise
         except Exception as error:
+            link = running.link
+            log.error("pipe failed", pipe=link.name, plugin=link.owner, event_name=running.event, exc_info=error)
             raise unexpected(error) from error
         finally:
+            running.absorb()
             elapsed = perf_counter() - running.started
             running.link.count(elapsed, failed=failed)
             self._watch.end(running, elapsed)
@@ -176,9 +176,7 @@ class EventBus:
         started = perf_counter()
         failed = True
         try:
-            result = link.call(payload, self._threads)
-            if inspect.isawaitable(result):
-                await result
+            await link.call(payload, self._threads)
             failed = False
         except Exception as error:
             log.error("hook failed", hook=link.name, plugin=link.owner, event_name=link.event, exc_info=error)

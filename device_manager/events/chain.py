@@ -48,11 +48,15 @@ class Link:
         self.name = getattr(listener, "__qualname__", type(listener).__qualname__)
         self.statistics = ListenerStatistics(event, owner, self.name, kind)
 
-    def call(self, payload: tuple[Any, ...], threads: Executor) -> Any:
-        """Start the listener: its result, or an awaitable of it."""
-        if self.is_async or self.inline:
-            return self.listener(*payload)
-        return asyncio.get_running_loop().run_in_executor(threads, self.listener, *payload)
+    async def call(self, payload: tuple[Any, ...], threads: Executor) -> Any:
+        """Call the listener where it belongs and wait for its result."""
+        if self.is_async:
+            return await self.listener(*payload)
+        if self.inline:
+            result = self.listener(*payload)
+        else:
+            result = await asyncio.get_running_loop().run_in_executor(threads, self.listener, *payload)
+        return await result if inspect.isawaitable(result) else result
 
     def count(self, elapsed: float, *, failed: bool) -> None:
         """Note one finished call that took `elapsed` seconds."""

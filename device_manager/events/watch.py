@@ -40,8 +40,11 @@ class Running:
             self.task.cancel()
 
     def absorb(self) -> bool:
-        """Take the cancellation back; whether it was the deadline's alone."""
-        return self.expired and self.task is not None and self.task.uncancel() <= self.cancelling
+        """Take the deadline's cancellation back, once; whether the task was cancelled for no other reason."""
+        if not self.expired or self.task is None:
+            return False
+        task, self.task = self.task, None
+        return task.uncancel() <= self.cancelling
 
 
 class PipeWatch:
