@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import itertools
 import json
@@ -9,13 +10,14 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
 
+from device_manager.cli.client import Client
 from device_manager.cli.process import ServerProcess
 from device_manager.storage.contract import INTERNAL_INDEX
 
@@ -76,7 +78,7 @@ def elasticsearch_node() -> Iterator[ElasticsearchNode]:
 class Servers:
     """Starts servers for tests and ends them with the fixture.
 
-    A store is named `sqlite` for a fresh folder, `elasticsearch` for the session's cluster after it was wiped, or in full
+    A store is named `sqlite` for a fresh folder, `elasticsearch` for the cluster after it was wiped, or in full
     as the setting takes it, to open one that is in use.
     """
 
@@ -140,3 +142,39 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     servers = Servers(request, tmp_path_factory.mktemp("server"))
     yield servers(store=request.param)
     servers.end()
+
+
+CreateFleet = Callable[..., Awaitable[list[tuple[str, str]]]]
+
+
+@pytest.fixture(scope="session")
+def create_fleet() -> CreateFleet:
+    """Fills a server: `await create_fleet(client, engine, count, slots=1)` returns pairs of asset and device ids.
+
+    Assets `Container-<engine>-<n>` and devices `Thermometer-<engine>-<n>` have the slots `t1`, `t2`, ... of one type.
+    """
+
+    async def create(client: Client, engine: str, count: int, *, slots: int = 1) -> list[tuple[str, str]]:
+        models = "device-manager/models"
+        measures = [{"name": f"t{number}", "type": "temperature"} for number in range(1, slots + 1)]
+        mapping = {"temperature": {"type": "float"}}
+        await client.call(models, "writeMeasure", body={"type": "temperature", "valuesMappings": mapping})
+        asset_model = {"engineGroup": "commons", "model": "Container", "measures": measures}
+        await client.call(
+            models, "writeAsset", body=asset_model | {"metadataMappings": {"weight": {"type": "integer"}}}
+        )
+        await client.call(models, "writeDevice", body={"model": "Thermometer", "measures": measures})
+        await client.call("device-manager/engine", "create", index=engine)
+        numbers = iter(range(count))
+
+        async def work() -> None:
+            for number in numbers:
+                reference = f"{engine}-{number}"
+                for controller, model in (("assets", "Container"), ("devices", "Thermometer")):
+                    body = {"model": model, "reference": reference}
+                    await client.call(f"device-manager/{controller}", "create", engineId=engine, body=body)
+
+        await asyncio.gather(*(work() for _ in range(32)))
+        return [(f"Container-{engine}-{number}", f"Thermometer-{engine}-{number}") for number in range(count)]
+
+    return create

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import itertools
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,7 +112,9 @@ class InputFile:
             )
         self._kept = [place for place, name in enumerate(self._header) if name not in RESULT_COLUMNS]
         self.columns = tuple(self._header[place] for place in self._kept)
-        self._reader = csv.reader(self._file, delimiter=self.delimiter, skipinitialspace=True, strict=True)
+        blanks = re.compile(rf'"[ \t]+(?={self.delimiter}|\r?\n?$)' if self.delimiter != "\t" else r'" +(?=\t|\r?\n?$)')
+        lines = (blanks.sub('"', line) if '"' in line else line for line in self._file)
+        self._reader = csv.reader(lines, delimiter=self.delimiter, skipinitialspace=True, strict=True)
 
     def _row(self, number: int, cells: list[str]) -> Row:
         problem = None

@@ -1,0 +1,54 @@
+// Drives the official SDK for a test: JSON lines in, JSON lines out.
+//
+//   node client.mjs websocket|http PORT
+//
+// In:  {"id": 1, "query": {controller, action, ...}, "options": {...}}  or  {"id": 2, "disconnect": true}
+// Out: {"event": "connected"} ... and {"id": 1, "response": {...}} or {"id": 1, "error": {...}}
+
+import { createInterface } from "node:readline";
+import sdk from "kuzzle-sdk";
+
+const [protocolName, port] = process.argv.slice(2);
+const Protocol = { websocket: sdk.WebSocket, http: sdk.Http }[protocolName];
+const kuzzle = new sdk.Kuzzle(
+  new Protocol("127.0.0.1", { port: Number(port), reconnectionDelay: 200 }),
+  { autoQueue: false },
+);
+
+const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
+const describe = (error) => ({
+  name: error.constructor.name,
+  isKuzzleError: error instanceof sdk.KuzzleError,
+  message: error.message,
+  status: error.status,
+  id: error.id,
+  code: error.code,
+  props: error.props,
+});
+
+for (const event of ["connected", "disconnected", "networkError", "reconnected", "queryError", "discarded"]) {
+  kuzzle.on(event, () => say({ event }));
+}
+
+const run = async ({ id, query, options, disconnect }) => {
+  try {
+    if (disconnect) {
+      kuzzle.disconnect();
+      say({ id, response: null });
+    } else {
+      say({ id, response: await kuzzle.query(query, options) });
+    }
+  } catch (error) {
+    say({ id, error: describe(error) });
+  }
+};
+
+try {
+  await kuzzle.connect();
+  say({ event: "ready", globalWebSocket: typeof globalThis.WebSocket !== "undefined" });
+} catch (error) {
+  say({ event: "failed", error: describe(error) });
+}
+const lines = createInterface({ input: process.stdin });
+lines.on("line", (line) => run(JSON.parse(line)));
+lines.on("close", () => process.exit(0));
