@@ -8,7 +8,7 @@ from typing import cast
 from device_manager.errors import ApiError, api_error
 from device_manager.gateways.answers import refusal, unexpected_response
 from device_manager.gateways.http_body import read_body
-from device_manager.gateways.http_exchange import VERBS, Exchange
+from device_manager.gateways.http_exchange import VERBS, Exchange, bad_request
 from device_manager.gateways.http_request import (
     NOT_ARGUMENTS,
     connection_of,
@@ -98,11 +98,13 @@ class HttpFront:
         pretty = "pretty" in arguments
         if verb == "POST" and path == b"/_query":
             payload = read_body(exchange, self._service.settings.max_depth)
-            if isinstance(payload, dict) and not payload.get("requestId"):
+            if not isinstance(payload, dict):
+                raise bad_request("the body of a query is a JSON object")
+            if not payload.get("requestId"):
                 payload["requestId"] = request_id
             token = token_of(exchange, arguments)
             return parse(payload, connection, jwt=token, http=message_of(exchange)), pretty
-        match = self._service.handler.routes.match(verb, path)
+        match = self._service.handler.match(verb, path)
         if match is None:
             raise api_error("network.http.url_not_found", path.decode("ascii"))
         token = token_of(exchange, arguments)

@@ -5,20 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-WHOLE_TEXT = b"\x81"
 WRITTEN_AHEAD = 4 << 20
 """Bytes handed to the transport before the peer has to read some of them."""
 WORTH_COPYING = 1 << 16
-"""Batches up to this many bytes are joined into one buffer; larger ones are handed over piece by piece."""
-
-
-def text_header(length: int) -> bytes:
-    """The header of an unmasked text message of `length` bytes in one frame."""
-    if length < 126:
-        return WHOLE_TEXT + length.to_bytes(1)
-    if length < 1 << 16:
-        return b"\x81\x7e" + length.to_bytes(2)
-    return b"\x81\x7f" + length.to_bytes(8)
+"""Batches up to this many bytes are joined and written once per turn; larger ones leave at once, piece by piece, so that
+the transport can say in time that the client does not keep up."""
 
 
 class Outgoing:
@@ -66,14 +57,13 @@ class Outgoing:
         length = len(payload)
         if length < 126:
             self.send_frame(b"\x81" + length.to_bytes(1) + payload)
-        elif length < WORTH_COPYING:
+        elif length < 1 << 16:
             self.send_frame(b"\x81\x7e" + length.to_bytes(2) + payload)
         else:
-            self.send_frame(text_header(length))
-            self.send_frame(payload)
+            self.send_frame(b"\x81\x7f" + length.to_bytes(8), payload)
 
-    def send_frame(self, frame: bytes) -> None:
-        """Queue a piece of the byte stream, such as a control frame."""
+    def send_frame(self, frame: bytes, payload: bytes = b"") -> None:
+        """Queue one frame, its payload apart where copying it would cost."""
         if self.closed:
             return
         if self.waiting_bytes > self._unchecked_bytes and self._stalled():
@@ -82,7 +72,12 @@ class Outgoing:
             return
         self._frames.append(frame)
         self.waiting_bytes += len(frame)
-        if not self._scheduled:
+        if payload:
+            self._frames.append(payload)
+            self.waiting_bytes += len(payload)
+        if self.waiting_bytes >= WORTH_COPYING:
+            self.flush()
+        elif not self._scheduled:
             self._scheduled = True
             self._loop.call_soon(self.flush)
 
@@ -111,5 +106,4 @@ class Outgoing:
         self.waiting_bytes = 0
 
     def _stalled(self) -> bool:
-        self.flush()
         return self.waiting_bytes + self._transport.get_write_buffer_size() > self._max_bytes

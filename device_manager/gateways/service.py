@@ -8,14 +8,16 @@ from typing import Protocol
 
 from device_manager.router.request import Request
 from device_manager.router.response import Response
-from device_manager.router.routes import RouteTree
+from device_manager.router.routes import Match
 from device_manager.settings import Settings
 
 
 class Handler(Protocol):
     """The router, as far as the gateways know it."""
 
-    routes: RouteTree
+    def match(self, verb: str, raw_path: bytes) -> Match | None:
+        """The action behind an HTTP path; raises `ApiError` for a path that cannot be decoded."""
+        ...
 
     def handle(self, request: Request) -> Response | Awaitable[Response]:
         """Answer at once where nothing has to be awaited; never raises."""

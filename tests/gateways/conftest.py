@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
+import orjson
 import pytest
 import uvloop
+from websockets.speedups import apply_mask
 
 from device_manager.errors import api_error
 from device_manager.gateways.server import Gateway
 from device_manager.router.request import Request
 from device_manager.router.response import Response
-from device_manager.router.routes import RouteTree
+from device_manager.router.routes import Match, RouteTree
 from device_manager.settings import Settings
 
 
@@ -42,6 +46,10 @@ class EchoRouter:
             self.routes.add(verb, "/_raw/:kind", "test", "raw")
             self.routes.add(verb, "/_large", "test", "large")
             self.routes.add(verb, "/_broken", "test", "broken")
+
+    def match(self, verb: str, raw_path: bytes) -> Match | None:
+        """The action behind a path."""
+        return self.routes.match(verb, raw_path)
 
     def handle(self, request: Request) -> Response | Awaitable[Response]:
         """The router's one function."""
@@ -107,6 +115,141 @@ class Running:
         return len(server.server_state.connections)
 
 
+class RawClient:
+    """A TCP connection that sends exactly what a test wants."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+
+    @classmethod
+    async def connect(cls, port: int, *, receive_buffer: int | None = None) -> RawClient:
+        """Connect; a small receive buffer makes a client that reads nothing stall its server soon."""
+        connected = socket.socket()
+        if receive_buffer is not None:
+            connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        connected.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(connected, ("127.0.0.1", port))
+        reader, writer = await asyncio.open_connection(sock=connected, limit=1 << 16)
+        return cls(reader, writer)
+
+    @classmethod
+    async def websocket(cls, port: int, headers: str = "", **options: Any) -> RawClient:
+        """Connect and upgrade."""
+        client = await cls.connect(port, **options)
+        client.send(UPGRADE % headers.encode())
+        head = await client.head()
+        assert head.startswith(b"HTTP/1.1 101"), head
+        return client
+
+    def send(self, data: bytes) -> None:
+        """Queue bytes."""
+        self.writer.write(data)
+
+    def send_text(self, text: str | bytes, first: int = 0x81) -> None:
+        """Queue one masked frame."""
+        self.send(frame(text.encode() if isinstance(text, str) else text, first))
+
+    async def head(self) -> bytes:
+        """Everything up to an empty line."""
+        async with asyncio.timeout(10):
+            return await self.reader.readuntil(b"\r\n\r\n")
+
+    async def response(self) -> tuple[int, dict[str, str], bytes]:
+        """One HTTP answer: status, headers by lower-case name, body."""
+        first, *lines = (await self.head()).decode("latin-1").rstrip().split("\r\n")
+        headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
+        async with asyncio.timeout(10):
+            body = await self.reader.readexactly(int(headers.get("content-length", "0")))
+        return int(first.split()[1]), headers, body
+
+    async def received(self) -> tuple[int, bytes]:
+        """One WebSocket frame: first byte and payload."""
+        async with asyncio.timeout(10):
+            first, length = await self.reader.readexactly(2)
+            if length == 126:
+                length = int.from_bytes(await self.reader.readexactly(2))
+            elif length == 127:
+                length = int.from_bytes(await self.reader.readexactly(8))
+            return first, await self.reader.readexactly(length)
+
+    async def answer(self) -> Any:
+        """One text message, parsed."""
+        first, payload = await self.received()
+        assert first == 0x81, (first, payload)
+        return orjson.loads(payload)
+
+    async def close_code(self) -> int:
+        """The code of the close frame, after whatever comes before it."""
+        while True:
+            first, payload = await self.received()
+            if first == 0x88:
+                return int.from_bytes(payload[:2])
+
+    async def closed(self, seconds: float = 10.0) -> bytes:
+        """Read until the server closes; what came."""
+        pieces = []
+        async with asyncio.timeout(seconds):
+            try:
+                while piece := await self.reader.read(1 << 16):
+                    pieces.append(piece)
+            except ConnectionResetError:
+                pass
+        return b"".join(pieces)
+
+    def leave(self) -> None:
+        """Drop the connection."""
+        self.writer.transport.abort()
+
+
+def frame(payload: bytes, first: int = 0x81) -> bytes:
+    """A client frame with the mask `abcd`."""
+    length = len(payload)
+    if length < 126:
+        head = bytes((first, 0x80 | length))
+    elif length < 1 << 16:
+        head = bytes((first, 0xFE)) + length.to_bytes(2)
+    else:
+        head = bytes((first, 0xFF)) + length.to_bytes(8)
+    return head + b"abcd" + apply_mask(payload, b"abcd")
+
+
+UPGRADE = (
+    b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n%b\r\n"
+)
+
+
+@pytest.fixture
+async def raw() -> AsyncIterator[type[RawClient]]:
+    """The client that sends bytes; connections that the test leaves open are dropped."""
+
+    class TrackedClient(RawClient):
+        opened: ClassVar[list[RawClient]] = []
+
+        def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            super().__init__(reader, writer)
+            self.opened.append(self)
+
+    yield TrackedClient
+    for client in TrackedClient.opened:
+        client.leave()
+        with contextlib.suppress(OSError):
+            await client.writer.wait_closed()
+
+
+@pytest.fixture
+def masked() -> Callable[..., bytes]:
+    """Builds client frames."""
+    return frame
+
+
+@pytest.fixture
+def upgrade() -> bytes:
+    """An upgrade request with a place for further headers."""
+    return UPGRADE
+
+
 Start = Callable[..., Awaitable[Running]]
 
 
@@ -142,7 +285,7 @@ def eventually() -> Callable[..., Awaitable[None]]:
 
     async def wait(condition: Callable[[], bool], seconds: float = 10.0) -> None:
         async with asyncio.timeout(seconds):
-            while not condition():
+            while not condition():  # noqa: ASYNC110  # the conditions watched are not events
                 await asyncio.sleep(0.01)
 
     return wait
