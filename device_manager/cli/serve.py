@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
+import uvloop
 
 from device_manager.settings import PREFIX, InvalidSettings, Settings, load_settings
 
@@ -46,13 +45,14 @@ def serve(context: click.Context, /, **flags: Any) -> None:
 
     GET /_healthcheck answers 200 once it is ready.
     """
-    from device_manager.app import serve as run  # imports the whole server: not for commands that only send
+    from device_manager import app  # imports the whole server: not for commands that only send
 
     settings_file: Path | None = context.obj
     flags["plugin"] = flags["plugin"] or None
     try:
         settings = load_settings(flags, file=settings_file)
-        asyncio.run(run(settings))
+        uvloop.run(app.serve(settings))
     except InvalidSettings as error:
         raise click.UsageError(str(error)) from error
-    sys.exit(0)
+    except app.START_ERRORS as error:
+        raise click.ClickException(f"The server cannot start. {error}") from error

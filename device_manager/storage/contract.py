@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
@@ -17,6 +17,10 @@ T = TypeVar("T")
 
 INTERNAL_INDEX = "device-manager-internal"
 """The index of the product's own records: never listed, never reachable through a request's `index` argument."""
+
+
+class StoreError(RuntimeError):
+    """The store cannot be opened; the text says why and what to do."""
 
 
 class Key(NamedTuple):
@@ -111,6 +115,9 @@ class Store(ABC):
     Reads by id see every acknowledged write at once. Searches see it after a refresh, which happens by itself within
     a second, when a write asked for it, or by `refresh`.
     """
+
+    shared: ClassVar[bool] = True
+    """Whether other processes may write to the same data."""
 
     def __init__(self) -> None:
         self.round_trips = RoundTrips()

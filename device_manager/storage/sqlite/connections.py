@@ -7,6 +7,7 @@ from pathlib import Path
 import apsw
 
 from device_manager.errors import ApiError, api_error
+from device_manager.storage.contract import StoreError
 from device_manager.storage.sqlite.layout import APPLICATION_ID, SCHEMA_VERSION, TABLES
 
 BUSY_MILLISECONDS = 1000
@@ -29,7 +30,7 @@ _OUT_OF_SERVICE = (
 )
 
 
-class UnusableStore(RuntimeError):
+class UnusableStore(StoreError):
     """The file is no store that this version can open; the text says why."""
 
 

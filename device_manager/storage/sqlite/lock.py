@@ -6,10 +6,11 @@ import fcntl
 import os
 from pathlib import Path
 
+from device_manager.storage.contract import StoreError
 from device_manager.storage.sqlite.layout import LOCK
 
 
-class StoreInUse(RuntimeError):
+class StoreInUse(StoreError):
     """Another server has the directory; the text names its process id."""
 
 

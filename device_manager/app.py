@@ -1,0 +1,190 @@
+"""The wiring: settings to store, events, domain, plugins, router and gateway, and the life of a serving process."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import ipaddress
+import logging
+import signal
+import socket
+import sys
+from typing import Any
+
+import structlog
+
+from device_manager.controllers.assets import AssetsController
+from device_manager.controllers.auth import AuthController
+from device_manager.controllers.devices import DevicesController
+from device_manager.controllers.engine import EngineController
+from device_manager.controllers.models import ModelsController
+from device_manager.controllers.server import ServerController
+from device_manager.errors import ApiError
+from device_manager.events import Answers, EventBus, UnknownEvent
+from device_manager.gateways.server import Gateway
+from device_manager.pipes import audit_trail
+from device_manager.plugins import PluginContext, PluginError, Plugins
+from device_manager.router.controller import Controller
+from device_manager.router.router import Router
+from device_manager.security import Guard, OpenGuard
+from device_manager.settings import InvalidSettings, Settings
+from device_manager.storage.contract import StoreError
+from device_manager.storage.opening import open_store
+from device_manager.twins.domain import Twins
+
+START_ERRORS = (ApiError, OSError, PluginError, StoreError, UnknownEvent)
+"""What keeps a server from starting, each with a text that says what to do; beside `InvalidSettings`."""
+
+HEALTH_INTERVAL = 1.0
+"""Seconds between two looks at the store for `GET /_ready`."""
+
+log = structlog.get_logger("app")
+
+
+class Application:
+    """The parts of one server, built from its settings and connected.
+
+    Args:
+        settings: what to build.
+
+    Raises:
+        InvalidSettings: a store that does not exist, or an address that would let strangers in.
+        PluginError: a plugin that cannot be loaded.
+        UnknownEvent: a plugin listens to an event that nothing declares.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        guard: Guard = OpenGuard()
+        if not settings.insecure and not _is_loopback(settings.host):
+            raise InvalidSettings(
+                f'Unusable setting "host": anonymous callers may do everything here, so only loopback addresses are '
+                f"served, not {settings.host}. Say --insecure if no stranger can reach that address."
+            )
+        self.settings = settings
+        self.store = open_store(settings)
+        self.events = EventBus(warning=settings.pipe_warning, deadline=settings.pipe_deadline)
+        self.answers = Answers()
+        self.twins = Twins(self.store, self.events, settings)
+        self.router = Router(self.events, guard, running=settings.requests_running, waiting=settings.requests_waiting)
+        self.plugins = self._load_plugins()
+        for controller in self._controllers(guard):
+            self.router.register(controller)
+        self.router.compile()
+        self.gateway = Gateway(self.router, settings, ready=lambda: self._healthy)
+        self._healthy = False
+        self._health_watch: asyncio.Task[None] | None = None
+
+    def _load_plugins(self) -> Plugins:
+        plugins = Plugins()
+        plugins.register(audit_trail, "audit-trail")
+        plugins.load(self.settings.plugin)
+        plugins.attach(self.events)
+        plugins.prepare(self._context, self.settings.plugins)
+        return plugins
+
+    def _context(self, name: str, settings: dict[str, Any]) -> PluginContext:
+        return PluginContext(
+            name, settings=settings, router=self.router, store=self.store, events=self.events, questions=self.answers
+        )
+
+    def _controllers(self, guard: Guard) -> list[Controller]:
+        server = ServerController(
+            self.router.registry,
+            storage=self.settings.store.partition(":")[0],
+            services={"storageEngine": self.store.is_healthy},
+            plugins={name: {} for name in self.plugins.names},
+        )
+        twins = self.twins
+        domain = [EngineController(twins), ModelsController(twins), AssetsController(twins), DevicesController(twins)]
+        return [server, AuthController(guard), *domain, *self.plugins.controllers()]
+
+    async def start(self) -> None:
+        """Open the store, prepare the domain, start the plugins, and listen last.
+
+        Raises:
+            ApiError: the store cannot be opened or reached.
+            PluginError: a plugin fails to start.
+            OSError: the address cannot be bound.
+        """
+        await self.store.start()
+        try:
+            await self.twins.start(self.plugins.models())
+            await self.plugins.start()
+            self._healthy = True
+            await self.gateway.start()
+        except BaseException:
+            await self.twins.stop()
+            await self.store.close()
+            raise
+        self._health_watch = asyncio.create_task(self._watch_health())
+        _quieten_garbage_collector()
+        log.info("serving", host=self.settings.host, port=self.gateway.port, store=self.settings.store)
+
+    async def stop(self) -> None:
+        """Answer what runs, close the port, then the plugins, the domain and the store."""
+        if self._health_watch is not None:
+            self._health_watch.cancel()
+        await self.gateway.stop()
+        await self.router.drain()
+        try:
+            await self.plugins.stop()
+        finally:
+            await self.twins.stop()
+            await self.store.close()
+
+    async def _watch_health(self) -> None:
+        while True:
+            self._healthy = await self.store.is_healthy()
+            await asyncio.sleep(HEALTH_INTERVAL)
+
+
+async def serve(settings: Settings) -> None:
+    """Run a server until SIGTERM or SIGINT, then stop it gracefully.
+
+    Raises:
+        InvalidSettings: see `Application`; and whatever `Application` and `Application.start` raise.
+    """
+    configure_logging(settings.log_level)
+    application = Application(settings)
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    await application.start()
+    try:
+        await stopping.wait()
+    finally:
+        await application.stop()
+
+
+def configure_logging(level: str) -> None:
+    """Send this product's log and that of its libraries to standard error, from `level` upwards.
+
+    Raises:
+        InvalidSettings: there is no such level.
+    """
+    number = logging.getLevelNamesMapping().get(level.upper())
+    if number is None:
+        raise InvalidSettings(f'Unusable setting "log_level": "{level}"; debug, info, warning and error exist.')
+    logging.basicConfig(level=number, format="%(asctime)s %(levelname)-8s %(name)s  %(message)s")
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        addresses = {found[4][0] for found in socket.getaddrinfo(host, None)}
+    except socket.gaierror as error:
+        raise InvalidSettings(
+            f'Unusable setting "host": "{host}" is not an address of this machine: {error}'
+        ) from error
+    return all(ipaddress.ip_address(address).is_loopback for address in addresses)
+
+
+def _quieten_garbage_collector() -> None:
+    """What start-up built stays; looking at it again and again would cost each request a few per cent."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
