@@ -48,7 +48,7 @@ check: $(TESTING)  ## Lint, formatting, types and layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy tests examples benchmarks
+	$(BIN)/mypy --explicit-package-bases tests examples benchmarks
 	$(BIN)/lint-imports
 
 format: $(TESTING)  ## Format the code and apply the safe fixes of the linter
