@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from device_manager.errors import ApiError, api_error
 
 DELIMITERS = (",", ";", "\t")
 BYTE_ORDER_MARK = "\ufeff"
+MAX_COLUMNS = 100
 
 
 class CsvRecord(NamedTuple):
@@ -26,8 +28,11 @@ class CsvRecord(NamedTuple):
 
 
 class _Cells(NamedTuple):
+    """The cells of one line, why they cannot be used, and where the next line starts."""
+
     cells: list[str]
     error: str | None
+    end: int
 
 
 def read_records(text: str, required: Sequence[str], *, limit: int, argument: str = "body.csv") -> list[CsvRecord]:
@@ -51,53 +56,77 @@ def read_records(text: str, required: Sequence[str], *, limit: int, argument: st
             that is never closed; `services.storage.write_limit_exceeded` (413) with more rows than `limit`.
     """
     text = text.removeprefix(BYTE_ORDER_MARK).replace("\r\n", "\n").replace("\r", "\n")
-    delimiter = _delimiter(text, required)
-    lines = _lines(text, delimiter, argument)
-    header = next(lines, None)
-    if header is None:
+    start = _skip_blank_lines(text)
+    if start == len(text):
         raise _refusal(argument, required, "the text is empty")
+    delimiter, header = max(
+        ((delimiter, _line(text, start, delimiter, argument)) for delimiter in DELIMITERS),
+        key=lambda choice: (len(set(required).intersection(choice[1].cells)), len(choice[1].cells)),
+    )
     columns = _columns(header, required, argument)
-    return _records(lines, columns, limit)
+    return _records(text, header.end, delimiter, columns, limit, argument)
 
 
-def _records(lines: Iterator[_Cells], columns: list[str], limit: int) -> list[CsvRecord]:
-    width = len(columns)
-    unnamed = "" in columns
+def _records(
+    text: str, position: int, delimiter: str, columns: list[str], limit: int, argument: str
+) -> list[CsvRecord]:
     records: list[CsvRecord] = []
-    for row, (cells, error) in enumerate(lines, 1):
-        if row > limit:
+    width, blanks, length = len(columns), _blanks(delimiter), len(text)
+    plain_quotes = _plain_quotes(delimiter, width)
+    unnamed = "" in columns
+    while position < length:
+        end = text.find("\n", position)
+        line = text[position : end if end >= 0 else length]
+        error = None
+        if '"' not in line:
+            if not line.strip(blanks):
+                position += len(line) + 1
+                continue
+            cells = [cell.strip(blanks) for cell in line.split(delimiter)]
+            position += len(line) + 1
+        elif match := plain_quotes.fullmatch(line):
+            cells = [quoted if quoted is not None else bare.strip(blanks) for quoted, bare in _pairs(match.groups())]
+            position += len(line) + 1
+        else:
+            cells, error, position = _line(text, position, delimiter, argument)
+        if len(records) == limit:
             raise api_error("services.storage.write_limit_exceeded")
         if error is None and len(cells) != width:
             error = f"The row has {len(cells)} values, the header has {width} columns."
-        if error is not None:
-            records.append(CsvRecord(row, {}, error))
-            continue
-        values = dict(zip(columns, cells, strict=True))
+        values = dict(zip(columns, cells, strict=True)) if error is None else {}
         if unnamed:
-            del values[""]
-        records.append(CsvRecord(row, values))
+            values.pop("", None)
+        records.append(CsvRecord(len(records) + 1, values, error))
     return records
 
 
-def _delimiter(text: str, required: Sequence[str]) -> str:
-    """The delimiter that explains the first line that is not blank best."""
-    header = next((line for line in text.split("\n") if not line.isspace() and line), "")
-    wanted = set(required)
+def _pairs(groups: tuple[str, ...]) -> Iterable[tuple[str | None, str]]:
+    return zip(groups[::2], groups[1::2], strict=True)
 
-    def explains(delimiter: str) -> tuple[int, int]:
-        try:
-            cells = next(_lines(header, delimiter, ""), _Cells([], None)).cells
-        except ApiError:
-            cells = []
-        return len(wanted.intersection(cells)), len(cells)
 
-    return max(DELIMITERS, key=explains)
+def _plain_quotes(delimiter: str, width: int) -> re.Pattern[str]:
+    """A whole line of `width` cells, some in quotes, without quotes inside: most of the quoted CSV that exists."""
+    blanks = _blanks(delimiter)
+    cell = f'(?:[{blanks}]*"([^"]*)"[{blanks}]*|([^"{delimiter}]*))'
+    return re.compile(delimiter.join([cell] * width))
+
+
+def _blanks(delimiter: str) -> str:
+    return " " if delimiter == "\t" else " \t"
+
+
+def _skip_blank_lines(text: str) -> int:
+    """Where the first line starts that holds something."""
+    start = len(text) - len(text.lstrip(" \t\n"))
+    return start if start == len(text) else text.rfind("\n", 0, start) + 1
 
 
 def _columns(header: _Cells, required: Sequence[str], argument: str) -> list[str]:
     if header.error is not None:
         raise _refusal(argument, required, f"the header cannot be read: {header.error}")
     columns = [cell.strip() for cell in header.cells]
+    if len(columns) > MAX_COLUMNS:
+        raise _refusal(argument, required, f"more than {MAX_COLUMNS} columns")
     missing = [name for name in required if name not in columns]
     if missing:
         raise _refusal(argument, required, f"missing: {_quoted(missing)}")
@@ -107,44 +136,30 @@ def _columns(header: _Cells, required: Sequence[str], argument: str) -> list[str
     return columns
 
 
-def _lines(text: str, delimiter: str, argument: str) -> Iterator[_Cells]:
-    """The cells of every line that is not blank."""
-    blanks = " " if delimiter == "\t" else " \t"
-    position, length = 0, len(text)
-    while position < length:
-        end = text.find("\n", position)
-        if end < 0:
-            end = length
-        line = text[position:end]
-        if '"' in line:
-            found, position = _quoted_line(text, position, delimiter, blanks, argument)
-            yield found
-            continue
-        position = end + 1
-        if line.strip(blanks):
-            yield _Cells([cell.strip(blanks) for cell in line.split(delimiter)], None)
-
-
-def _quoted_line(text: str, position: int, delimiter: str, blanks: str, argument: str) -> tuple[_Cells, int]:
-    """Read one record that holds quotes and may span lines; returns where the next one starts."""
+def _line(text: str, position: int, delimiter: str, argument: str) -> _Cells:
+    """Read the record at `position`, which may span lines when it holds quotes."""
     cells: list[str] = []
     error: str | None = None
-    length = len(text)
+    length, blanks = len(text), _blanks(delimiter)
+    line_end = -1
     while True:
         while position < length and text[position] in blanks:
             position += 1
+        quoted: str | None = None
         if text.startswith('"', position):
-            cell, position = _quoted_cell(text, position + 1, argument)
-        else:
-            cell = ""
-        end = _cell_end(text, position, delimiter)
+            quoted, position = _quoted_cell(text, position + 1, argument)
+        if position > line_end:  # at the start, and behind a quoted cell that spans lines
+            line_end = text.find("\n", position)
+            line_end = length if line_end < 0 else line_end
+        end = text.find(delimiter, position, line_end)
+        end = line_end if end < 0 else end
         rest = text[position:end].strip(blanks)
-        if rest and cell:
+        if rest and quoted is not None:
             error = f"Text {rest[:40]!r} follows a closing quote."
-        cells.append(cell or rest)
+        cells.append(rest if quoted is None else quoted)
         position = end + 1
-        if end >= length or text[end] == "\n":
-            return _Cells(cells, error), position
+        if end == line_end:
+            return _Cells(cells, error, position)
 
 
 def _quoted_cell(text: str, start: int, argument: str) -> tuple[str, int]:
@@ -158,15 +173,6 @@ def _quoted_cell(text: str, start: int, argument: str) -> tuple[str, int]:
         if not text.startswith('"', position + 1):
             return text[start:position].replace('""', '"'), position + 1
         position += 2
-
-
-def _cell_end(text: str, position: int, delimiter: str) -> int:
-    """Where the next delimiter or line end is, else the end of the text."""
-    line_end = text.find("\n", position)
-    if line_end < 0:
-        line_end = len(text)
-    end = text.find(delimiter, position, line_end)
-    return line_end if end < 0 else end
 
 
 def _quoted(names: Sequence[str]) -> str:
