@@ -14,7 +14,7 @@ _WKT_SHAPE = re.compile(
     r"\s*(?:POINT|LINESTRING|POLYGON|MULTIPOINT|MULTILINESTRING|MULTIPOLYGON|GEOMETRYCOLLECTION|BBOX)\s*\(.*\)\s*",
     re.IGNORECASE | re.DOTALL,
 )
-_GEOHASH = re.compile(r"[0-9b-hjkmnp-z]{1,12}", re.IGNORECASE)
+_GEOHASH = re.compile(r"[0-9b-hjkmnp-z]{1,11}|[0-9b-hjkmnp-z]{12}.*", re.DOTALL)
 _POINT_FORMS = 'a geo_point ({"lat", "lon"}, [lon, lat], "lat,lon", a geohash or WKT)'
 
 _DEPTHS = {"point": 1, "linestring": 2, "multipoint": 2, "polygon": 3, "multilinestring": 3, "multipolygon": 4}
@@ -27,7 +27,17 @@ def check_geo_point(value: Any) -> bool:
     if isinstance(value, (list, tuple)):
         if value and _is_number(value[0]):
             return _check_position(value)
-        return any([check_geo_point(item) for item in value])
+        return any([_check_point(item) for item in value])
+    return _check_point(value)
+
+
+def _check_point(value: Any) -> bool:
+    if value is None:
+        return False
+    if isinstance(value, (list, tuple)):
+        if not all(map(_is_number, value)):
+            raise Refused("expects [lon, lat] as two numbers")
+        return _check_position(value)
     if isinstance(value, dict):
         return _check_point_object(value)
     if isinstance(value, str):
@@ -40,8 +50,10 @@ def _is_number(value: Any) -> bool:
 
 
 def _check_position(position: Any) -> bool:
-    if not 2 <= len(position) <= 3 or not all(map(_is_number, position)):
+    if not 2 <= len(position) <= 3:
         raise Refused("expects [lon, lat] as two numbers")
+    if len(position) == 3 and not _is_number(position[2]):
+        raise Refused("expects the altitude as a number")
     return _check_range(position[1], position[0])
 
 
@@ -53,8 +65,6 @@ def _check_point_object(value: dict[str, Any]) -> bool:
         coordinates = value["coordinates"]
         if isinstance(coordinates, (list, tuple)):
             return _check_position(coordinates)
-    if keys == {"geohash"} and isinstance(value["geohash"], str) and _GEOHASH.fullmatch(value["geohash"]):
-        return True
     raise Refused(f"expects {_POINT_FORMS}")
 
 

@@ -114,12 +114,15 @@ def long(parameters: Mapping[str, Any]) -> Convert:
     def convert(value: Any) -> int | None:
         if value.__class__ is int and _LONG_MIN <= value <= _LONG_MAX:
             return value
-        number = _decimal(value) if isinstance(value, str) and value else _number(value, "an integer", coerce)
+        exact = coerce and isinstance(value, str) and value
+        number = _decimal(value) if exact else _number(value, "an integer", coerce)
         if number is None:
             return None
-        if not _LONG_MIN <= number <= _LONG_MAX + 1 or (not coerce and number != int(number)):
+        if isinstance(number, float) and number == _LONG_MAX + 1:  # the nearest 64 bit float to the largest integer
+            return _LONG_MAX
+        if not _LONG_MIN <= int(number) <= _LONG_MAX or (not coerce and number != int(number)):
             raise _refuse(value, "a 64 bit integer")
-        return min(int(number), _LONG_MAX)
+        return int(number)
 
     return convert
 
@@ -200,6 +203,8 @@ def _number(value: Any, expected: str, coerce: bool) -> int | float | None:
     if isinstance(value, str) and coerce:
         if not value:
             return None
+        if value == "NaN" and expected == "an integer":
+            return 0
         stripped = value.strip(_BLANKS)
         if _DOUBLE.fullmatch(stripped):
             return float(stripped.rstrip("fFdD"))

@@ -242,12 +242,7 @@ def _object(path: str, members: dict[str, Walk], dynamic: str) -> Walk:
                 if step is not None:
                     step(item, add)
                 elif "." in name:
-                    first, _, rest = name.partition(".")
-                    if not first.strip() or not rest.strip():
-                        raise FieldRefused(
-                            path or "the document", "object", f'has a member with the unusable name "{name}"'
-                        )
-                    walk({first: {rest: item}}, add)
+                    walk(_unfolded(name, item, path), add)
                 else:
                     unknown(name, item, add)
         elif value.__class__ in _ARRAYS:
@@ -257,6 +252,14 @@ def _object(path: str, members: dict[str, Walk], dynamic: str) -> Walk:
             raise FieldRefused(path, "object", "expects an object")
 
     return walk
+
+
+def _unfolded(name: str, item: Any, path: str) -> dict[str, Any]:
+    """A member with a dotted name as nested objects. Points at the end do not count, as in Elasticsearch."""
+    first, *rest = name.rstrip(".").split(".")
+    if not first.strip() or not all(part.strip() for part in rest):
+        raise FieldRefused(path or "the document", "object", f'has a member with the unusable name "{name}"')
+    return {first: {".".join(rest): item}} if rest else {first: item}
 
 
 def _unknown(above: str, dynamic: str) -> Callable[[str, Any, Add], None]:
