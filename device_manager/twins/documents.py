@@ -1,4 +1,4 @@
-"""Contents of twins, provisioning documents and history entries, and how a change marks them (device-manager 1.4, 1.7, 1.9).
+"""Contents of twins and history entries, and how a change marks them (device-manager 1.4, 1.7, 1.9).
 
 Sources are what the wire shows, so they stay plain dicts. Every function returns a new one.
 """

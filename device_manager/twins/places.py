@@ -1,4 +1,4 @@
-"""Where documents live: collections of the platform and of engines, and the ids that follow from content (device-manager 1.2, 1.8)."""
+"""Where documents live: collections of the platform and of engines, and ids (device-manager 1.2, 1.8)."""
 
 from __future__ import annotations
 

@@ -1,0 +1,98 @@
+"""The domain as one object: wires its parts and prepares the platform's collections (device-manager 1.2, 5.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from device_manager.errors import ApiError
+from device_manager.events.bus import EventBus
+from device_manager.plugins.models import ModelDeclaration
+from device_manager.settings import Settings
+from device_manager.storage.contract import Store, Transaction
+from device_manager.twins.assets import Assets
+from device_manager.twins.bulk import BulkLinking
+from device_manager.twins.catalogue import Catalogue
+from device_manager.twins.devices import Devices
+from device_manager.twins.documents import created, stamp_now
+from device_manager.twins.engines import Engines
+from device_manager.twins.linking import Linking
+from device_manager.twins.listeners import TwinEvents
+from device_manager.twins.mappings import (
+    MODELS_COLLECTION,
+    PAYLOADS_COLLECTION,
+    PLATFORM_CONFIG,
+    platform_devices,
+)
+from device_manager.twins.model_writing import ModelWriting
+from device_manager.twins.models import Models
+from device_manager.twins.places import CONFIG, DEVICES, MODELS, PAYLOADS, Places
+from device_manager.twins.reading import Reading
+
+PLUGIN_CONFIG = "plugin--device-manager"
+
+
+class Twins:
+    """Engines, models, devices, assets and their links.
+
+    Attributes:
+        catalogue: models and engines, from memory.
+        engines: engine administration.
+        models: writing of models.
+        assets: creation of assets.
+        devices: creation and attachment of devices.
+        reading: get and search of twins.
+        linking: links of one twin.
+        bulk: links of many.
+        platform: name of the platform index.
+    """
+
+    def __init__(self, store: Store, events: EventBus, settings: Settings) -> None:
+        places = Places(settings.platform_index)
+        twin_events = TwinEvents(events, settings.pipe_concurrency)
+        self._store = store
+        self._places = places
+        self.platform = settings.platform_index
+        self.catalogue = Catalogue(store, places)
+        self.engines = Engines(store, self.catalogue, places)
+        self.models = ModelWriting(store, self.catalogue, self.engines, places)
+        self.assets = Assets(store, self.catalogue, twin_events)
+        self.devices = Devices(store, self.catalogue, twin_events, places)
+        self.reading = Reading(store, twin_events, settings.search_size)
+        self.linking = Linking(store, self.catalogue, twin_events, places)
+        self.bulk = BulkLinking(store, self.catalogue, twin_events, places, settings)
+
+    async def start(self, models: Iterable[ModelDeclaration] = ()) -> None:
+        """Create what is missing of the platform, load models and engines, and write the plugins' models.
+
+        Raises:
+            ApiError: the store refuses a collection or a model.
+        """
+        store, platform = self._store, self.platform
+        if platform not in await store.indices():
+            try:
+                await store.create_index(platform)
+            except ApiError as error:
+                if error.id != "services.storage.index_already_exists":
+                    raise
+        await store.create_collection(platform, CONFIG, PLATFORM_CONFIG)
+        await store.create_collection(platform, MODELS, MODELS_COLLECTION)
+        await store.create_collection(platform, PAYLOADS, PAYLOADS_COLLECTION)
+        await store.create_collection(platform, DEVICES, platform_devices(Models()))
+        await self._write_plugin_config()
+        await self.catalogue.start()
+        await self.models.map_everything(self.catalogue.models)
+        await self.models.register(models)
+
+    async def _write_plugin_config(self) -> None:
+        key = self._places.engine_config("")._replace(id=PLUGIN_CONFIG)
+        source = {"type": "device-manager", "device-manager": {"provisioningStrategy": "auto"}}
+
+        def decide(tx: Transaction) -> None:
+            if key not in tx.read((key,)):
+                tx.create(key.index, key.collection, created(source, stamp_now(None)), key.id)
+
+        await self._store.transact(decide)
+
+    async def stop(self) -> None:
+        """Stop what runs in the background."""
+        await self.catalogue.close()

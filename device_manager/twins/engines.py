@@ -1,0 +1,145 @@
+"""Engines, the tenants: their creation, their list and their deletion (device-manager 2.1).
+
+Both creation and deletion are done in steps that can be repeated: an interrupted one is completed by calling it again.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from device_manager.errors import ApiError, api_error
+from device_manager.query.tree import Term
+from device_manager.storage.contract import INTERNAL_INDEX, Key, Store, Transaction
+from device_manager.twins.call import Call
+from device_manager.twins.catalogue import GENERATION, Catalogue, EngineConfig, raise_generation, read_engine
+from device_manager.twins.documents import changed, created, stamp_now
+from device_manager.twins.mappings import engine_collections
+from device_manager.twins.models import Models
+from device_manager.twins.places import CONFIG, DEVICES, ENGINE_COLLECTIONS, Places
+
+
+class Engines:
+    """Creates and deletes engines."""
+
+    def __init__(self, store: Store, catalogue: Catalogue, places: Places) -> None:
+        self._store = store
+        self._catalogue = catalogue
+        self._places = places
+
+    async def create(self, index: str, group: str, call: Call) -> list[str]:
+        """Make `index` an engine, adopting an index of that name; returns its collections.
+
+        Raises:
+            ApiError: `device_manager.engines.already_exists`, `reserved_index` or `collection_failed`,
+                `services.storage.invalid_index_name`.
+        """
+        if index in (self._places.platform, INTERNAL_INDEX):
+            raise api_error("device_manager.engines.reserved_index", index)
+        if await self.exists(index):
+            raise api_error("device_manager.engines.already_exists", index)
+        await self._catalogue.ensure()
+        if call.dry_run:
+            return list(ENGINE_COLLECTIONS)
+        if index not in await self._store.indices():
+            await self._create_index(index)
+        engine = EngineConfig(index, group)
+        await self.map_collections(engine, self._catalogue.models)
+
+        def decide(tx: Transaction) -> None:
+            key = self._places.engine_config(index)
+            if tx.read((key, GENERATION)).get(key) is not None:
+                raise api_error("device_manager.engines.already_exists", index)
+            tx.create(key.index, key.collection, created(engine.source(), stamp_now(None)), key.id)
+            raise_generation(tx)
+
+        await self._store.transact(decide, refresh=True)
+        return list(ENGINE_COLLECTIONS)
+
+    async def _create_index(self, index: str) -> None:
+        try:
+            await self._store.create_index(index)
+        except ApiError as error:
+            if error.id != "services.storage.index_already_exists":
+                raise
+
+    async def map_collections(self, engine: EngineConfig, models: Models) -> None:
+        """Create the engine's collections, or add to them what `models` need.
+
+        Raises:
+            ApiError: `device_manager.engines.collection_failed` names the collection and the cause.
+        """
+        for collection, mapping in engine_collections(models, engine.group).items():
+            try:
+                await self._store.create_collection(engine.index, collection, mapping)
+            except ApiError as error:
+                if error.status >= 500 or error.id == "services.storage.invalid_index_name":
+                    raise
+                raise api_error(
+                    "device_manager.engines.collection_failed", collection, engine.index, error.message
+                ) from error
+
+    async def exists(self, index: str) -> bool:
+        """Whether `index` is an engine, one that is being deleted included."""
+        key = self._places.engine_config(index)
+        return key in await self._store.read((key,))
+
+    async def all(self, group: str | None = None) -> list[dict[str, Any]]:
+        """All engines that are in use, or those of a group, by index: `{group, index, name}`."""
+        await self._catalogue.ensure()
+        engines = sorted(self._catalogue.engines.values())
+        return [
+            {"group": engine.group, "index": engine.index, "name": "device-manager"}
+            for engine in engines
+            if not engine.closing and group in (None, engine.group)
+        ]
+
+    async def delete(self, index: str, call: Call) -> list[str]:
+        """Delete an engine with its twins and measures, free its devices; returns the collections that went.
+
+        Raises:
+            ApiError: `device_manager.engines.not_found`.
+        """
+        if not await self.exists(index):
+            raise api_error("device_manager.engines.not_found", index)
+        gone = [collection for collection in ENGINE_COLLECTIONS if collection != CONFIG]
+        if call.dry_run:
+            return gone
+        key = self._places.engine_config(index)
+
+        def close(tx: Transaction) -> None:
+            config = tx.read((key, GENERATION)).get(key)
+            engine = read_engine(config) if config else None
+            if config is None or engine is None:
+                raise api_error("device_manager.engines.not_found", index)
+            if not engine.closing:
+                tx.replace(
+                    key, changed(config.source | engine._replace(closing=True).source(), stamp_now(call.user_id))
+                )
+                raise_generation(tx)
+
+        await self._store.transact(close)
+        await self._free_devices(index)
+        for collection in gone:
+            await self._store.drop_collection(index, collection)
+
+        def forget(tx: Transaction) -> None:
+            if key in tx.read((key, GENERATION)):
+                tx.delete(key)
+                raise_generation(tx)
+
+        await self._store.transact(forget, refresh=True)
+        return gone
+
+    async def _free_devices(self, index: str) -> None:
+        """Detach every device. None is attached any more: attaching depends on the document that bears the mark."""
+        await self._store.refresh(self._places.platform, DEVICES)
+        async for page in self._store.scan(self._places.platform, DEVICES, Term("engineId", index)):
+            keys = [self._places.provisioning(document.id) for document in page]
+            await self._store.transact(lambda tx, keys=keys: _free(tx, keys, index))  # type: ignore[misc]
+
+
+def _free(tx: Transaction, keys: list[Key], index: str) -> None:
+    stamp = stamp_now(None)
+    for key, document in tx.read(keys).items():
+        if document.source.get("engineId") == index:
+            tx.replace(key, changed(document.source | {"engineId": None}, stamp))

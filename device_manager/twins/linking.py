@@ -1,0 +1,229 @@
+"""Linking and unlinking (device-manager 4.2): each operation one transaction with its pipes around it (design 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from device_manager.errors import ApiError, api_error
+from device_manager.storage.contract import Document, Key, Store, Transaction
+from device_manager.twins.call import Call
+from device_manager.twins.catalogue import Catalogue
+from device_manager.twins.documents import stamp_now
+from device_manager.twins.links import UnlinkSelection, WantedLink, WantedUnlink, plan_unlink
+from device_manager.twins.listeners import NO_PATCHES, LinkEvent, Patches, TwinEvents
+from device_manager.twins.places import Places, asset_key, device_key
+from device_manager.twins.relinking import LinkEntry, LinkOutcome, link, unlink
+from device_manager.twins.workspace import View, Workspace
+
+ROUNDS = 5
+"""How often pipes are asked again because further links appeared while they ran."""
+
+Couple = tuple[str, str]
+"""Device id and asset id."""
+
+
+class Linked(NamedTuple):
+    """What an operation leaves behind.
+
+    Attributes:
+        device: of `linkAssets` and `unlinkAssets`, the device; else None.
+        asset: of `linkDevices` and `unlinkDevices`, the asset; else None.
+        others: the twins on the other side, in the order of the result.
+    """
+
+    device: Document | None
+    asset: Document | None
+    others: list[Document]
+
+
+class _NewCouples(Exception):
+    """The transaction met links whose `before` pipes have not run."""
+
+    def __init__(self, couples: list[Couple], known: dict[Key, Document]) -> None:
+        super().__init__()
+        self.couples = couples
+        self.known = known
+
+
+class Linking:
+    """Changes links between devices and assets of one engine."""
+
+    def __init__(self, store: Store, catalogue: Catalogue, events: TwinEvents, places: Places) -> None:
+        self._store = store
+        self._catalogue = catalogue
+        self._events = events
+        self._places = places
+
+    async def link_assets(
+        self, engine: str, device_id: str, wanted: Sequence[tuple[str, WantedLink]], call: Call
+    ) -> Linked:
+        """Link one device to assets: `(asset id, what is wanted)`, all or none.
+
+        Raises:
+            ApiError: an unknown engine, device or asset, a device that is not attached to the engine, a
+                `device_manager.links.*` refusal, or what a pipe raised.
+        """
+        outcomes = await self._link([LinkEntry(engine, device_id, asset, want) for asset, want in wanted], call)
+        last = {outcome.asset.id: outcome.asset for outcome in outcomes if outcome.asset}
+        return Linked(outcomes[-1].device, None, [last[asset_id] for asset_id, _ in wanted])
+
+    async def link_devices(
+        self, engine: str, asset_id: str, wanted: Sequence[tuple[str, WantedLink]], call: Call
+    ) -> Linked:
+        """Link one asset to devices: `(device id, what is wanted)`, all or none. Raises what `link_assets` raises."""
+        outcomes = await self._link([LinkEntry(engine, device, asset_id, want) for device, want in wanted], call)
+        last = {outcome.device.id: outcome.device for outcome in outcomes}
+        return Linked(None, outcomes[-1].asset, [last[device_id] for device_id, _ in wanted])
+
+    async def _link(self, entries: list[LinkEntry], call: Call) -> list[LinkOutcome]:
+        if not entries:
+            raise api_error("device_manager.links.no_entry")
+        for entry in entries:
+            if not entry.wanted.pairs and not entry.wanted.implicit:
+                raise api_error("device_manager.links.no_slot_to_link")
+        await self._catalogue.engine(entries[0].engine)
+        keys = self._keys(entries)
+        known: Mapping[Key, Document] = {}
+        patches = [NO_PATCHES] * len(entries)
+        if self._events.listens_before("link-asset"):
+            known = await self._store.read(keys)
+            patches = [await self._ask(entry, known, call) for entry in entries]
+
+        def decide(tx: Transaction) -> list[LinkOutcome]:
+            work = Workspace(tx, self._places)
+            work.load(keys)
+            stamp = stamp_now(call.user_id)
+            return [link(work, entry, stamp, patch) for entry, patch in zip(entries, patches, strict=True)]
+
+        outcomes = await self._store.transact(decide, known=known, dry_run=call.dry_run, refresh=call.refresh)
+        await self._tell("link-asset", outcomes, call)
+        return outcomes
+
+    def _keys(self, entries: Sequence[LinkEntry]) -> list[Key]:
+        keys: dict[Key, None] = {}
+        for entry in entries:
+            keys[self._places.provisioning(entry.device_id)] = None
+            keys[device_key(entry.engine, entry.device_id)] = None
+            keys[asset_key(entry.engine, entry.asset_id)] = None
+        return list(keys)
+
+    async def _ask(self, entry: LinkEntry, known: Mapping[Key, Document], call: Call) -> Patches:
+        """Run the `before` pipes of one entry on the twins as stored."""
+        seen = View(self._places, known)
+        device = seen.attached_device(entry.engine, entry.device_id)
+        return await self._events.before("link-asset", device, seen.asset(entry.engine, entry.asset_id), call)
+
+    async def unlink_assets(self, engine: str, device_id: str, selection: UnlinkSelection, call: Call) -> Linked:
+        """Remove links of one device; the result's assets stand in link order.
+
+        Raises:
+            ApiError: an unknown engine or device, a device that is not attached to the engine, a
+                `device_manager.links.*` refusal, or what a pipe raised.
+        """
+        if not any(selection):
+            raise api_error("device_manager.links.nothing_to_unlink")
+        _check_entries(selection.entries)
+        await self._catalogue.engine(engine)
+        named = [entry.asset_id for entry in selection.entries] + list(selection.assets)
+        predictable = not selection.all_measures and not selection.device_slots
+        keys = [self._places.provisioning(device_id), device_key(engine, device_id)]
+        if predictable:
+            keys += [asset_key(engine, asset_id) for asset_id in dict.fromkeys(named)]
+
+        def choose(work: Workspace) -> list[tuple[str, UnlinkSelection]]:
+            work.load(keys)
+            return [(device_id, selection)]
+
+        outcomes, work = await self._unlink(engine, choose, call)
+        return Linked(work.get(device_key(engine, device_id)), None, [last.asset for last in outcomes if last.asset])
+
+    async def unlink_devices(
+        self, engine: str, asset_id: str, wanted: Sequence[tuple[str, WantedUnlink]], call: Call
+    ) -> Linked:
+        """Remove links of one asset: `(device id, what goes)`. Raises what `unlink_assets` raises."""
+        if not wanted:
+            raise api_error("device_manager.links.no_slot_to_unlink")
+        _check_entries([entry for _, entry in wanted])
+        await self._catalogue.engine(engine)
+        entries: dict[str, tuple[WantedUnlink, ...]] = {}
+        for device_id, entry in wanted:
+            entries[device_id] = (*entries.get(device_id, ()), entry)
+        keys = [asset_key(engine, asset_id)]
+        for device_id in entries:
+            keys += [self._places.provisioning(device_id), device_key(engine, device_id)]
+
+        def choose(work: Workspace) -> list[tuple[str, UnlinkSelection]]:
+            work.load(keys)
+            work.asset(engine, asset_id)
+            return [(device_id, UnlinkSelection(entries=of_device)) for device_id, of_device in entries.items()]
+
+        _, work = await self._unlink(engine, choose, call)
+        devices = [work.get(device_key(engine, device_id)) for device_id, _ in wanted]
+        return Linked(None, work.get(asset_key(engine, asset_id)), devices)
+
+    async def _unlink(
+        self, engine: str, choose: Callable[[Workspace], list[tuple[str, UnlinkSelection]]], call: Call
+    ) -> tuple[list[LinkOutcome], Workspace]:
+        """Unlink in one transaction; `before` pipes run first for the links that it is going to meet."""
+        listening = self._events.listens_before("unlink-asset")
+        patches: dict[Couple, Patches] = {}
+
+        def decide(tx: Transaction) -> tuple[list[LinkOutcome], Workspace]:
+            work = Workspace(tx, self._places)
+            left = {
+                (device_id, asset_id): pairs
+                for device_id, selection in choose(work)
+                for asset_id, pairs in plan_unlink(work.attached_device(engine, device_id), selection).items()
+            }
+            work.load(asset_key(engine, asset_id) for _, asset_id in left)
+            if listening and (new := [couple for couple in left if couple not in patches]):
+                raise _NewCouples(new, work.documents)
+            stamp = stamp_now(call.user_id)
+            outcomes = [
+                unlink(work, engine, *couple, pairs, stamp, patches.get(couple, NO_PATCHES))
+                for couple, pairs in left.items()
+            ]
+            return outcomes, work
+
+        known: dict[Key, Document] = {}
+        for _ in range(ROUNDS):
+            try:
+                outcomes, work = await self._store.transact(
+                    decide, known=known, dry_run=call.dry_run, refresh=call.refresh
+                )
+            except _NewCouples as met:
+                known = met.known
+                for couple in met.couples:
+                    patches[couple] = await self._ask_unlink(engine, couple, known, call)
+                continue
+            await self._tell("unlink-asset", outcomes, call)
+            return outcomes, work
+        raise api_error("services.storage.too_many_changes", next(iter(patches))[0])
+
+    async def _ask_unlink(self, engine: str, couple: Couple, known: Mapping[Key, Document], call: Call) -> Patches:
+        device_id, asset_id = couple
+        asset = known.get(asset_key(engine, asset_id))
+        if asset is None:
+            return NO_PATCHES
+        return await self._events.before("unlink-asset", known[device_key(engine, device_id)], asset, call)
+
+    async def _tell(self, event: LinkEvent, outcomes: Sequence[LinkOutcome], call: Call) -> None:
+        """Run the `after` pipes of what changed; the first failure is raised once all of them ran."""
+        if call.dry_run or not self._events.listens_after(event):
+            return
+        failure: ApiError | None = None
+        for outcome in outcomes:
+            if outcome.changed:
+                try:
+                    await self._events.after(event, outcome.device, outcome.asset, call)
+                except ApiError as error:
+                    failure = failure or error
+        if failure is not None:
+            raise failure
+
+
+def _check_entries(entries: Sequence[WantedUnlink]) -> None:
+    for entry in entries:
+        if not entry.all_measures and not entry.pairs:
+            raise api_error("device_manager.links.no_slot_to_unlink")

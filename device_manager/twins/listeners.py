@@ -1,0 +1,165 @@
+"""The events around twins: what listeners get, what they may change, when they run (design 5, device-manager 0.4)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Literal, NamedTuple, TypeVar
+
+from device_manager.errors import ApiError, api_error, unexpected
+from device_manager.events.bus import EventBus
+from device_manager.storage.contract import Document
+from device_manager.twins.call import Call
+from device_manager.twins.documents import Source, twin_result
+from device_manager.twins.patches import CHANGEABLE, Patch, difference, forbidden_change, fresh
+
+LinkEvent = Literal["link-asset", "unlink-asset"]
+T = TypeVar("T")
+U = TypeVar("U")
+
+
+class Patches(NamedTuple):
+    """What `before` pipes want to have changed in the metadata of the two twins of a link."""
+
+    device: Patch
+    asset: Patch
+
+
+NO_PATCHES = Patches({}, {})
+
+
+class TwinEvents:
+    """Runs the pipes of the domain's events.
+
+    Args:
+        bus: the listeners.
+        concurrency: records of one bulk call whose pipes run at once.
+    """
+
+    def __init__(self, bus: EventBus, concurrency: int) -> None:
+        self._bus = bus
+        self._concurrency = concurrency
+
+    def listens(self, event: str) -> bool:
+        """Whether anything listens to `event`."""
+        return self._bus.listens(event)
+
+    def listens_before(self, event: LinkEvent) -> bool:
+        """Whether anything listens before links are made or go."""
+        return self._bus.listens(f"device-manager:device:{event}:before")
+
+    def listens_after(self, event: LinkEvent) -> bool:
+        """Whether anything listens after links were made or went."""
+        after = f"device-manager:device:{event}:after"
+        return self._bus.listens(after) or self._bus.listens("generic:document:afterUpdate")
+
+    async def before(self, event: LinkEvent, device: Document, asset: Document, call: Call) -> Patches:
+        """Run the pipes before a link changes, on copies of the twins as stored.
+
+        Raises:
+            ApiError: what a pipe raised; `plugin.runtime.forbidden_change` when one changed more than metadata.
+        """
+        stored = {"device": twin_result(device), "asset": twin_result(asset)}
+
+        def check(owner: str, payload: Any) -> None:
+            for role, document in stored.items():
+                left = payload.get(role) if isinstance(payload, dict) else None
+                if member := forbidden_change(document, left):
+                    raise api_error("plugin.runtime.forbidden_change", owner, CHANGEABLE, f"{role}.{member}")
+
+        name = f"device-manager:device:{event}:before"
+        left = await self._bus.pipe(name, fresh(stored), call.request, check=check)
+        return Patches(*(_metadata_patch(stored[role], left[role]) for role in ("device", "asset")))
+
+    async def after(self, event: LinkEvent, device: Document, asset: Document | None, call: Call) -> None:
+        """Run the pipes after the commit of a link's change.
+
+        Raises:
+            ApiError: what a pipe raised, with `committed: true`.
+        """
+        payload = {"device": twin_result(device), "asset": twin_result(asset) if asset else None}
+        await self._after(f"device-manager:device:{event}:after", payload, call)
+        documents = [twin_result(twin) for twin in (device, asset) if twin]
+        await self._after("generic:document:afterUpdate", documents, call)
+
+    async def before_attach(self, engine: str, device: Source, call: Call) -> Source:
+        """Run the pipes before a device is attached; returns its metadata as they left it.
+
+        Args:
+            engine: where it gets attached.
+            device: `{_id, _source}` as the engine is about to hold it.
+            call: the caller.
+
+        Raises:
+            ApiError: what a pipe raised; `plugin.runtime.forbidden_change` when one changed more than metadata.
+        """
+        name = "device-manager:device:attach-engine:before"
+        metadata: Source = device["_source"]["metadata"]
+        if not self._bus.listens(name):
+            return metadata
+
+        def check(owner: str, payload: Any) -> None:
+            left = payload.get("device") if isinstance(payload, dict) else None
+            if member := forbidden_change(device, left):
+                raise api_error("plugin.runtime.forbidden_change", owner, CHANGEABLE, f"device.{member}")
+
+        left = await self._bus.pipe(name, {"device": fresh(device), "engineId": engine}, call.request, check=check)
+        changed: Source = left["device"]["_source"]["metadata"]
+        return changed
+
+    async def after_attach(self, engine: str, device: Document, call: Call) -> None:
+        """Run the pipes after a device was attached. Raises what a pipe raised, with `committed: true`."""
+        payload = {"device": twin_result(device), "engineId": engine}
+        await self._after("device-manager:device:attach-engine:after", payload, call)
+
+    async def before_write(self, document: Source, call: Call) -> Source:
+        """Run `generic:document:beforeWrite` on a document about to be created; returns its source as they left it.
+
+        Raises:
+            ApiError: what a pipe raised.
+        """
+        name = "generic:document:beforeWrite"
+        source: Source = document["_source"]
+        if self._bus.listens(name):
+            source = (await self._bus.pipe(name, [fresh(document)], call.request))[0]["_source"]
+        return source
+
+    async def after_write(self, document: Document, call: Call) -> None:
+        """Run `generic:document:afterWrite` on a created document. Raises what a pipe raised, `committed: true`."""
+        await self._after("generic:document:afterWrite", [twin_result(document)], call)
+
+    async def around(
+        self, event: Literal["Get", "Search"], given: T, act: Callable[[T], Awaitable[U]], call: Call
+    ) -> U:
+        """Read something between `generic:document:before<event>` and `after<event>`; both may change what passes."""
+        given = await self._bus.pipe(f"generic:document:before{event}", given, call.request)
+        found = await act(given)
+        changed: U = await self._bus.pipe(f"generic:document:after{event}", found, call.request)
+        return changed
+
+    async def _after(self, event: str, payload: Any, call: Call) -> None:
+        if not self._bus.listens(event):
+            return
+        try:
+            await self._bus.pipe(event, fresh(payload), call.request)
+        except Exception as error:
+            refusal = unexpected(error)
+            refusal.extra = refusal.extra | {"committed": True}
+            raise refusal from error
+
+    async def each(self, run: Callable[[T], Awaitable[U]], items: Iterable[T]) -> list[U | ApiError]:
+        """Run something for many records at once, within the bound; refusals stand in the place of results."""
+        gate = asyncio.Semaphore(self._concurrency)
+
+        async def one(item: T) -> U | ApiError:
+            async with gate:
+                try:
+                    return await run(item)
+                except ApiError as error:
+                    return error
+
+        return await asyncio.gather(*(one(item) for item in items))
+
+
+def _metadata_patch(stored: Source, left: Source) -> Patch:
+    return difference(stored["_source"].get(CHANGEABLE) or {}, left["_source"].get(CHANGEABLE) or {})
