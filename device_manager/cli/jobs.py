@@ -16,7 +16,7 @@ LINK_COLUMNS = ("assetId", "deviceId", "deviceSlot", "assetSlot")
 CONTROLLER = "device-manager/devices"
 CONCURRENCY = 32
 """Calls of `unlink` that are under way at once."""
-NOT_LINKED = ("is not linked.", "is not linked to an asset.")
+NOT_LINKED = frozenset({"device_manager.links.device_not_linked", "device_manager.links.slot_not_linked"})
 HELD_BACK = Refusal(None, None, "Not applied: other rows of the same strict call were refused.")
 NO_ANSWER = Refusal(None, None, "No answer came, so the row may or may not be applied. Feed it in again.")
 
@@ -121,7 +121,7 @@ class Unlink:
                 CONTROLLER, "unlinkAssets", engineId=self.engine, _id=device, body=unlink_body(rows), **flags
             )
         except CallRefused as refused:
-            if refused.resent and refused.error["message"].endswith(NOT_LINKED):
+            if refused.resent and refused.error.get("id") in NOT_LINKED:
                 return [Applied(True)] * len(rows)
             if len(rows) == 1:
                 return [_refusal(refused.error)]
