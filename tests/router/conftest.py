@@ -45,7 +45,7 @@ def open_router(bus: EventBus) -> OpenRouter:
 def ask() -> Ask:
     """Sends one message and returns the envelope; `http` is the verb of an HTTP request."""
 
-    async def send(router: Router, action: str, *, http: str | None = None, **payload: Any) -> dict[str, Any]:
+    async def send(router: Router, action: str, /, *, http: str | None = None, **payload: Any) -> dict[str, Any]:
         controller, _, name = action.rpartition(":")
         message = None if http is None else HttpMessage(http, b"/", (), b"")
         connection = Connection("c1", "websocket" if http is None else "http")
