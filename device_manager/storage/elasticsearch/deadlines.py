@@ -1,0 +1,55 @@
+"""Callers that wait for the cluster, failed in time when it stops answering (design 9)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+from device_manager.storage.elasticsearch.client import Cluster
+
+CHECK_INTERVAL = 0.1
+
+
+class Deadlines:
+    """One task that looks at the oldest waiting callers, instead of a timer for each.
+
+    A caller expires when the cluster has answered nothing to anybody for `seconds` and the caller has waited that long:
+    a big request among many on a slow cluster goes on as long as answers come in.
+    """
+
+    def __init__(self, cluster: Cluster, seconds: float) -> None:
+        self._cluster = cluster
+        self._seconds = seconds
+        self._waiting: dict[asyncio.Future[Any], tuple[float, Callable[[], None]]] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    def watch(self, future: asyncio.Future[Any], expire: Callable[[], None]) -> None:
+        """Call `expire` when `future` is not done in time."""
+        self._waiting[future] = (time.monotonic(), expire)
+        future.add_done_callback(self._forget)
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._check())
+
+    def _forget(self, future: asyncio.Future[Any]) -> None:
+        self._waiting.pop(future, None)
+
+    async def close(self) -> None:
+        """Stop looking."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _check(self) -> None:
+        while self._waiting:
+            await asyncio.sleep(CHECK_INTERVAL)
+            limit = time.monotonic() - self._seconds
+            if self._cluster.last_answer > limit:
+                continue
+            for future, (since, expire) in list(self._waiting.items()):
+                if since > limit:
+                    break
+                self._waiting.pop(future, None)
+                expire()
+        self._task = None

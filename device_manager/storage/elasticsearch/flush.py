@@ -1,0 +1,342 @@
+"""One flush: intent, marked writes, and the conditional delete that commits it (transactions 1, steps 4 to 8)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from typing import NamedTuple, TypeVar
+
+import msgspec
+import orjson
+
+from device_manager.errors import ApiError, api_error
+from device_manager.storage.contract import Key
+from device_manager.storage.elasticsearch import bulks
+from device_manager.storage.elasticsearch.client import Answer, Cluster, NoAnswer, document_path, expect
+from device_manager.storage.elasticsearch.job import Outcome, too_many_changes
+from device_manager.storage.elasticsearch.names import TRANSACTIONS_ALIAS
+from device_manager.storage.elasticsearch.protocol import Head, Image, State
+from device_manager.storage.elasticsearch.recovery import Images, Recovery, part_id
+from device_manager.storage.elasticsearch.settlement import FlushDocument
+
+T = TypeVar("T")
+StepObserver = Callable[[str], None]
+"""Called with `intended`, `applied`, `committing` and `committed`; tests stop the process there."""
+
+PART_BYTES = 4 << 20
+PAUSE = 0.2
+"""Seconds between two questions to a cluster that does not answer."""
+
+
+class Write(NamedTuple):
+    """One document of a flush: the line that writes it and the document as it was."""
+
+    key: Key
+    line: bytes
+    image: Image
+    is_tombstone: bool
+
+
+class Unit(NamedTuple):
+    """Transactions that share documents: they commit or abort as a whole."""
+
+    number: str
+    outcomes: list[Outcome]
+    writes: list[Write]
+
+
+class Failure(NamedTuple):
+    """Why a unit was aborted.
+
+    Attributes:
+        problem: what the callers are told when they are not to try again.
+        is_final: another attempt would fail in the same way.
+        collections: index and collection of writes whose alias is gone.
+    """
+
+    problem: ApiError
+    is_final: bool = False
+    collections: frozenset[tuple[str, str]] = frozenset()
+
+
+Failures = dict[str, Failure]
+
+
+class TooLate(Exception):
+    """So much time has passed since the intent that somebody may abort it: writing on would be in vain."""
+
+
+class Flush:
+    """Takes decided units through the protocol. `run` returns only when every unit is committed or undone.
+
+    Attributes:
+        seq_nos: the new sequence number of each document written.
+        is_deciding: from here on only the cluster knows what is committed.
+        is_kept: the flush was aborted and its document stays for an hour.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        units: list[Unit],
+        cluster: Cluster,
+        recovery: Recovery,
+        *,
+        process: str,
+        grace: float,
+        on_step: StepObserver,
+        count: Callable[[], None],
+    ) -> None:
+        self.name = name
+        self.seq_nos: dict[Key, tuple[int, int]] = {}
+        self.is_deciding = False
+        self.is_kept = False
+        self._is_commit_sent = False
+        self._units = units
+        self._images: Images = {unit.number: [write.image for write in unit.writes] for unit in units}
+        self._cluster = cluster
+        self._recovery = recovery
+        self._process = process
+        self._grace = grace
+        self._on_step = on_step
+        self._count = count
+        self._intent = FlushDocument(name, Head(State.OPEN), {}, -1, 0)
+        self._fresh_at = 0.0
+        self._renewals = 0
+
+    async def run(self, doomed: Callable[[], Failures]) -> Failures:
+        """Commit what can be committed.
+
+        Args:
+            doomed: units whose callers were told meanwhile that nothing is written.
+
+        Returns:
+            The units that are not committed, all traces of them undone.
+        """
+        try:
+            await self._intend()
+        except ApiError as error:
+            is_final = not isinstance(error, NoAnswer)
+            return {unit.number: Failure(error, is_final) for unit in self._units}
+        self._on_step("intended")
+        try:
+            failures = await self._apply()
+        except (NoAnswer, TooLate) as error:
+            problem = error if isinstance(error, ApiError) else NoAnswer("the transaction took too long")
+            return await self._give_up(Failure(problem))
+        self._on_step("applied")
+        failures = doomed() | failures
+        if failures:
+            return await self._close_partly(failures)
+        return await self._commit()
+
+    async def _intend(self) -> None:
+        """Step 4: write down how to undo everything, before-images in parts when they are large."""
+        self._fresh_at = time.monotonic()
+        *parts, last = self._undo_parts()
+        if parts:
+            await self._write_parts(parts)
+        head = {"state": State.OPEN, "process": self._process, "parts": len(parts), "undo": last}
+        path = document_path(TRANSACTIONS_ALIAS, "_create", self.name)
+        self._count()
+        body = msgspec.json.encode(head)
+        answer = await self._cluster.call("POST", path, body, parameters={"require_alias": "true"})
+        expect(answer, 201)
+        self._intent = FlushDocument(
+            self.name, Head(State.OPEN), {"parts": len(parts)}, answer.body["_seq_no"], answer.body["_primary_term"]
+        )
+
+    def _undo_parts(self) -> Iterator[dict[str, list[Image]]]:
+        """The before-images, cut so that each part holds at most about 4 MB."""
+        part: dict[str, list[Image]] = {}
+        size = 0
+        for number, images in self._images.items():
+            for image in images:
+                weight = 200 if image.before is None else 200 + len(orjson.dumps(image.before))
+                if part and size + weight > PART_BYTES:
+                    yield part
+                    part, size = {}, 0
+                part.setdefault(number, []).append(image)
+                size += weight
+        yield part
+
+    async def _write_parts(self, parts: list[dict[str, list[Image]]]) -> None:
+        lines = []
+        for number, part in enumerate(parts, 1):
+            address = {"_index": TRANSACTIONS_ALIAS, "_id": part_id(self.name, number)}
+            body = {"state": State.PART, "process": self._process, "undo": part}
+            lines.append(orjson.dumps({"create": address}) + b"\n" + msgspec.json.encode(body) + b"\n")
+        for result in await bulks.write(self._cluster, lines, self._count_bulk):
+            if not result.is_done:
+                raise NoAnswer(f"a part of the transaction was not stored: {result.problem}")
+
+    async def _count_bulk(self) -> None:
+        self._count()
+
+    async def _apply(self) -> Failures:
+        """Step 5; what failed, by unit.
+
+        Raises:
+            NoAnswer: what was written is not known.
+            TooLate: the grace time of the intent is half over.
+        """
+        writes = [(unit, write) for unit in self._units for write in unit.writes]
+        results = await bulks.write(self._cluster, [write.line for _, write in writes], self._stay_fresh)
+        failures: Failures = {}
+        for (unit, write), result in zip(writes, results, strict=True):
+            if result.is_done:
+                self.seq_nos[write.key] = (result.seq_no, result.primary_term)
+            elif unit.number not in failures or result.is_refused:
+                failures[unit.number] = _failure(write, result)
+        return failures
+
+    async def _stay_fresh(self) -> None:
+        """Before each bulk: renew the intent of a long flush, so that nobody takes it for abandoned."""
+        age = time.monotonic() - self._fresh_at
+        if age > self._grace / 2:
+            raise TooLate
+        if age > self._grace / 4:
+            await self._renew()
+        self._count()
+
+    async def _renew(self) -> None:
+        now = time.monotonic()
+        self._renewals += 1
+        if not await self._recovery.change(self._intent, {"renewed": self._renewals}):
+            raise TooLate
+        current = await self._recovery.read(self.name)
+        if current is None or current.raw.get("renewed") != self._renewals or current.head.state is not State.OPEN:
+            raise TooLate
+        self._intent = self._intent._replace(seq_no=current.seq_no, primary_term=current.primary_term)
+        self._fresh_at = now
+
+    async def _commit(self) -> Failures:
+        """Step 6: the conditional delete; when its answer is lost or a refusal, find out who decided."""
+        self.is_deciding = True
+        self._on_step("committing")
+        self._is_commit_sent = True
+        self._count()
+        try:
+            if (await self._delete_intent()).status == 200:
+                self._on_step("committed")
+                return {}
+        except NoAnswer:
+            pass
+        return await self._find_out(Failure(too_many_changes(self._any_id())))
+
+    async def _delete_intent(self) -> Answer:
+        parameters: dict[str, str | int] = {
+            "if_seq_no": self._intent.seq_no,
+            "if_primary_term": self._intent.primary_term,
+        }
+        path = document_path(TRANSACTIONS_ALIAS, "_doc", self.name)
+        return expect(await self._cluster.call("DELETE", path, parameters=parameters), 200, 404, 409)
+
+    async def _find_out(self, failure: Failure) -> Failures:
+        document = await until_answered(lambda: self._recovery.read(self.name))
+        if document is None and self._is_commit_sent:
+            return {}
+        if document is not None and document.head.state is State.CLOSED:
+            return await self._undo(document, dict.fromkeys(self._images, failure))
+        return await self._give_up(failure)
+
+    async def _give_up(self, failure: Failure) -> Failures:
+        """Steps 7 and 8 by the owner; nothing is aborted when the commit was faster after all."""
+        failures = dict.fromkeys(self._images, failure)
+        while True:
+            try:
+                document = await self._recovery.read(self.name)
+                if document is not None and document.head.state is State.OPEN:
+                    document = await self._recovery.abort(document)
+            except NoAnswer:
+                await asyncio.sleep(PAUSE)
+                continue
+            if document is None:
+                if self._is_commit_sent:
+                    return {}
+                document = FlushDocument(self.name, Head(State.CLOSED, tuple(self._images)), {}, -1, 0)
+            if document.head.state is State.CLOSED:
+                return await self._undo(document, failures)
+
+    async def _close_partly(self, failures: Failures) -> Failures:
+        """Step 6 when some units failed: closing the flush for those commits the others."""
+        self.is_deciding = True
+        aborted = list(failures)
+        try:
+            is_closed = await self._recovery.change(self._intent, {"state": State.CLOSED, "aborted": aborted})
+        except NoAnswer:
+            is_closed = False
+        if not is_closed:
+            lost = dict.fromkeys(self._images, Failure(too_many_changes(self._any_id())))
+            document = await until_answered(lambda: self._recovery.read(self.name))
+            if document is None or document.head.state is not State.CLOSED:
+                return await self._give_up(Failure(too_many_changes(self._any_id()))) | failures
+            return await self._undo(document, lost | failures)
+        document = self._intent._replace(head=Head(State.CLOSED, tuple(aborted)))
+        failed = await self._undo(document, failures)
+        try:
+            current = await self._recovery.read(self.name)
+            if current is not None:
+                await self._recovery.remove(current)
+        except NoAnswer:
+            pass  # the sweep of any process removes it
+        return failed
+
+    async def _undo(self, document: FlushDocument, failures: Failures) -> Failures:
+        """Step 8 for the aborted units of the closed flush; those that are not among them are committed."""
+        aborted = {unit: images for unit, images in self._images.items() if document.head.has_aborted(unit)}
+        self.is_kept = "abortedAt" in document.raw
+        await until_answered(lambda: self._recovery.undo(self.name, aborted))
+        return {unit: failure for unit, failure in failures.items() if unit in aborted}
+
+    @property
+    def has_parts(self) -> bool:
+        """Whether the intent was too large for one document."""
+        return bool(self._intent.raw.get("parts"))
+
+    async def clean(self) -> None:
+        """Step 11: remove the tombstones of a committed flush, and the parts of its intent.
+
+        Raises:
+            NoAnswer: some may be left; they do no harm.
+        """
+        lines = []
+        for unit in self._units:
+            for write in unit.writes:
+                if write.is_tombstone and write.key in self.seq_nos:
+                    seq_no, term = self.seq_nos[write.key]
+                    address = {"_index": write.image.index, "_id": write.key.id}
+                    condition = {"if_seq_no": seq_no, "if_primary_term": term}
+                    lines.append(orjson.dumps({"delete": address | condition}) + b"\n")
+        await bulks.write(self._cluster, lines)
+        parts: int = self._intent.raw.get("parts", 0)
+        await self._recovery.remove_parts(part_id(self.name, number + 1) for number in range(parts))
+
+    def _any_id(self) -> str:
+        return next((write.key.id for unit in self._units for write in unit.writes), self.name)
+
+
+def _failure(write: Write, result: bulks.Result) -> Failure:
+    """Why the unit of `write` has to be aborted."""
+    if result.is_refused:
+        kind = "services.storage.unexpected_bad_request"
+        return Failure(api_error(kind, f'document "{write.key.id}": {result.problem}'), is_final=True)
+    if result.is_gone:
+        return Failure(NoAnswer(result.problem), collections=frozenset({(write.key.index, write.key.collection)}))
+    if result.is_conflict:
+        return Failure(too_many_changes(write.key.id))
+    return Failure(NoAnswer(result.problem))
+
+
+async def until_answered(ask: Callable[[], Awaitable[T]]) -> T:
+    """Ask again and again until the cluster answers."""
+    while True:
+        try:
+            return await ask()
+        except NoAnswer:
+            await asyncio.sleep(PAUSE)
+
+
+def observe_nothing(_: str) -> None:
+    """Observes no step."""

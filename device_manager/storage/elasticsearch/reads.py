@@ -1,0 +1,122 @@
+"""Reads by id that concurrent callers share: one `_mget` for all who ask while the previous one runs (design 6)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable
+
+from device_manager.storage.contract import RoundTrips
+from device_manager.storage.elasticsearch.client import Cluster, NoAnswer
+from device_manager.storage.elasticsearch.deadlines import Deadlines
+from device_manager.storage.elasticsearch.documents import Stored, parse_stored
+
+LANES = 2
+"""Requests that may be in flight at once."""
+PAGE = 2000
+"""Documents of one request."""
+
+Address = tuple[str, str]
+"""Alias and id."""
+Found = dict[Address, Stored]
+
+
+class GoneAlias(Exception):
+    """The alias, the only argument, does not exist any more."""
+
+
+class Reader:
+    """Reads by address, realtime."""
+
+    def __init__(self, cluster: Cluster, deadlines: Deadlines, round_trips: RoundTrips) -> None:
+        self._cluster = cluster
+        self._deadlines = deadlines
+        self._round_trips = round_trips
+        self._waiting: deque[tuple[Iterable[Address], asyncio.Future[Found]]] = deque()
+        self._lanes: set[asyncio.Task[None]] = set()
+
+    async def read(self, addresses: Iterable[Address]) -> Found:
+        """The documents that exist among `addresses`, tombstones included.
+
+        Raises:
+            NoAnswer: the cluster does not answer.
+            GoneAlias: one of the aliases does not exist.
+        """
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Found] = loop.create_future()
+        self._waiting.append((addresses, future))
+        self._deadlines.watch(future, lambda: _fail(future, NoAnswer("no answer to a read")))
+        if len(self._lanes) < LANES:
+            lane = loop.create_task(self._run())  # starts in the next turn: all who ask in this one share it
+            self._lanes.add(lane)
+            lane.add_done_callback(self._lanes.discard)
+        return await future
+
+    async def close(self) -> None:
+        """Give up what runs."""
+        for lane in list(self._lanes):
+            lane.cancel()
+        await asyncio.gather(*self._lanes, return_exceptions=True)
+
+    async def _run(self) -> None:
+        while self._waiting:
+            batch = self._take()
+            if not batch:
+                continue
+            try:
+                wanted = dict.fromkeys(address for addresses, _ in batch for address in addresses)
+                found, gone = await self._fetch(list(wanted))
+            except Exception as error:
+                for _, future in batch:
+                    _fail(future, error)
+                continue
+            for addresses, future in batch:
+                _answer(future, addresses, found, gone)
+
+    def _take(self) -> list[tuple[Iterable[Address], asyncio.Future[Found]]]:
+        batch: list[tuple[Iterable[Address], asyncio.Future[Found]]] = []
+        size = 0
+        while self._waiting and size < PAGE:
+            addresses, future = self._waiting.popleft()
+            if not future.done():
+                addresses = tuple(addresses)
+                size += len(addresses)
+                batch.append((addresses, future))
+        return batch
+
+    async def _fetch(self, wanted: list[Address]) -> tuple[Found, set[str]]:
+        found: Found = {}
+        gone: set[str] = set()
+        for start in range(0, len(wanted), PAGE):
+            page = wanted[start : start + PAGE]
+            self._round_trips.reads += 1
+            for address, item in zip(page, await self._cluster.mget(page), strict=True):
+                error = item.get("error")
+                if error is None:
+                    stored = parse_stored(item)
+                    if stored is not None:
+                        found[address] = stored
+                elif error["type"] == "index_not_found_exception":
+                    gone.add(address[0])
+                else:
+                    raise NoAnswer(f"reading {address[0]}: {error.get('reason')}")
+        return found, gone
+
+
+def _answer(future: asyncio.Future[Found], addresses: Iterable[Address], found: Found, gone: set[str]) -> None:
+    if future.done():
+        return
+    mine: Found = {}
+    for address in addresses:
+        stored = found.get(address)
+        if stored is not None:
+            mine[address] = stored
+        elif address[0] in gone:
+            future.set_exception(GoneAlias(address[0]))
+            return
+    future.set_result(mine)
+
+
+def _fail(future: asyncio.Future[Found], error: BaseException) -> None:
+    if not future.done():
+        future.set_exception(error)

@@ -1,0 +1,103 @@
+"""Searches and scans; tombstones and marks stay out of sight (transactions 1, step 12)."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+from device_manager.errors import api_error
+from device_manager.query.dsl import search_body, to_dsl
+from device_manager.query.search import Hit, Search, SearchResult
+from device_manager.query.tree import Query
+from device_manager.storage.contract import Document, RoundTrips
+from device_manager.storage.elasticsearch.catalogue import Catalogue
+from device_manager.storage.elasticsearch.client import Answer, Cluster, NoAnswer, expect, index_path, reason
+from device_manager.storage.elasticsearch.documents import parse_stored
+from device_manager.storage.elasticsearch.protocol import MARK, TOMBSTONE
+
+KEEP_ALIVE = "2m"
+"""How long a scan may rest between two pages."""
+
+
+class Searcher:
+    """Runs queries on one collection."""
+
+    def __init__(self, cluster: Cluster, catalogue: Catalogue, round_trips: RoundTrips) -> None:
+        self._cluster = cluster
+        self._catalogue = catalogue
+        self._round_trips = round_trips
+
+    async def search(self, index: str, collection: str, search: Search) -> SearchResult:
+        """See the contract."""
+        found = await self._catalogue.find(index, collection)
+        body = search_body(search)
+        body["query"] = _alive(body["query"])
+        answer = await self._ask(index_path(found.alias, "/_search?allow_partial_search_results=false"), body)
+        if answer.status == 404:
+            self._catalogue.forget(index, collection)
+            found = await self._catalogue.find(index, collection)
+            answer = await self._ask(index_path(found.alias, "/_search?allow_partial_search_results=false"), body)
+        _expect_result(answer)
+        hits = [_hit(hit, search) for hit in answer.body["hits"]["hits"]]
+        total: int = answer.body["hits"]["total"]["value"]
+        return SearchResult(hits, total, answer.body.get("aggregations") if search.aggregations else None)
+
+    async def scan(self, index: str, collection: str, query: Query, page: int) -> AsyncIterator[list[Document]]:
+        """See the contract."""
+        found = await self._catalogue.find(index, collection)
+        answer = await self._ask(index_path(found.alias, f"/_pit?keep_alive={KEEP_ALIVE}"), None)
+        if answer.status == 404:
+            self._catalogue.forget(index, collection)
+            found = await self._catalogue.find(index, collection)
+            answer = await self._ask(index_path(found.alias, f"/_pit?keep_alive={KEEP_ALIVE}"), None)
+        pit: str = expect(answer, 200).body["id"]
+        body: dict[str, Any] = {
+            "size": page,
+            "query": _alive(to_dsl(query)),
+            "sort": ["_shard_doc"],
+            "track_total_hits": False,
+            "seq_no_primary_term": True,
+            "version": True,
+        }
+        try:
+            while True:
+                answer = await self._ask("/_search", body | {"pit": {"id": pit, "keep_alive": KEEP_ALIVE}})
+                _expect_result(answer)
+                pit = answer.body.get("pit_id", pit)
+                hits = answer.body["hits"]["hits"]
+                if hits:
+                    yield [stored.document() for hit in hits if (stored := parse_stored(hit)) is not None]
+                if len(hits) < page:
+                    return
+                body["search_after"] = hits[-1]["sort"]
+        finally:
+            with contextlib.suppress(NoAnswer):  # it ends by itself then
+                await self._cluster.call("DELETE", "/_pit", {"id": pit})
+
+    async def _ask(self, path: str, body: dict[str, Any] | None) -> Answer:
+        self._round_trips.searches += 1
+        return await self._cluster.call("POST", path, body)
+
+
+def _alive(query: dict[str, Any]) -> dict[str, Any]:
+    """The query without tombstones; it still gives the score."""
+    return {"bool": {"must": [query], "must_not": [{"term": {TOMBSTONE: True}}]}}
+
+
+def _expect_result(answer: Answer) -> None:
+    if answer.status == 200:
+        return
+    if answer.status == 400:
+        raise api_error("services.storage.unexpected_bad_request", reason(answer.body))
+    expect(answer, 200)
+
+
+def _hit(hit: dict[str, Any], search: Search) -> Hit:
+    source: dict[str, Any] | None = hit.get("_source")
+    if source is not None:
+        source.pop(MARK, None)
+        source.pop(TOMBSTONE, None)
+    elif search.source.enabled:
+        source = {}
+    return Hit(hit["_id"], source, hit.get("_score"), tuple(hit.get("sort", ())))

@@ -1,0 +1,173 @@
+"""The store on Elasticsearch: wiring of its parts behind the contract (design 6)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from typing import Any, TypeVar
+
+import structlog
+
+from device_manager.errors import ApiError, api_error
+from device_manager.query.search import Search, SearchResult
+from device_manager.query.tree import MATCH_ALL, Query
+from device_manager.settings import Settings
+from device_manager.storage.contract import Decide, Document, Key, Store
+from device_manager.storage.elasticsearch.catalogue import Catalogue
+from device_manager.storage.elasticsearch.client import Cluster
+from device_manager.storage.elasticsearch.collections import Collections
+from device_manager.storage.elasticsearch.deadlines import Deadlines
+from device_manager.storage.elasticsearch.flush import StepObserver, observe_nothing
+from device_manager.storage.elasticsearch.flushids import FlushIds
+from device_manager.storage.elasticsearch.job import Job
+from device_manager.storage.elasticsearch.names import PLACEHOLDER, alias_name
+from device_manager.storage.elasticsearch.reads import GoneAlias, Reader
+from device_manager.storage.elasticsearch.recovery import Recovery
+from device_manager.storage.elasticsearch.refresher import Refresher
+from device_manager.storage.elasticsearch.search import Searcher
+from device_manager.storage.elasticsearch.settlement import Settlement
+from device_manager.storage.elasticsearch.sweep import Sweeper
+from device_manager.storage.elasticsearch.writer import Writer
+
+T = TypeVar("T")
+_log = structlog.get_logger(__name__)
+
+
+class ElasticsearchStore(Store):
+    """Documents in a cluster that several processes may share."""
+
+    def __init__(self, url: str, settings: Settings, *, on_step: StepObserver = observe_nothing) -> None:
+        """Wire the parts; nothing is sent before `start`.
+
+        Args:
+            url: of the cluster.
+            settings: deadlines, retries and the grace time.
+            on_step: told of each step of each flush, for tests that stop the process there.
+        """
+        super().__init__()
+        self._settings = settings
+        ids = FlushIds()
+        grace = settings.recovery_grace
+        self._cluster = Cluster(url, settings.store_deadline)
+        self._deadlines = Deadlines(self._cluster, settings.store_deadline)
+        self._catalogue = Catalogue(self._cluster)
+        self._collections = Collections(self._cluster, self._catalogue)
+        self._reader = Reader(self._cluster, self._deadlines, self.round_trips)
+        self._searcher = Searcher(self._cluster, self._catalogue, self.round_trips)
+        self._refresher = Refresher(self._cluster)
+        self._settlement = Settlement(self._cluster, ids, self.round_trips)
+        self._recovery = Recovery(self._cluster, self._settlement, grace)
+        self._sweeper = Sweeper(self._cluster, self._settlement, self._recovery, grace)
+        self._writer = Writer(
+            self._cluster,
+            self._catalogue,
+            self._reader,
+            self._settlement,
+            self._recovery,
+            self._deadlines,
+            ids,
+            self.round_trips,
+            settings=settings,
+            tell=self._tell,
+            on_step=on_step,
+        )
+
+    async def start(self) -> None:
+        """Open what the cluster holds and finish what other processes left undecided."""
+        await self._collections.open()
+        await self._sweeper.start()
+
+    async def close(self) -> None:
+        """Finish running transactions, then let go."""
+        await self._writer.close(self._settings.store_deadline)
+        for part in (self._sweeper, self._refresher, self._recovery, self._reader, self._deadlines, self._cluster):
+            await part.close()
+
+    async def is_healthy(self) -> bool:
+        """See the contract."""
+        return await self._cluster.is_answering()
+
+    async def indices(self) -> list[str]:
+        """See the contract."""
+        return sorted({index for index, _ in await self._catalogue.names()})
+
+    async def collections(self, index: str) -> list[str]:
+        """See the contract."""
+        names = await self._catalogue.names(index)
+        if not names:
+            raise api_error("services.storage.unknown_index", index)
+        return sorted(collection for _, collection in names if collection != PLACEHOLDER)
+
+    async def create_index(self, index: str) -> None:
+        """See the contract."""
+        await self._collections.create_index(index)
+
+    async def create_collection(self, index: str, collection: str, mappings: dict[str, Any]) -> None:
+        """See the contract."""
+        await self._collections.create_collection(index, collection, mappings)
+
+    async def mappings(self, index: str, collection: str) -> dict[str, Any]:
+        """See the contract."""
+        return await self._collections.mappings(index, collection)
+
+    async def drop_collection(self, index: str, collection: str) -> None:
+        """See the contract."""
+        await self._collections.drop_collection(index, collection)
+
+    async def drop_index(self, index: str) -> None:
+        """See the contract."""
+        await self._collections.drop_index(index)
+
+    async def refresh(self, index: str, collection: str) -> None:
+        """See the contract."""
+        await self._refresher.refresh([(await self._catalogue.find(index, collection)).alias])
+
+    async def read(self, keys: Iterable[Key]) -> dict[Key, Document]:
+        """See the contract."""
+        addresses = {key: ((await self._catalogue.find(key.index, key.collection)).alias, key.id) for key in keys}
+        if not addresses:
+            return {}
+        try:
+            found = await self._reader.read(addresses.values())
+        except GoneAlias as gone:
+            for key, (alias, _) in addresses.items():
+                if alias == gone.args[0]:
+                    self._catalogue.forget(key.index, key.collection)
+                    await self._catalogue.find(key.index, key.collection)
+            found = await self._reader.read(addresses.values())
+        return {
+            key: stored.document()
+            for key, address in addresses.items()
+            if (stored := found.get(address)) is not None and not stored.is_tombstone
+        }
+
+    async def search(self, index: str, collection: str, search: Search) -> SearchResult:
+        """See the contract."""
+        return await self._searcher.search(index, collection, search)
+
+    def scan(
+        self, index: str, collection: str, query: Query = MATCH_ALL, *, page: int = 1000
+    ) -> AsyncIterator[list[Document]]:
+        """See the contract."""
+        return self._searcher.scan(index, collection, query, page)
+
+    async def transact(
+        self,
+        decide: Decide[T],
+        *,
+        known: Mapping[Key, Document] | None = None,
+        dry_run: bool = False,
+        refresh: bool = False,
+    ) -> T:
+        """See the contract."""
+        job = Job(decide, known, dry_run)
+        self._writer.submit(job)
+        result: T = await job.future
+        if refresh and job.collections:
+            await self._show(job)
+        return result
+
+    async def _show(self, job: Job) -> None:
+        try:
+            await self._refresher.refresh(alias_name(*name) for name in job.collections)
+        except ApiError as error:  # the changes are durable: no error may say otherwise
+            _log.warning("searches see a change later than its caller asked for", reason=error.message)
