@@ -296,10 +296,11 @@ class HttpProtocol(HttpToolsProtocol):
         self.pump()
 
     def shutdown(self) -> None:
-        """Close when nothing runs; otherwise the answer closes."""
-        if self.running is not None:
-            self.running.keep_alive = False
-        elif not self.busy:
+        """Close between requests; otherwise the answer to the last one that came or still arrives closes."""
+        last = self.exchange or (self.line[-1] if self.line else self.running)
+        if last is not None:
+            last.keep_alive = False
+        elif not self.head_bytes:
             self.transport.close()
 
     def check_deadlines(self, now: float) -> None:

@@ -8,8 +8,8 @@ from collections.abc import Callable
 WRITTEN_AHEAD = 4 << 20
 """Bytes handed to the transport before the peer has to read some of them."""
 WORTH_COPYING = 1 << 16
-"""Batches up to this many bytes are joined and written once per turn; larger ones leave at once, piece by piece, so that
-the transport can say in time that the client does not keep up."""
+"""Smaller batches are joined and written once per turn; larger ones leave at once, piece by piece, so that the
+transport can say in time that the client does not keep up."""
 
 
 class Outgoing:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import socket
 from collections.abc import Callable, Iterable
@@ -37,11 +38,25 @@ class DrainingServer(uvicorn.Server):
         super().__init__(config)
         self.service = service
         self.listening = asyncio.Event()
+        self.stopping = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Open the listening sockets."""
         await super().startup(sockets)
         self.listening.set()
+
+    async def main_loop(self) -> None:
+        """Tick until `stop_soon` is called."""
+        counter = 0
+        while not await self.on_tick(counter):
+            counter += 1
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.stopping.wait(), 1 / TICKS_PER_SECOND)
+
+    def stop_soon(self) -> None:
+        """Begin the shutdown."""
+        self.should_exit = True
+        self.stopping.set()
 
     async def on_tick(self, counter: int) -> bool:
         """Keep the date current and look after overdue connections."""
@@ -65,21 +80,32 @@ class DrainingServer(uvicorn.Server):
         self.service.draining = True
         for server in self.servers:
             server.close()
+        for listener in sockets or []:
+            listener.close()
+        await self._finish_running()
+        await self._close_connections()
+        for server in self.servers:
+            await server.wait_closed()
+
+    async def _finish_running(self) -> None:
         for connection in self._connections():
             if isinstance(connection, HttpProtocol):
                 connection.shutdown()
         await self._until(self._all_answered, self.service.settings.shutdown_timeout)
+
+    async def _close_connections(self) -> None:
         for connection in self._connections():
             if isinstance(connection, WebSocketProtocol):
                 connection.close(GOING_AWAY, "the server is stopping")
             else:
-                connection.shutdown()
+                connection.transport.close()
         await self._until(lambda: not self.server_state.connections, CLOSE_TIMEOUT)
         for connection in self._connections():
             connection.transport.abort()
         for task in self.server_state.tasks:
             task.cancel()
-        await super().shutdown(sockets)
+        if self.server_state.tasks:
+            await asyncio.wait(self.server_state.tasks, timeout=CLOSE_TIMEOUT)
 
     def _connections(self) -> list[HttpProtocol | WebSocketProtocol]:
         return list(cast("Iterable[HttpProtocol | WebSocketProtocol]", self.server_state.connections))
@@ -144,7 +170,7 @@ class Gateway:
     async def stop(self) -> None:
         """Stop gracefully: running requests are answered, WebSockets closed with 1001. Safe to call twice."""
         if self._server is not None and self._serving is not None:
-            self._server.should_exit = True
+            self._server.stop_soon()
             await self._serving
 
 

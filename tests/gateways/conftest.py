@@ -129,7 +129,11 @@ class RawClient:
         if receive_buffer is not None:
             connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         connected.setblocking(False)
-        await asyncio.get_running_loop().sock_connect(connected, ("127.0.0.1", port))
+        try:
+            await asyncio.get_running_loop().sock_connect(connected, ("127.0.0.1", port))
+        except OSError:
+            connected.close()
+            raise
         reader, writer = await asyncio.open_connection(sock=connected, limit=1 << 16)
         return cls(reader, writer)
 
@@ -260,9 +264,9 @@ async def start() -> AsyncIterator[Start]:
 
     async def run(**settings: Any) -> Running:
         router = EchoRouter()
-        given = Settings(**{"host": "127.0.0.1", "port": 0, "shutdown_timeout": 2.0} | settings)
+        given: dict[str, Any] = {"host": "127.0.0.1", "port": 0, "shutdown_timeout": 2.0}
         running = Running(None, router)  # type: ignore[arg-type]
-        running.gateway = Gateway(router, given, ready=lambda: running.ready)
+        running.gateway = Gateway(router, Settings(**given | settings), ready=lambda: running.ready)
         await running.gateway.start()
         started.append(running)
         return running

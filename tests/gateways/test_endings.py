@@ -169,7 +169,7 @@ async def test_slow_reader_of_large_answers_gets_them_all(start: Any, raw: Any) 
     server = await start(connection_outgoing_bytes=1 << 20)
     client = await raw.websocket(server.port, receive_buffer=4096)
     for number in range(300):
-        client.send_text('{"controller":"test","action":"large","requestId":"%d"}' % number)
+        client.send_text(b'{"controller":"test","action":"large","requestId":"%d"}' % number)
     rooms = [(await client.answer())["room"] for _ in range(300)]
     assert rooms == [str(number) for number in range(300)]
 

@@ -57,13 +57,23 @@ async def test_frames_in_the_segment_of_the_upgrade_are_served(
     assert await client.answer() == {"p": 2}
 
 
+HEAD = b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+
+
 @pytest.mark.parametrize(
     ("request_head", "status"),
     [
-        (b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nCookie: %b\r\n\r\n" % (b"c" * 9000), 431),
-        (b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n%b\r\n" % (b"a: b\r\n" * 130), 431),
-        (b"POST / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nContent-Length: 0\r\n\r\n", 405),
-        (b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n", 400),
+        (
+            b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nCookie: %b\r\n\r\n"
+            % (b"c" * 9000),
+            431,
+        ),
+        (
+            HEAD + b"%b\r\n" % (b"a: b\r\n" * 130),
+            431,
+        ),
+        (HEAD.replace(b"GET", b"POST") + b"Content-Length: 0\r\n\r\n", 405),
+        (HEAD + b"\r\n", 400),
         (
             b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 8\r\n"
             b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",

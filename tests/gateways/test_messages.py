@@ -70,7 +70,9 @@ async def test_empty_messages_are_ignored(server: Any, raw: Any) -> None:
     assert await client.answer() == {"p": 2}
 
 
-@pytest.mark.parametrize("text", ["null", "[]", "[null]", "1", '"text"', "true", "{", "\ufeff{}", "NaN", '{"a":1e999}', '{"a":"\\ud800"}'])
+@pytest.mark.parametrize(
+    "text", ["null", "[]", "[null]", "1", '"text"', "true", "{", "\ufeff{}", "NaN", '{"a":1e999}', '{"a":"\\ud800"}']
+)
 async def test_what_is_no_object_is_refused_and_kills_nothing(server: Any, raw: Any, text: str) -> None:
     client = await raw.websocket(server.port)
     client.send_text(text)
@@ -115,7 +117,9 @@ async def test_wrongly_typed_members_are_refused_to_their_id(server: Any, raw: A
 async def test_nesting_has_a_limit(server: Any, raw: Any, depth: int) -> None:
     client = await raw.websocket(server.port)
     inner = depth - 1
-    client.send_text('{"controller":"test","action":"echo","requestId":"deep","body":' + "[" * inner + "]" * inner + "}")
+    client.send_text(
+        '{"controller":"test","action":"echo","requestId":"deep","body":' + "[" * inner + "]" * inner + "}"
+    )
     answer = await client.answer()
     assert answer["status"] == (200 if depth <= 200 else 400)
     assert answer["room"] == "deep"
