@@ -91,7 +91,7 @@ def parts(name: str, content: Any) -> Iterator[tuple[str, object]]:
         for attribute, value in vars(content).items():
             if inspect.isclass(value) and value.__module__ == content.__name__ and _has_marks(value):
                 found = True
-                yield f"{name}.{attribute}", _instance(name, value)
+                yield f"{name}.{attribute}", _instance(f"{name}.{attribute}", value)
     if not found:
         raise PluginError(f'Plugin "{name}" contributes nothing: no function of it is marked.')
 
