@@ -10,7 +10,7 @@ SDK := tests/sdk/node_modules/.installed
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve demo check format test soak bench elasticsearch clean
+.PHONY: help install serve demo docs check format test soak bench elasticsearch clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -50,6 +50,9 @@ check: $(TESTING)  ## Lint, formatting, types and layers
 	$(BIN)/mypy
 	$(BIN)/mypy --explicit-package-bases tests examples benchmarks
 	$(BIN)/lint-imports
+
+docs: $(RUNTIME)  ## Write the pages of docs/ that follow from the code
+	$(BIN)/python docs/reference.py
 
 format: $(TESTING)  ## Format the code and apply the safe fixes of the linter
 	$(BIN)/ruff check --fix .
