@@ -20,8 +20,8 @@ _ABSENT: Any = object()
 
 
 def camel(name: str) -> str:
-    """`engine_id` -> `engineId`; a leading underscore stays."""
-    return re.sub(r"(?<=[^_])_+(\w)", lambda match: match[1].upper(), name)
+    """`engine_id` -> `engineId`; a leading underscore stays, one behind a Python keyword (`from_`) goes."""
+    return re.sub(r"(?<=[^_])_+(\w)", lambda match: match[1].upper(), name.rstrip("_"))
 
 
 def compile_binder(method: Callable[..., Any], *, takes_index: bool = False) -> Binder:

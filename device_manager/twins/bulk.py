@@ -22,7 +22,11 @@ Asked = list[Patches | ApiError]
 
 
 class BulkLinking:
-    """Links many devices to many assets in one call."""
+    """Links many devices to many assets in one call.
+
+    Attributes:
+        limit: most records of one call.
+    """
 
     def __init__(
         self, store: Store, catalogue: Catalogue, events: TwinEvents, places: Places, settings: Settings
@@ -31,7 +35,7 @@ class BulkLinking:
         self._catalogue = catalogue
         self._events = events
         self._places = places
-        self._limit = settings.bulk_records
+        self.limit = settings.bulk_records
         self._chunk = settings.bulk_chunk
 
     async def link(self, engine: str | None, records: Sequence[LinkRecord], strict: bool, call: Call) -> BulkOutcome:
@@ -49,7 +53,7 @@ class BulkLinking:
                 that fails before anything was written; when `strict`, a `device_manager.bulk.*` error whose `errors`
                 names every refused record.
         """
-        if len(records) > self._limit:
+        if len(records) > self.limit:
             raise api_error("services.storage.write_limit_exceeded")
         await self._catalogue.ensure()
         if engine is not None:

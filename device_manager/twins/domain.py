@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from device_manager.errors import ApiError
 from device_manager.events.bus import EventBus
@@ -13,6 +14,7 @@ from device_manager.twins.assets import Assets
 from device_manager.twins.bulk import BulkLinking
 from device_manager.twins.catalogue import Catalogue
 from device_manager.twins.devices import Devices
+from device_manager.twins.doctor import examine
 from device_manager.twins.documents import created, stamp_now
 from device_manager.twins.engines import Engines
 from device_manager.twins.linking import Linking
@@ -92,6 +94,10 @@ class Twins:
                 tx.create(key.index, key.collection, created(source, stamp_now(None)), key.id)
 
         await self._store.transact(decide)
+
+    async def examine(self, engine: str) -> list[dict[str, Any]]:
+        """What is wrong in an engine: `{engine, kind, document, text}` each (design 12)."""
+        return await examine(self._store, (engine,), self.platform)
 
     async def stop(self) -> None:
         """Stop what runs in the background."""

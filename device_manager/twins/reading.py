@@ -35,7 +35,7 @@ class Reading:
         return found
 
     async def search(
-        self, engine: str, collection: str, body: Source, *, offset: int, size: int, lang: str, call: Call
+        self, engine: str, collection: str, body: Source, *, offset: int | None, size: int | None, lang: str, call: Call
     ) -> Source:
         """Search twins; the result of device-manager 0.3.
 
@@ -43,8 +43,8 @@ class Reading:
             engine: the engine.
             collection: `assets` or `devices`.
             body: a search body; its `query` is written in `lang`.
-            offset: hits to leave out.
-            size: most hits to return.
+            offset: hits to leave out; None leaves it to the body.
+            size: most hits to return; None leaves it to the body.
             lang: `elasticsearch` or `koncorde`.
             call: the caller.
 

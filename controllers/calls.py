@@ -1,0 +1,11 @@
+"""From a request to what the domain wants to know of its caller."""
+
+from __future__ import annotations
+
+from device_manager.router.request import Request
+from device_manager.twins.call import Call
+
+
+def call_of(request: Request, *, refresh: bool = False) -> Call:
+    """The caller of `request` and its wishes."""
+    return Call(user_id=request.user_id, request=request, dry_run=request.dry_run, refresh=refresh)

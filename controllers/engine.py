@@ -1,0 +1,108 @@
+"""The controller `device-manager/engine`: engines, the tenants (device-manager 2.1)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from device_manager.controllers.calls import call_of
+from device_manager.errors import api_error
+from device_manager.router.controller import Controller, action
+from device_manager.router.request import Request
+from device_manager.twins.domain import Twins
+from device_manager.twins.places import COMMONS
+
+
+class EngineController(Controller):
+    """`device-manager/engine`: create, delete, list."""
+
+    name = "device-manager/engine"
+
+    def __init__(self, twins: Twins) -> None:
+        self._twins = twins
+        self._engines = twins.engines
+
+    @action(http=["POST /_/device-manager/engine/:index"], writes=True)
+    async def create(self, request: Request, index: str, group: str = COMMONS) -> dict[str, Any]:
+        """Make an index an engine. Called again after an interruption, it completes what is missing.
+
+        Example request:
+
+            {"controller": "device-manager/engine", "action": "create", "index": "tenant-a", "group": "commons"}
+
+        Example result:
+
+            {"index": "tenant-a",
+             "collections": ["config", "assets", "assets-history", "groups", "devices", "measures"]}
+
+        Raises:
+            ApiError: `device_manager.engines.already_exists`, `reserved_index` or `collection_failed`,
+                `services.storage.invalid_index_name`.
+        """
+        return {"index": index, "collections": await self._engines.create(index, group, call_of(request))}
+
+    @action(http=["DELETE /_/device-manager/engine/:index"], writes=True)
+    async def delete(self, request: Request, index: str) -> dict[str, Any]:
+        """Delete an engine with its twins and measures; its devices stay provisioned and become free.
+
+        Example request:
+
+            {"controller": "device-manager/engine", "action": "delete", "index": "tenant-a"}
+
+        Example result:
+
+            {"index": "tenant-a", "collections": ["assets", "assets-history", "groups", "devices", "measures"]}
+
+        Raises:
+            ApiError: `device_manager.engines.not_found`.
+        """
+        return {"index": index, "collections": await self._engines.delete(index, call_of(request))}
+
+    @action(http=["GET /_/device-manager/engine/:index/_exists"])
+    async def exists(self, index: str) -> dict[str, bool]:
+        """Whether an index is an engine.
+
+        Example request:
+
+            {"controller": "device-manager/engine", "action": "exists", "index": "tenant-a"}
+
+        Example result:
+
+            {"exists": true}
+        """
+        return {"exists": await self._engines.exists(index)}
+
+    @action(http=["GET /_/device-manager/engine/:index/_check"])
+    async def check(self, index: str) -> dict[str, Any]:
+        r"""Check the invariants of an engine: links alike on both sides, slots used once, history up to date.
+
+        Reads the whole engine, changes nothing.
+
+        Example request:
+
+            {"controller": "device-manager/engine", "action": "check", "index": "tenant-a"}
+
+        Example result:
+
+            {"findings": [{"engine": "tenant-a", "kind": "one_sided_link", "document": "devices/DummyTemp-1",
+                           "text": "Its link with \"Container-A-1\" is not the same on both sides."}]}
+
+        Raises:
+            ApiError: `device_manager.engines.not_found`.
+        """
+        if not await self._engines.exists(index):
+            raise api_error("device_manager.engines.not_found", index)
+        return {"findings": await self._twins.examine(index)}
+
+    @action(http=["GET /_/device-manager/engines"])
+    async def list(self, group: str | None = None) -> dict[str, Any]:
+        """All engines, or those of one engine group.
+
+        Example request:
+
+            {"controller": "device-manager/engine", "action": "list"}
+
+        Example result:
+
+            {"engines": [{"group": "commons", "index": "tenant-a", "name": "device-manager"}]}
+        """
+        return {"engines": await self._engines.all(group)}
