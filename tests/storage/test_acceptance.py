@@ -51,9 +51,7 @@ class Reference:
         answer = self._client.post(
             f"/{self.name}/_bulk?refresh=true", content=lines, headers={"content-type": "application/x-ndjson"}
         ).json()
-        return [
-            str(item["index"]["error"]) if item["index"]["status"] >= 400 else None for item in answer["items"]
-        ]
+        return [str(item["index"]["error"]) if item["index"]["status"] >= 400 else None for item in answer["items"]]
 
     def indexed(self) -> dict[int, dict[str, set[Any]]]:
         """The values that the index holds, by place and field."""
@@ -114,7 +112,11 @@ def values_of(document: dict[str, Any]) -> dict[str, set[Any]]:
 
 def comparable(fields: dict[str, set[Any]]) -> dict[str, set[Any]]:
     """Dates come as text in milliseconds, floats as the shortest text of 32 bits."""
-    dates = {f: {int(value) if value is not None else 2**63 - 1 for value in fields[f]} for f in ("date", "day", "second") if f in fields}
+    dates = {
+        f: {int(value) if value is not None else 2**63 - 1 for value in fields[f]}
+        for f in ("date", "day", "second")
+        if f in fields
+    }
     return fields | dates
 
 
@@ -123,34 +125,55 @@ def is_present(document: dict[str, Any], path: str) -> bool:
     return any(slot in slots for slot, _ in MAPPING.index_values(document))
 
 
-NUMBERS: list[Any] = [0, -0.0, 5, 5.7, -5.7, 2**31 - 1, 2**31, -(2**31), -(2**31) - 1, 2147483647.5, 2**53 + 1, 2**63 - 1, -(2**63),
-                      1e10, 1e19, 9.2e18, 1e38, 3.5e38, 1e300, 0.1, 1e-50]  # fmt: skip
-TEXTS: list[Any] = ["", " ", "5", "5.7", " 5 ", "-5", "+5", "5.", ".5", "1e3", "1E-3", "0x10", "5d", "5f", "1_000", "five", "true", "false",
-                    "True", "TRUE", "yes", "1e400", "99999999999", "9223372036854775807", "9223372036854775808", "1e18", "12345678901234567890"]  # fmt: skip
-DATES: list[Any] = ["2020", "2020-01", "2020-02-29", "2019-02-29", "2020-13-01", "2020-01-01T", "2020-01-01T10", "2020-01-01T10:11",
-                    "2020-01-01T10:11:12", "2020-01-01T10:11:12.1", "2020-01-01T10:11:12,123", "2020-01-01T10:11:12.123456789Z",
-                    "2020-01-01T10:11:12.1234567890Z", "2020-01-01T10:11:12Z", "2020-01-01T10:11:12+02:00", "2020-01-01T10:11:12+0200",
-                    "2020-01-01T10:11:12+02", "2020-01-01T10:11:12-18:00", "2020-01-01T10:11:12+19:00", "2020-01-01T24:00:00", "2020-01-01T23:59:60",
-                    "2020-01-01 10:11:12", "2020-1-1", "20200101", "0000-01-01", "1969-12-31T23:59:59.999Z", "-0001-01-01", "10000-01-01",
-                    "1577836800000", "-1", "-1.5", "1.5", "1.9999", "1577836800000.123", "2020-01T10", "2020-01-01T10Z", "2020-01-01Z",
-                    "2020-01-01T10:11:12z", "2020/01/01", "2020/13/01", "12", "0", "99999999999999999999", 2020, 999, 10000, 0, -1, 1.5, -1.5, 1577836800.5,
-                    1e21, 1e14, 1577836800000, 2**53 + 1, 253402300800000, "now", "2020-01-01T00:00:00.000Z||+1d"]  # fmt: skip
-POINTS: list[Any] = [{"lat": 1, "lon": 2}, {"lat": "1", "lon": "2"}, {"lat": 91, "lon": 0}, {"lat": 0, "lon": 181}, {"lat": 1}, {"lon": 1}, {},
-                     {"lat": None, "lon": 1}, {"lat": 1, "lon": 2, "z": 3}, {"lat": 1, "lon": 2, "x": 3}, {"lat": True, "lon": 2}, {"lat": "a", "lon": 2},
-                     {"lat": "", "lon": 2}, {"type": "Point", "coordinates": [1, 2]}, {"type": "point", "coordinates": [1, 2]}, {"type": "Polygon", "coordinates": [1, 2]},
-                     {"geohash": "u09"}, {"geohash": "u0!"}, [1, 2], [1, 2, 3], [1], [1, 2, 3, 4], [200, 1], [1, 100], ["1", "2"], ["1,2"], [[1, 2], [3, 4]],
-                     [{"lat": 1, "lon": 2}, {"lat": 3, "lon": 4}], [[[1, 2]]], [], [None], [None, [1, 2]], "1,2", "1, 2", " 1,2 ", "1,2,3", "1,2,3,4", "91,0", "0,181",
-                     "u09tvw0f6szye", "u09", "ua", "a", "", "POINT (1 2)", "POINT(1 2)", "point (1 2)", "POINT (1 2 3)", "POINT (200 1)", "POLYGON ((1 2, 3 4, 1 2))",
-                     "abc def", 5, 1.5, True, [True, 1], [1, True], [1, None], [1, "2"], ["u09", "u09"], "1;2", ",",
-                     [1, "2", 3], [1, 2, "3"], ["1", 2], [["1", 2]], [[1, "2"]], [[1, "a"]], [1, "a"], [[1, 2], None], [[1, None]], [[1, 2, 3]], ["1,2", {"lat": 1, "lon": 2}],
-                     {"type": "Point"}, {"type": "Point", "coordinates": [1]}, {"type": "Point", "coordinates": ["1", "2"]}, {"type": "Point", "coordinates": [1, 2, 3]}]  # fmt: skip
-SHAPES: list[Any] = [None, True, False, [], [[]], [None], {}, {"a": 1}, {"keyword": "x"}, [{"keyword": "x"}, {"keyword": ["y"]}], [[{"keyword": "x"}]],
-                     {"keyword": {"a": 1}}, {"unknown": 1}, {"unknown": None}, {"unknown": []}, {"keyword": None}, {"integer": "x"}, {"integer": [1, ["2", [3]]]}, [1, {"keyword": "x"}],
-                     {"": 1}, {" ": 1}, {"a.b": 1}, {"keyword.a": 1}, {".": 1}, {"a.": 1}, {".a": 1}, {"a..b": 1}, [["a", ["b", 1]], "b", None, True, 2.5]]  # fmt: skip
-ROOTS: list[dict[str, Any]] = [{}, {"unknown": 1}, {"unknown": None}, {"unknown": {}}, {"object.keyword": "x"}, {"object.unknown": 1}, {"loose.unknown": 1}, {"object.keyword.a": 1},
-                               {"_id": "x"}, {"_source": {}}, {"_kuzzle_info": {"author": "x", "createdAt": 1577836800000, "updater": None}}, {"_kuzzle_info": {"x": 1}}, {"": 1},
-                               {" ": 1}, {"keyword.text": "x"}, {"a.b": 1}, {".": 1}, {"loose": {"a": {"": 1}}}, {"opaque": {"": 1, ".": [{}]}},
-                               {"keyword": "x" * 32766}, {"keyword": "x" * 32767}, {"keyword": "é" * 16383}, {"keyword": "é" * 16384}, {"text": "x " * 40000}, {"text": "x" * 40000}]  # fmt: skip
+NUMBERS: list[Any] = [
+    0, -0.0, 5, 5.7, -5.7, 2 ** 31 - 1, 2 ** 31, -2 ** 31, -2 ** 31 - 1, 2147483647.5, 2 ** 53 + 1, 2 ** 63 - 1,
+    -2 ** 63, 10000000000.0, 1e+19, 9.2e+18, 1e+38, 3.5e+38, 1e+300, 0.1, 1e-50,
+]  # fmt: skip
+TEXTS: list[Any] = [
+    "", " ", "5", "5.7", " 5 ", "-5", "+5", "5.", ".5", "1e3", "1E-3", "0x10", "5d", "5f", "1_000", "five", "true",
+    "false", "True", "TRUE", "yes", "1e400", "99999999999", "9223372036854775807", "9223372036854775808", "1e18",
+    "12345678901234567890",
+]  # fmt: skip
+DATES: list[Any] = [
+    "2020", "2020-01", "2020-02-29", "2019-02-29", "2020-13-01", "2020-01-01T", "2020-01-01T10", "2020-01-01T10:11",
+    "2020-01-01T10:11:12", "2020-01-01T10:11:12.1", "2020-01-01T10:11:12,123", "2020-01-01T10:11:12.123456789Z",
+    "2020-01-01T10:11:12.1234567890Z", "2020-01-01T10:11:12Z", "2020-01-01T10:11:12+02:00",
+    "2020-01-01T10:11:12+0200", "2020-01-01T10:11:12+02", "2020-01-01T10:11:12-18:00", "2020-01-01T10:11:12+19:00",
+    "2020-01-01T24:00:00", "2020-01-01T23:59:60", "2020-01-01 10:11:12", "2020-1-1", "20200101", "0000-01-01",
+    "1969-12-31T23:59:59.999Z", "-0001-01-01", "10000-01-01", "1577836800000", "-1", "-1.5", "1.5", "1.9999",
+    "1577836800000.123", "2020-01T10", "2020-01-01T10Z", "2020-01-01Z", "2020-01-01T10:11:12z", "2020/01/01",
+    "2020/13/01", "12", "0", "99999999999999999999", 2020, 999, 10000, 0, -1, 1.5, -1.5, 1577836800.5, 1e+21,
+    100000000000000.0, 1577836800000, 2 ** 53 + 1, 253402300800000, "now", "2020-01-01T00:00:00.000Z||+1d",
+]  # fmt: skip
+POINTS: list[Any] = [
+    {"lat": 1, "lon": 2}, {"lat": "1", "lon": "2"}, {"lat": 91, "lon": 0}, {"lat": 0, "lon": 181}, {"lat": 1},
+    {"lon": 1}, {}, {"lat": None, "lon": 1}, {"lat": 1, "lon": 2, "z": 3}, {"lat": 1, "lon": 2, "x": 3},
+    {"lat": True, "lon": 2}, {"lat": "a", "lon": 2}, {"lat": "", "lon": 2}, {"type": "Point", "coordinates": [1, 2]},
+    {"type": "point", "coordinates": [1, 2]}, {"type": "Polygon", "coordinates": [1, 2]}, {"geohash": "u09"},
+    {"geohash": "u0!"}, [1, 2], [1, 2, 3], [1], [1, 2, 3, 4], [200, 1], [1, 100], ["1", "2"], ["1,2"],
+    [[1, 2], [3, 4]], [{"lat": 1, "lon": 2}, {"lat": 3, "lon": 4}], [[[1, 2]]], [], [None], [None, [1, 2]], "1,2",
+    "1, 2", " 1,2 ", "1,2,3", "1,2,3,4", "91,0", "0,181", "u09tvw0f6szye", "u09", "ua", "a", "", "POINT (1 2)",
+    "POINT(1 2)", "point (1 2)", "POINT (1 2 3)", "POINT (200 1)", "POLYGON ((1 2, 3 4, 1 2))", "abc def", 5, 1.5,
+    True, [True, 1], [1, True], [1, None], [1, "2"], ["u09", "u09"], "1;2", ",", [1, "2", 3], [1, 2, "3"], ["1", 2],
+    [["1", 2]], [[1, "2"]], [[1, "a"]], [1, "a"], [[1, 2], None], [[1, None]], [[1, 2, 3]],
+    ["1,2", {"lat": 1, "lon": 2}], {"type": "Point"}, {"type": "Point", "coordinates": [1]},
+    {"type": "Point", "coordinates": ["1", "2"]}, {"type": "Point", "coordinates": [1, 2, 3]},
+]  # fmt: skip
+SHAPES: list[Any] = [
+    None, True, False, [], [[]], [None], {}, {"a": 1}, {"keyword": "x"}, [{"keyword": "x"}, {"keyword": ["y"]}],
+    [[{"keyword": "x"}]], {"keyword": {"a": 1}}, {"unknown": 1}, {"unknown": None}, {"unknown": []},
+    {"keyword": None}, {"integer": "x"}, {"integer": [1, ["2", [3]]]}, [1, {"keyword": "x"}], {"": 1}, {" ": 1},
+    {"a.b": 1}, {"keyword.a": 1}, {".": 1}, {"a.": 1}, {".a": 1}, {"a..b": 1},
+    [["a", ["b", 1]], "b", None, True, 2.5],
+]  # fmt: skip
+ROOTS: list[dict[str, Any]] = [
+    {}, {"unknown": 1}, {"unknown": None}, {"unknown": {}}, {"object.keyword": "x"}, {"object.unknown": 1},
+    {"loose.unknown": 1}, {"object.keyword.a": 1}, {"_id": "x"}, {"_source": {}},
+    {"_kuzzle_info": {"author": "x", "createdAt": 1577836800000, "updater": None}}, {"_kuzzle_info": {"x": 1}},
+    {"": 1}, {" ": 1}, {"keyword.text": "x"}, {"a.b": 1}, {".": 1}, {"loose": {"a": {"": 1}}},
+    {"opaque": {"": 1, ".": [{}]}}, {"keyword": "x" * 32766}, {"keyword": "x" * 32767}, {"keyword": "é" * 16383},
+    {"keyword": "é" * 16384}, {"text": "x " * 40000}, {"text": "x" * 40000},
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("field", [name for name in FIELDS])

@@ -1,0 +1,441 @@
+"""Reading and changing documents in transactions, on both stores."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from device_manager.errors import ApiError
+from device_manager.query.search import Search
+from device_manager.query.tree import Term
+from device_manager.storage.contract import Change, ChangeKind, Document, Key, Store, Transaction
+
+
+def refused(id: str) -> Any:
+    """Expect the ApiError with this id."""
+    return pytest.raises(ApiError, check=lambda error: error.id == f"services.storage.{id}")
+
+
+@pytest.fixture
+def a(index: str) -> Key:
+    return Key(index, "assets", "a")
+
+
+@pytest.fixture
+def b(index: str) -> Key:
+    return Key(index, "assets", "b")
+
+
+def put(key: Key, **source: Any) -> Callable[[Transaction], Document]:
+    """Create or replace one document."""
+
+    def decide(tx: Transaction) -> Document:
+        if key in tx.read([key]):
+            return tx.replace(key, source)
+        return tx.create(key.index, key.collection, source, key.id)
+
+    return decide
+
+
+async def test_create_and_get(store: Store, a: Key) -> None:
+    source = {
+        "model": "m",
+        "serial": 5,
+        "linkedMeasures": [{"deviceId": "d"}],
+        "metadata": {"name": 'é\n"', "free": [1.5, None, {}]},
+    }
+    created = await store.transact(lambda tx: tx.create(a.index, a.collection, source, "a"))
+    assert (created.id, created.version, created.source) == ("a", 1, source)
+    found = await store.get(*a)
+    assert (found.id, found.version, found.source) == ("a", 1, source)
+
+
+async def test_a_document_that_is_not_there(store: Store, a: Key) -> None:
+    assert await store.read([a]) == {}
+    with refused("not_found") as error:
+        await store.get(*a)
+    assert error.value.status == 404
+    assert error.value.props == ("a", a.index, "assets")
+
+
+async def test_reading_many_from_several_collections(store: Store, index: str) -> None:
+    await store.create_collection(index, "devices", {"properties": {"n": {"type": "integer"}}})
+    keys = [Key(index, name, f"{n}") for name in ("assets", "devices") for n in range(30)]
+
+    def decide(tx: Transaction) -> None:
+        for key in keys:
+            tx.create(*key[:2], {"serial" if key.collection == "assets" else "n": int(key.id)}, key.id)
+
+    await store.transact(decide)
+    found = await store.read([*keys, Key(index, "assets", "30"), keys[0]])
+    assert set(found) == set(keys)
+    assert all(document.id == key.id and int(key.id) in document.source.values() for key, document in found.items())
+
+
+async def test_generated_ids_differ_and_sort_by_time(store: Store, index: str) -> None:
+    def decide(tx: Transaction) -> list[str]:
+        return [tx.create(index, "assets", {"serial": n}).id for n in range(50)]
+
+    ids = await store.transact(decide) + await store.transact(decide)
+    assert len(set(ids)) == 100
+    assert ids == sorted(ids)
+    assert all(len(id) == 20 and id.replace("-", "").replace("_", "").isalnum() for id in ids)
+
+
+async def test_an_id_is_taken_once(store: Store, a: Key) -> None:
+    await store.transact(put(a, model="first"))
+    with refused("document_already_exists") as error:
+        await store.transact(lambda tx: tx.create(a.index, a.collection, {"model": "second"}, "a"))
+    assert error.value.status == 400
+    assert (await store.get(*a)).source == {"model": "first"}
+
+
+async def test_two_creations_of_one_id_at_once(store: Store, a: Key) -> None:
+    outcomes = await asyncio.gather(
+        *(store.transact(lambda tx, n=n: tx.create(a.index, a.collection, {"serial": n}, "a")) for n in range(10)),  # type: ignore[misc]
+        return_exceptions=True,
+    )
+    created = [outcome for outcome in outcomes if isinstance(outcome, Document)]
+    assert len(created) == 1
+    assert all(
+        isinstance(o, ApiError) and o.id == "services.storage.document_already_exists"
+        for o in outcomes
+        if o not in created
+    )
+    assert (await store.get(*a)).source == created[0].source
+
+
+@pytest.mark.parametrize("id", ["", "x" * 513, "é" * 257])
+async def test_unusable_ids(store: Store, index: str, id: str) -> None:
+    with pytest.raises(ApiError, check=lambda error: error.status == 400):
+        await store.transact(lambda tx: tx.create(index, "assets", {}, id))
+
+
+@pytest.mark.parametrize("id", ["x" * 512, "é" * 256, "a/b?c&d#e%20", " ", "_id", "日本", "a,b", "*", '"', "\\"])
+async def test_unusual_ids(store: Store, index: str, id: str) -> None:
+    key = Key(index, "assets", id)
+    await store.transact(put(key, model="m"))
+    assert (await store.get(*key)).source == {"model": "m"}
+    await store.transact(put(key, model="n"))
+    assert (await store.read([key]))[key].version == 2
+
+
+async def test_versions_count_the_writes(store: Store, a: Key) -> None:
+    for version in range(1, 4):
+        written = await store.transact(put(a, serial=version))
+        assert written.version == version
+        assert (await store.get(*a)).version == version
+
+
+async def test_several_writes_of_a_document_in_a_transaction_are_one(store: Store, a: Key, b: Key) -> None:
+    await store.transact(put(a, serial=0))
+
+    def decide(tx: Transaction) -> tuple[Document, Document]:
+        tx.read([a, b])
+        tx.create(*b[:2], {"serial": 1}, b.id)
+        for serial in (2, 3):
+            tx.replace(a, {"serial": serial})
+            tx.replace(b, {"serial": serial})
+        found = tx.read([a, b])
+        return found[a], found[b]
+
+    inside = await store.transact(decide)
+    outside = await store.read([a, b])
+    for mine, stored in zip(inside, (outside[a], outside[b]), strict=True):
+        assert (mine.version, mine.source) == (stored.version, stored.source)
+    assert (outside[a].version, outside[b].version) == (2, 1)
+    assert outside[a].source == outside[b].source == {"serial": 3}
+
+
+async def test_a_transaction_sees_its_own_changes(store: Store, a: Key, b: Key) -> None:
+    await store.transact(put(a, serial=1))
+
+    def decide(tx: Transaction) -> None:
+        assert set(tx.read([a, b])) == {a}
+        tx.create(*b[:2], {"serial": 2}, b.id)
+        assert set(tx.read([a, b])) == {a, b}
+        tx.delete(a)
+        assert set(tx.read([a, b])) == {b}
+        with refused("document_already_exists"):
+            tx.create(*b[:2], {}, b.id)
+
+    await store.transact(decide)
+    assert set(await store.read([a, b])) == {b}
+
+
+async def test_nothing_is_written_when_decide_raises(store: Store, a: Key, b: Key) -> None:
+    await store.transact(put(a, serial=1))
+
+    def decide(tx: Transaction) -> None:
+        tx.read([a])
+        tx.replace(a, {"serial": 2})
+        tx.create(*b[:2], {}, b.id)
+        raise ApiError("no", status=412)
+
+    with pytest.raises(ApiError, match="no"):
+        await store.transact(decide)
+    assert {key: document.source for key, document in (await store.read([a, b])).items()} == {a: {"serial": 1}}
+
+
+async def test_a_refused_document_ends_the_transaction(store: Store, a: Key, b: Key) -> None:
+    def decide(tx: Transaction) -> None:
+        tx.create(*a[:2], {"serial": 1}, a.id)
+        tx.create(*b[:2], {"unknown": 1}, b.id)
+
+    with refused("strict_mapping_rejection") as error:
+        await store.transact(decide)
+    assert error.value.props == ("unknown", a.index, "assets")
+    assert await store.read([a, b]) == {}
+
+
+async def test_decide_may_catch_a_refusal_and_go_on(store: Store, a: Key, b: Key) -> None:
+    def decide(tx: Transaction) -> None:
+        with refused("unexpected_bad_request"):
+            tx.create(*a[:2], {"serial": "x"}, a.id)
+        tx.create(*b[:2], {"serial": 1}, b.id)
+
+    await store.transact(decide)
+    assert set(await store.read([a, b])) == {b}
+
+
+async def test_delete_and_create_again(store: Store, a: Key) -> None:
+    await store.transact(put(a, serial=1))
+
+    def delete(tx: Transaction) -> None:
+        tx.read([a])
+        tx.delete(a)
+
+    await store.transact(delete)
+    assert await store.read([a]) == {}
+    await store.transact(put(a, serial=2))
+    assert (await store.get(*a)).source == {"serial": 2}
+    with refused("not_found"):
+        await store.transact(lambda tx: (tx.read([a]), tx.delete(a), tx.delete(a)))
+    assert (await store.get(*a)).source == {"serial": 2}
+
+
+async def test_deleting_and_creating_in_one_transaction_replaces(store: Store, a: Key) -> None:
+    await store.transact(put(a, serial=1))
+
+    def decide(tx: Transaction) -> None:
+        tx.read([a])
+        tx.delete(a)
+        tx.create(*a[:2], {"model": "new"}, a.id)
+
+    await store.transact(decide)
+    assert (await store.get(*a)).source == {"model": "new"}
+    await store.refresh(a.index, "assets")
+    assert (await store.search(a.index, "assets", Search(query=Term("serial", 1)))).total == 0
+    assert (await store.search(a.index, "assets", Search(query=Term("model", "new")))).total == 1
+
+
+async def test_changing_what_was_not_read(store: Store, a: Key) -> None:
+    await store.transact(put(a, serial=1))
+    for change in (lambda tx: tx.replace(a, {}), lambda tx: tx.touch(a), lambda tx: tx.delete(a)):
+        with pytest.raises(LookupError, match="read"):
+            await store.transact(change)
+
+
+async def test_fifty_changes_of_one_document_at_once_are_all_kept(store: Store, a: Key) -> None:
+    await store.transact(put(a, linkedMeasures=[]))
+
+    async def link(n: int) -> Document:
+        def decide(tx: Transaction) -> Document:
+            links = tx.read([a])[a].source["linkedMeasures"]
+            tx.create(a.index, "assets", {"serial": n}, f"entry-{n}")
+            return tx.replace(a, {"linkedMeasures": [*links, {"deviceId": f"device-{n}"}]})
+
+        return await store.transact(decide)
+
+    await asyncio.gather(*map(link, range(50)))
+    stored = await store.get(*a)
+    assert sorted(link["deviceId"] for link in stored.source["linkedMeasures"]) == sorted(
+        f"device-{n}" for n in range(50)
+    )
+    entries = [Key(a.index, "assets", f"entry-{n}") for n in range(50)]
+    assert set(await store.read(entries)) == set(entries)
+    await store.refresh(a.index, "assets")
+    found = await store.search(a.index, "assets", Search(query=Term("linkedMeasures.deviceId", "device-49")))
+    assert [hit.id for hit in found.hits] == ["a"]
+
+
+async def test_concurrent_moves_between_documents_keep_the_sum(store: Store, index: str) -> None:
+    keys = [Key(index, "assets", f"account-{n}") for n in range(5)]
+    for key in keys:
+        await store.transact(put(key, serial=100))
+
+    async def move(n: int) -> None:
+        source, target = keys[n % 5], keys[(n * 3 + 1) % 5]
+
+        def decide(tx: Transaction) -> None:
+            found = tx.read([source, target])
+            if source == target:
+                return
+            tx.replace(source, {"serial": found[source].source["serial"] - n})
+            tx.replace(target, {"serial": found[target].source["serial"] + n})
+
+        await store.transact(decide)
+
+    await asyncio.gather(*map(move, range(60)))
+    assert sum(document.source["serial"] for document in (await store.read(keys)).values()) == 500
+
+
+async def test_known_documents_are_used(store: Store, a: Key) -> None:
+    await store.transact(put(a, serial=1))
+    known = await store.read([a])
+
+    def decide(tx: Transaction) -> Document:
+        return tx.replace(a, {"serial": tx.read([a])[a].source["serial"] + 1})
+
+    reads = store.round_trips.reads
+    assert (await store.transact(decide, known=known)).source == {"serial": 2}
+    assert store.round_trips.reads == reads
+
+
+async def test_a_stale_known_document_is_read_again(store: Store, a: Key) -> None:
+    await store.transact(put(a, serial=1))
+    known = await store.read([a])
+    await store.transact(put(a, serial=10))
+
+    def decide(tx: Transaction) -> Document:
+        return tx.replace(a, {"serial": tx.read([a])[a].source["serial"] + 1})
+
+    assert (await store.transact(decide, known=known)).source == {"serial": 11}
+    assert (await store.get(*a)).source == {"serial": 11}
+
+
+async def test_a_stale_touched_document_is_read_again(store: Store, a: Key, b: Key) -> None:
+    await store.transact(put(a, serial=1))
+    known = await store.read([a])
+    await store.transact(put(a, serial=2))
+
+    def decide(tx: Transaction) -> Document:
+        serial = tx.read([a])[a].source["serial"]
+        tx.touch(a)
+        return tx.create(*b[:2], {"serial": serial}, b.id)
+
+    assert (await store.transact(decide, known=known)).source == {"serial": 2}
+    assert (await store.get(*a)).version == 2
+
+
+async def test_a_dry_run_decides_and_writes_nothing(store: Store, a: Key, b: Key) -> None:
+    await store.transact(put(a, serial=1))
+    changes: list[Change] = []
+    store.on_commit(changes.extend)
+
+    def decide(tx: Transaction) -> Document:
+        tx.read([a])
+        tx.create(*b[:2], {"serial": 2}, b.id)
+        return tx.replace(a, {"serial": 2})
+
+    assert (await store.transact(decide, dry_run=True)).source == {"serial": 2}
+    assert {key: document.source for key, document in (await store.read([a, b])).items()} == {a: {"serial": 1}}
+    assert changes == []
+    with refused("strict_mapping_rejection"):
+        await store.transact(put(a, nothing=1), dry_run=True)
+
+
+async def test_listeners_hear_of_commits_before_the_writer_does(store: Store, a: Key, b: Key) -> None:
+    heard: list[Change] = []
+    store.on_commit(heard.extend)
+    await store.transact(put(a, serial=1))
+    assert [(c.kind, c.key, c.before, c.after and c.after.source) for c in heard] == [
+        (ChangeKind.CREATE, a, None, {"serial": 1})
+    ]
+    heard.clear()
+
+    def decide(tx: Transaction) -> None:
+        tx.read([a])
+        tx.replace(a, {"serial": 2})
+        tx.create(*b[:2], {"serial": 3}, b.id)
+
+    await store.transact(decide)
+    update, creation = sorted(heard)
+    if update.kind is not ChangeKind.UPDATE:
+        update, creation = creation, update
+    assert (update.kind, update.key) == (ChangeKind.UPDATE, a)
+    assert update.before is not None and update.before.source == {"serial": 1} and update.before.version == 1
+    assert update.after is not None and update.after.source == {"serial": 2} and update.after.version == 2
+    assert (creation.kind, creation.key) == (ChangeKind.CREATE, b)
+    heard.clear()
+    await store.transact(lambda tx: (tx.read([a]), tx.delete(a)))
+    (deletion,) = heard
+    assert (deletion.kind, deletion.key, deletion.after) == (ChangeKind.DELETE, a, None)
+    assert deletion.before is not None and deletion.before.source == {"serial": 2}
+
+
+async def test_listeners_hear_of_the_commits_of_a_document_in_order(store: Store, a: Key) -> None:
+    await store.transact(put(a, serial=0))
+    versions: list[int] = []
+    store.on_commit(lambda changes: versions.extend(c.after.version for c in changes if c.after and c.key == a))
+
+    def raise_serial(tx: Transaction) -> Document:
+        return tx.replace(a, {"serial": tx.read([a])[a].source["serial"] + 1})
+
+    await asyncio.gather(*(store.transact(raise_serial) for _ in range(20)))
+    assert versions == sorted(versions)
+    assert (await store.get(*a)).source == {"serial": 20}
+
+
+async def test_round_trips_of_one_transaction(store: Store, a: Key, b: Key) -> None:
+    await store.transact(put(a, serial=1))
+    before = store.round_trips.reads, store.round_trips.commits
+
+    def decide(tx: Transaction) -> None:
+        tx.read([a, b])
+        tx.replace(a, {"serial": 2})
+        tx.create(*b[:2], {}, b.id)
+
+    await store.transact(decide)
+    assert (store.round_trips.reads - before[0], store.round_trips.commits - before[1]) == (1, 1)
+    await store.read([a, b])
+    assert store.round_trips.reads - before[0] == 2
+
+
+async def test_a_thousand_documents_in_one_transaction(store: Store, index: str) -> None:
+    keys = [Key(index, "assets", f"{n:04}") for n in range(1000)]
+
+    def decide(tx: Transaction) -> None:
+        found = tx.read(keys)
+        for place, key in enumerate(keys):
+            if key in found:
+                tx.replace(key, {"serial": place + 1, "model": "x" * 300})
+            else:
+                tx.create(*key[:2], {"serial": place, "model": "x" * 300}, key.id)
+
+    await store.transact(decide)
+    await store.transact(decide)
+    found = await store.read(keys)
+    assert [found[key].source["serial"] for key in keys] == list(range(1, 1001))
+
+
+async def test_the_store_says_that_it_is_healthy(store: Store) -> None:
+    assert await store.is_healthy()
+
+
+async def test_fields_that_appear_where_they_may(empty_store: Store, index: str) -> None:
+    await empty_store.create_collection(index, "free", {"dynamic": "true"})
+    source = {
+        "name": "x",
+        "n": 5,
+        "ok": True,
+        "inner": {"f": 1.5, "list": ["a", "b"]},
+        "at": "2020-01-01T00:00:00Z",
+        "none": None,
+    }
+    await empty_store.transact(lambda tx: tx.create(index, "free", source, "a"), refresh=True)
+    for field, value in (("n", 5), ("ok", True), ("inner.f", 1.5), ("inner.list.keyword", "b"), ("name.keyword", "x")):
+        assert (await empty_store.search(index, "free", Search(query=Term(field, value)))).total == 1, field
+    properties = (await empty_store.mappings(index, "free"))["properties"]
+    text = {"type": "text", "fields": {"keyword": {"type": "keyword", "ignore_above": 256}}}
+    del properties["_kuzzle_info"]
+    assert properties == {
+        "name": text,
+        "n": {"type": "long"},
+        "ok": {"type": "boolean"},
+        "inner": {"properties": {"f": {"type": "float"}, "list": text}},
+        "at": {"type": "date"},
+    }
