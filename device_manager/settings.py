@@ -21,7 +21,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """All settings. Each can be given by a flag, by `DEVICE_MANAGER_<NAME>` or in a TOML file, in that order."""
 
     host: str = "127.0.0.1"
+    """Address to listen on."""
     port: int = 7512
+    """Port for HTTP and WebSocket."""
     store: str = "sqlite:./data"
     """`sqlite:DIR` or `elasticsearch:http://HOST:PORT`."""
     plugin: tuple[str, ...] = ()
@@ -31,19 +33,23 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     insecure: bool = False
     """Listen on other addresses than loopback although anonymous callers may do everything."""
     log_level: str = "warning"
+    """`debug`, `info`, `warning` or `error`."""
 
     platform_index: str = "device-manager"
+    """Index of what all engines share: models, provisioned devices, engine configurations."""
 
     max_message_bytes: int = 16 << 20
     """Largest WebSocket message and HTTP body."""
     max_depth: int = 200
     """Deepest nesting of a JSON message."""
     max_connections: int = 10_000
+    """Connections that are open at once; further ones are closed."""
     connection_running: int = 64
     """Requests of one WebSocket connection that run at once; further ones wait."""
     connection_waiting: int = 4096
     """Messages of one WebSocket connection that wait; beyond it 503."""
     connection_waiting_bytes: int = 64 << 20
+    """Bytes of the messages of one WebSocket connection that wait; beyond it 503."""
     connection_outgoing_bytes: int = 16 << 20
     """Bytes queued for a WebSocket client that does not read before it is cut."""
     idle_timeout: float = 60.0
@@ -78,6 +84,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Records of a bulk call that are committed together when it is not strict."""
 
     transaction_retries: int = 5
+    """How often a transaction that others were faster than is tried again before it is refused with 409."""
     store_deadline: float = 4.0
     """Seconds after which a store that does not answer makes a request fail with 503."""
     recovery_grace: float = 10.0

@@ -1,4 +1,4 @@
-"""Write the pages that follow from the code, `settings.md` and `errors.md`; `--check` only tells if they are current."""
+"""Write the pages that follow from the code, `settings.md` and `errors.md`, or with `--check` see if they are current."""
 
 from __future__ import annotations
 
@@ -33,12 +33,13 @@ def settings_page() -> str:
     tree = ast.parse(inspect.getsource(settings))
     [struct] = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Settings"]
     lines = []
+    defaults = dict(zip(settings.Settings.__struct_fields__, settings.Settings.__struct_defaults__, strict=True))
     for field, following in zip(struct.body, [*struct.body[1:], None], strict=True):
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and field.value is not None:
             text = ""
             if isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant):
                 text = " ".join(str(following.value.value).split())
-            lines.append(f"| `{field.target.id}` | `{ast.unparse(field.value)}` | {text} |")
+            lines.append(f"| `{field.target.id}` | `{defaults[field.target.id]!r}` | {text} |")
     return SETTINGS_TEXT + "\n".join(lines) + "\n"
 
 
