@@ -1,4 +1,4 @@
-"""Write the pages that follow from the code, `settings.md` and `errors.md`, or with `--check` see if they are current."""
+"""Write the pages that follow from the code, `settings.md` and `errors.md`; `--check` finds out if they are current."""
 
 from __future__ import annotations
 

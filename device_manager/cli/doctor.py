@@ -16,6 +16,7 @@ from rich.table import Table
 from device_manager.cli import report
 from device_manager.cli.client import CallRefused, Client, InvalidUrl, ServerUnreachable, websocket_url
 from device_manager.cli.exit_codes import Exit
+from device_manager.errors import ApiError
 from device_manager.settings import InvalidSettings, load_settings
 
 Finding = dict[str, Any]
@@ -48,9 +49,8 @@ def doctor(
             findings = asyncio.run(_read(store, engine, context.obj))
     except (InvalidUrl, InvalidSettings) as error:
         raise click.UsageError(str(error)) from error
-    except CallRefused as refused:
-        click.echo(f"The server refused: {refused}", err=True)
-        sys.exit(Exit.USAGE)
+    except (CallRefused, ApiError) as refused:
+        raise click.UsageError(str(refused)) from refused
     except ServerUnreachable as error:
         click.echo(str(error), err=True)
         sys.exit(Exit.UNREACHABLE)
@@ -99,9 +99,10 @@ async def _read(store: str, engines: Sequence[str], settings_file: Path | None) 
     from device_manager.storage.opening import open_store  # the stores: not for commands that only send
     from device_manager.twins.doctor import examine
 
-    opened = open_store(load_settings({"store": store}, file=settings_file))
+    settings = load_settings({"store": store}, file=settings_file)
+    opened = open_store(settings)
     await opened.start()
     try:
-        return await examine(opened, engines)
+        return await examine(opened, engines, settings.platform_index)
     finally:
         await opened.close()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,11 @@ from rich.table import Table
 
 from device_manager.cli.client import CallRefused, Client, ServerUnreachable
 from device_manager.cli.demo.airports import Airport, read_airports
-from device_manager.cli.demo.steps import ENGINE, Steps
+from device_manager.cli.demo.steps import ENGINE, Advance, Steps
 from device_manager.cli.doctor import examine_server, print_findings
 from device_manager.cli.exit_codes import Exit
 from device_manager.cli.process import ServerFailed, ServerProcess
-from device_manager.cli.progress import Progress
+from device_manager.cli.progress import LINE_EVERY, Progress
 
 SHOWN = ("ATL", "DEN", "JFK", "LAX", "MIA", "ORD", "SEA", "SFO")
 
@@ -52,10 +53,10 @@ class Demonstration:
         with self._timed("create engine and models", "2 measures, 1 asset model, 1 device model"):
             await steps.create_engine()
         count = f"{len(airports):,}"
-        with self._timed(f"create {count} assets", "airports"), Progress("assets", len(airports)) as progress:
-            await steps.create_assets(airports, progress.advance)
-        with self._timed(f"create {count} devices", "weather stations"), Progress("devices", len(airports)) as progress:
-            await steps.create_devices(airports, progress.advance)
+        with self._timed(f"create {count} assets", "airports", steps=len(airports)) as advance:
+            await steps.create_assets(airports, advance)
+        with self._timed(f"create {count} devices", "weather stations", steps=len(airports)) as advance:
+            await steps.create_devices(airports, advance)
 
     async def _link(self, steps: Steps, airports: list[Airport]) -> None:
         with self._timed(f"link {len(airports):,} pairs", "one mLinkAssets call of CSV"):
@@ -78,11 +79,23 @@ class Demonstration:
             self._console.print(f"A wrong record is refused, and says why: {error}", highlight=False, markup=False)
 
     @contextmanager
-    def _timed(self, step: str, what: str) -> Iterator[None]:
+    def _timed(self, step: str, what: str, steps: int = 0) -> Iterator[Advance]:
+        """Time the block; without a number of `steps` to count, it only says every now and then that it goes on."""
         self._console.print(f"{step} ...", highlight=False)
         started = time.perf_counter()
-        yield
+        waiting = asyncio.create_task(self._go_on(step)) if not steps else None
+        try:
+            with Progress(step, steps) if steps else nullcontext() as progress:
+                yield progress.advance if progress else _nothing
+        finally:
+            if waiting is not None:
+                waiting.cancel()
         self._times.append((step, time.perf_counter() - started, what))
+
+    async def _go_on(self, step: str) -> None:
+        for ticks in itertools.count(1):
+            await asyncio.sleep(LINE_EVERY)
+            self._console.print(f"{step}: {ticks * LINE_EVERY:.0f} s", highlight=False)
 
     def _print_assets(self, title: str, assets: list[dict[str, Any]]) -> None:
         table = Table("code", "airport", "city", "state", "position", "device", "asset slot < device slot", title=title)
@@ -91,7 +104,7 @@ class Demonstration:
             metadata = source["metadata"]
             links = source["linkedMeasures"] or [{"deviceId": "-", "measureSlots": []}]
             for entry in links:
-                pairs = ", ".join(f"{pair['asset']} < {pair['device']}" for pair in entry["measureSlots"])
+                pairs = "\n".join(f"{pair['asset']} < {pair['device']}" for pair in entry["measureSlots"])
                 position = f"{metadata['position']['lat']:.3f}, {metadata['position']['lon']:.3f}"
                 name = (source["reference"], metadata["name"], metadata["city"], metadata["state"])
                 table.add_row(*name, position, entry["deviceId"], pairs or "-")
@@ -103,6 +116,10 @@ class Demonstration:
         for step, seconds, what in self._times:
             table.add_row(step, what, f"{seconds:.3f}")
         self._console.print(table)
+
+
+def _nothing(steps: int) -> None:
+    """For blocks that count no steps."""
 
 
 @click.command()
