@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Awaitable
 from typing import Any
 
 import msgspec
@@ -71,6 +72,26 @@ class Pipeline:
         except Exception as error:
             response = failure(request, error)
         return await self._finish(response)
+
+    async def run_quietly(self, bound: BoundAction, request: Request, pending: Awaitable[None] | None) -> Response:
+        """The response to a request for an action to which nobody listens.
+
+        Args:
+            bound: the action.
+            request: what is asked.
+            pending: the guard's check, if it has been begun.
+        """
+        try:
+            if pending is None:
+                pending = self._guard.authorize(request)
+            if pending is not None:
+                await pending
+            if bound.declaration.writes:
+                request.dry_run = read_dry_run(request)
+            result = bound.call(request)
+            return settle(request, await result if bound.is_async else result)
+        except Exception as error:
+            return failure(request, error)
 
     async def call(self, request: Request, *, with_events: bool) -> Any:
         """The result of a request that comes from inside; see `Router.call`."""

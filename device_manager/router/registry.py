@@ -32,7 +32,8 @@ class BoundAction:
         action: the canonical action name.
         is_async: the method is a coroutine function.
         before, after, error: names of its events.
-        direct: it is answered at once: a plain function, and nobody listens to any of its events.
+        quiet: nobody listens to any of its events.
+        call: binds the arguments and calls the method; gives an awaitable if that is a coroutine function.
     """
 
     __slots__ = (
@@ -40,12 +41,13 @@ class BoundAction:
         "after",
         "before",
         "bind",
+        "call",
         "controller",
         "declaration",
-        "direct",
         "error",
         "is_async",
         "method",
+        "quiet",
     )
 
     def __init__(
@@ -61,10 +63,12 @@ class BoundAction:
         self.before = f"{controller}:before{title}"
         self.after = f"{controller}:after{title}"
         self.error = f"{controller}:error{title}"
-        self.direct = False
+        self.quiet = False
+        self.call: Callable[[Request], Any] = self._bind_and_call
+        if not inspect.signature(method).parameters and declaration.collection is None:
+            self.call = lambda request: method()
 
-    def call(self, request: Request) -> Any:
-        """Bind the arguments and call the method; an awaitable if it is a coroutine function."""
+    def _bind_and_call(self, request: Request) -> Any:
         arguments = self.bind(request)
         collection = self.declaration.collection
         if collection is not None:
@@ -148,7 +152,7 @@ class Registry:
         for actions in self.table.values():
             for bound in actions.values():
                 heard = any(map(listens, (bound.before, bound.after, bound.error)))
-                bound.direct = open_road and not heard and not bound.is_async
+                bound.quiet = open_road and not heard
 
     def public_api(self) -> dict[str, dict[str, dict[str, list[dict[str, str]]]]]:
         """Routes by controller and action, in the shape and order that SDKs observe (router-protocol 1.10)."""

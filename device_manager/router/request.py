@@ -52,6 +52,7 @@ class Request:
     """One call of an action. `args` holds everything but jwt, volatile, body, controller and action.
 
     Attributes:
+        received: when it came, in seconds since 1970.
         user_id: the caller's id; None for what plugins do in their own name.
         dry_run: nothing must be stored.
         result: what the action answered, set for the pipes that run after it; they may change it.
@@ -69,8 +70,8 @@ class Request:
         "http",
         "id",
         "jwt",
+        "received",
         "result",
-        "timestamp",
         "user_id",
         "volatile",
     )
@@ -101,5 +102,10 @@ class Request:
         self.dry_run = False
         self.result: Any = None
         self.error: ApiError | None = None
-        timestamp = args.get("timestamp")
-        self.timestamp: int = timestamp if type(timestamp) is int else int(time.time() * 1000)
+        self.received = time.time()
+
+    @property
+    def timestamp(self) -> int:
+        """When it was made, in milliseconds since 1970: what the client says, else when it came."""
+        timestamp = self.args.get("timestamp")
+        return timestamp if type(timestamp) is int else int(self.received * 1000)

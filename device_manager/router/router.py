@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import Awaitable
 from typing import Any
@@ -78,38 +79,35 @@ class Router:
         """
         actions = self._table.get(request.controller)
         bound = actions.get(request.action) if actions is not None else None
-        if bound is not None and bound.direct and not self.draining and "targets" not in request.args:
-            return self._answer(bound, request)
+        if bound is not None and bound.quiet and not self.draining and "targets" not in request.args:
+            return self._admit(request, bound) if bound.is_async else self._answer(bound, request)
         error = self._refusal(request)
-        if error is not None:
-            return failure(request, error)
-        slot = self.admission.enter()
-        if slot is None:
-            self._tell_overload()
-            return failure(request, api_error("api.process.overloaded"))
-        if slot.turn is not None:
-            self._tell_overload()
-        return self._run(request, slot)
+        return self._admit(request) if error is None else failure(request, error)
 
     def _answer(self, bound: BoundAction, request: Request) -> Response | Awaitable[Response]:
         try:
             pending = self.guard.authorize(request)
             if pending is not None:
-                return self._answer_later(pending, bound, request)
+                return self._admit(request, bound, pending)
             if bound.declaration.writes:
                 request.dry_run = read_dry_run(request)
             return settle(request, bound.call(request))
         except Exception as error:
             return failure(request, error)
 
-    async def _answer_later(self, pending: Awaitable[None], bound: BoundAction, request: Request) -> Response:
-        try:
-            await pending
-            if bound.declaration.writes:
-                request.dry_run = read_dry_run(request)
-            return settle(request, bound.call(request))
-        except Exception as error:
-            return failure(request, error)
+    def _admit(
+        self, request: Request, quiet: BoundAction | None = None, pending: Awaitable[None] | None = None
+    ) -> Response | Awaitable[Response]:
+        """Take a slot, or a place in the queue, for an action to which nobody listens or for any other."""
+        slot = self.admission.enter()
+        if slot is None:
+            if inspect.iscoroutine(pending):
+                pending.close()
+            self._tell_overload()
+            return failure(request, api_error("api.process.overloaded"))
+        if slot.turn is not None:
+            self._tell_overload()
+        return self._run(request, slot, quiet, pending)
 
     def _refusal(self, request: Request) -> ApiError | None:
         """What is refused before admission, in the order of router-protocol 3.1."""
@@ -124,13 +122,17 @@ class Router:
             return api_error("api.assert.mutually_exclusive", "index, collection", "targets")
         return None
 
-    async def _run(self, request: Request, slot: Slot) -> Response:
+    async def _run(
+        self, request: Request, slot: Slot, quiet: BoundAction | None, pending: Awaitable[None] | None
+    ) -> Response:
         try:
             if slot.turn is not None:
                 await slot.turn
                 if not request.connection.alive:
                     return failure(request, api_error("api.process.connection_dropped"))
-            return await self._pipeline.run(request)
+            if quiet is None:
+                return await self._pipeline.run(request)
+            return await self._pipeline.run_quietly(quiet, request, pending)
         finally:
             slot.release()
 

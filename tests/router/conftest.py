@@ -32,7 +32,7 @@ def open_router(bus: EventBus) -> OpenRouter:
     """Makes a compiled router with controllers; listeners are hung into `bus` before."""
 
     def make(*controllers: Controller, **options: int) -> Router:
-        router = Router(bus, **options)
+        router = Router(bus, None, **options)
         for controller in controllers:
             router.register(controller)
         router.compile()

@@ -127,7 +127,7 @@ def router(open_router: OpenRouter) -> Router:
     return open_router(Echo())
 
 
-ACCEPTED = [
+ACCEPTED: list[tuple[str, dict[str, Any], Any]] = [
     ("text", {"engineId": "e", "_id": "x"}, ["e", "x", "none", None]),
     ("text", {"engineId": "", "_id": "x", "note": "", "title": None}, ["", "x", "", None]),
     ("generatedId", {"_id": None}, None),
@@ -171,7 +171,7 @@ async def test_accepted(router: Router, ask: Ask, name: str, payload: dict[str, 
 
 MISSING, WRONG, INVALID = "api.assert.missing_argument", "api.assert.invalid_type", "api.assert.invalid_argument"
 REQUIRED = "api.assert.body_required"
-REFUSED = [
+REFUSED: list[tuple[str, dict[str, Any], str, list[str]]] = [
     ("text", {}, MISSING, ["engineId"]),
     ("text", {"engineId": None, "_id": "x"}, WRONG, ["engineId", "string"]),
     ("text", {"engineId": 3}, WRONG, ["engineId", "string"]),
@@ -259,7 +259,7 @@ async def test_lax_values_in_a_body_take_the_slow_path(router: Router, ask: Ask)
     }
 
 
-HTTP = [
+HTTP: list[tuple[str, dict[str, Any], Any]] = [
     ("flag", {"strict": "", "loud": "false"}, [True, True]),
     ("flag", {"strict": False}, [False, False]),
     ("containers", {"names": '["a","b"]', "filters": '{"a":1}'}, [["a", "b"], {"a": 1}]),
