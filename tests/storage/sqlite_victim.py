@@ -16,7 +16,10 @@ from device_manager.storage.contract import Key, Transaction
 from device_manager.storage.sqlite.store import SqliteStore
 
 TWINS = 40
-MAPPING = {"dynamic": "strict", "properties": {"count": {"type": "integer"}, "asset": {"type": "keyword"}, "device": {"type": "keyword"}}}  # fmt: skip
+MAPPING = {
+    "dynamic": "strict",
+    "properties": {"count": {"type": "integer"}, "asset": {"type": "keyword"}, "device": {"type": "keyword"}},
+}
 
 
 async def commit_for_ever(store: SqliteStore, worker: int) -> None:

@@ -67,8 +67,14 @@ async def test_random_changes_keep_the_table_exact(store: SqliteStore) -> None:
 
     def source() -> dict[str, Any]:
         links = [{"id": f"d{dice.randrange(5)}", "slot": f"s{dice.randrange(3)}"} for _ in range(dice.randrange(4))]
-        return {"model": dice.choice(["a", "b", None, ["a", "b"]]), "n": dice.choice([1, "1", 1.5, None]), "at": dice.choice(["2020", 2020, 5]),
-                "links": links, "late": dice.choice([5, "6"]), "other": 1}  # fmt: skip
+        return {
+            "model": dice.choice(["a", "b", None, ["a", "b"]]),
+            "n": dice.choice([1, "1", 1.5, None]),
+            "at": dice.choice(["2020", 2020, 5]),
+            "links": links,
+            "late": dice.choice([5, "6"]),
+            "other": 1,
+        }
 
     for step in range(60):
 

@@ -42,6 +42,8 @@ class SqliteStore(Store):
     all earlier ones, so there are no conflicts between the transactions of this process.
     """
 
+    shared = False
+
     def __init__(self, directory: Path, settings: Settings) -> None:
         """A store in `directory`, which `start` creates when it is missing."""
         super().__init__()

@@ -101,9 +101,9 @@ class SqliteTransaction:
 
     def replace(self, key: Key, source: dict[str, Any]) -> Document:
         """See `contract.Transaction.replace`."""
-        entry = self._read_before(key)
+        entry = self._existing(key)
         before, now = entry.before, entry.now
-        assert now is not None  # noqa: S101  # _read_before has looked
+        assert now is not None  # noqa: S101  # _existing has looked
         created_here = before is None or (now is not before and now.version <= before.version)
         version = 1 if before is None or created_here else before.version + 1
         target = self._view.collection(key.index, key.collection)
@@ -111,19 +111,16 @@ class SqliteTransaction:
 
     def touch(self, key: Key) -> None:
         """See `contract.Transaction.touch`."""
-        self._read_before(key).touched = True
+        self._existing(key).touched = True
 
     def delete(self, key: Key) -> None:
         """See `contract.Transaction.delete`."""
-        self._read_before(key).now = None
+        self._existing(key).now = None
 
-    def _read_before(self, key: Key) -> _Entry:
-        entry = self._entries.get(key)
-        if entry is None:
-            raise LookupError(f"A transaction changes only documents that it has read: {key}")
-        if entry.now is None:
+    def _existing(self, key: Key) -> _Entry:
+        if key not in self.read((key,)):
             raise api_error("services.storage.not_found", key.id, key.index, key.collection)
-        return entry
+        return self._entries[key]
 
     def _put(
         self, target: Collection, key: Key, entry: _Entry, source: dict[str, Any], *, version: int, rid: int
