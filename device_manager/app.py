@@ -70,7 +70,7 @@ class Application:
         for controller in self._controllers(guard):
             self.router.register(controller)
         self.router.compile()
-        self.gateway = Gateway(self.router, settings, ready=lambda: self._healthy)
+        self.gateway = Gateway(self.router, settings, ready=lambda: self._healthy, tell=self.events.emit)
         self._healthy = False
         self._health_watch: asyncio.Task[None] | None = None
 
@@ -108,10 +108,13 @@ class Application:
         """
         await self.store.start()
         try:
+            await self.events.pipe("kuzzle:state:start", None)
             await self.twins.start(self.plugins.models())
             await self.plugins.start()
             self._healthy = True
+            await self.events.pipe("kuzzle:state:live", None)
             await self.gateway.start()
+            await self.events.pipe("kuzzle:state:ready", None)
         except BaseException:
             await self.twins.stop()
             await self.store.close()
@@ -124,11 +127,16 @@ class Application:
         """Answer what runs, close the port, then the plugins, the domain and the store."""
         if self._health_watch is not None:
             self._health_watch.cancel()
+        try:
+            await self.events.pipe("kuzzle:shutdown", None)
+        except ApiError as error:
+            log.error("a pipe refused the shutdown, which goes on", reason=error.message)
         await self.gateway.stop()
         await self.router.drain()
         try:
             await self.plugins.stop()
         finally:
+            await self.events.close()
             await self.twins.stop()
             await self.store.close()
 

@@ -18,6 +18,7 @@ from device_manager.gateways.listener import listen
 from device_manager.gateways.log_limit import limit_log
 from device_manager.gateways.service import Handler, Service
 from device_manager.gateways.websocket import GOING_AWAY, WebSocketProtocol
+from device_manager.router.request import Connection
 from device_manager.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -128,10 +129,18 @@ class Gateway:
         router: answers requests.
         settings: address, limits and timeouts.
         ready: whether the process can serve, asked by `GET /_ready`.
+        tell: emits events, `connection:new` and `connection:remove` here.
     """
 
-    def __init__(self, router: Handler, settings: Settings, *, ready: Callable[[], bool]) -> None:
-        self._service = Service(router, settings, ready, date=formatdate(usegmt=True).encode())
+    def __init__(
+        self,
+        router: Handler,
+        settings: Settings,
+        *,
+        ready: Callable[[], bool],
+        tell: Callable[[str, Connection], None] = lambda event, connection: None,
+    ) -> None:
+        self._service = Service(router, settings, ready, tell, date=formatdate(usegmt=True).encode())
         self._server: DrainingServer | None = None
         self._serving: asyncio.Task[None] | None = None
         self._port = 0

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from device_manager.router.request import Request
+from device_manager.router.request import Connection, Request
 from device_manager.router.response import Response
 from device_manager.router.routes import Match
 from device_manager.settings import Settings
@@ -32,6 +32,7 @@ class Service:
         handler: answers requests.
         settings: limits and timeouts.
         ready: whether the process can serve, for `GET /_ready`.
+        tell: emits the events `connection:new` and `connection:remove`.
         draining: the server is stopping; new requests are refused.
         date: value of the header `Date`, kept current by the server.
     """
@@ -39,5 +40,6 @@ class Service:
     handler: Handler
     settings: Settings
     ready: Callable[[], bool]
+    tell: Callable[[str, Connection], None]
     draining: bool = False
     date: bytes = b""

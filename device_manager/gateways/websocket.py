@@ -98,6 +98,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self.finish()
         self.outgoing.discard()
         self.peer.alive = False
+        if self.peer.id:
+            self.service.tell("connection:remove", self.peer)
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
@@ -151,6 +153,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             if offered:
                 self.response.headers["Sec-WebSocket-Protocol"] = offered.split(",")[0].strip()
             self.peer = connection_of(event, self.client)
+            self.service.tell("connection:new", self.peer)
         self.conn.send_response(self.response)
         self.transport.write(b"".join(self.conn.data_to_send()))
         if self.response.status_code == 101:

@@ -14,6 +14,7 @@ from device_manager.router.controller import Controller, action
 from device_manager.router.request import Connection, Request
 from device_manager.router.response import Response
 from device_manager.router.router import Router
+from device_manager.security import Call, OpenGuard, TokenState
 
 Ask = Callable[..., Awaitable[dict[str, Any]]]
 OpenRouter = Callable[..., Router]
@@ -161,6 +162,46 @@ async def test_sub_requests_run_in_the_slot_of_their_parent(open_router: OpenRou
     outcome = router.handle(Request("parent", "askChild", args={}, id="r", connection=Connection("c", "websocket")))
     assert not isinstance(outcome, Response)
     assert (await outcome).result == 1
+
+
+class SlowGuard:
+    """Has to fetch every identity."""
+
+    def __init__(self) -> None:
+        self.known = asyncio.Event()
+
+    def authorize(self, request: Call) -> Awaitable[None]:
+        return self._fetch(request)
+
+    async def _fetch(self, request: Call) -> None:
+        await self.known.wait()
+        OpenGuard().authorize(request)
+
+    def check_rights(self, request: Call) -> None:
+        """Everybody may do everything."""
+
+    async def check_token(self, token: str | None) -> TokenState:
+        return TokenState(valid=token is None)
+
+
+async def test_identities_that_must_be_fetched_are_fetched_in_a_slot(bus: EventBus, gate: Gate) -> None:
+    guard = SlowGuard()
+    router = Router(bus, guard, running=1, waiting=1)
+    router.register(gate)
+    router.compile()
+
+    def peek(jwt: str | None) -> Awaitable[Response] | Response:
+        return router.handle(Request("gate", "peek", args={}, id="r", jwt=jwt, connection=Connection("c", "http")))
+
+    first, second, third = peek(None), peek("kauth-x"), peek(None)
+    assert isinstance(third, Response)
+    assert third.status == 503
+    assert not isinstance(first, Response)
+    assert not isinstance(second, Response)
+    guard.known.set()
+    assert (await first).result == 0
+    assert (await second).status == 401
+    assert router.admission.running == 0
 
 
 async def test_draining_waits_for_what_runs_and_waits(open_router: OpenRouter, gate: Gate) -> None:
