@@ -33,7 +33,7 @@ def settings() -> dict[str, Any]:
 @hookimpl
 def start(context: PluginContext) -> None:
     """Take over the settings."""
-    global _with_addresses  # noqa: PLW0603  # a plugin module is one object, loaded once
+    global _with_addresses  # a plugin module is one object, loaded once
     _with_addresses = context.settings["addresses"]
 
 

@@ -186,7 +186,7 @@ class Doctor:
 
 def _digest(asset: Source) -> bytes:
     """What history and asset have to agree on: links and metadata."""
-    links = {device_id: sorted(pairs) for device_id, pairs in asset_links(asset).items()}
+    links = {device_id: sorted(map(list, pairs)) for device_id, pairs in asset_links(asset).items()}
     content = orjson.dumps([links, asset.get("metadata") or {}], option=orjson.OPT_SORT_KEYS)
     return hashlib.blake2b(content, digest_size=16).digest()
 
