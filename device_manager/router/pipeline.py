@@ -61,13 +61,10 @@ class Pipeline:
 
     async def run(self, request: Request) -> Response:
         """The response to `request`, whatever happens."""
-        listens, pipe = self._bus.listens, self._bus.pipe
         try:
-            if listens("request:beforeExecution"):
-                request = await pipe("request:beforeExecution", request)
+            request = await self._pass("request:beforeExecution", request)
             await self._authorize(request)
-            if listens("request:onAuthorized"):
-                request = await pipe("request:onAuthorized", request)
+            request = await self._pass("request:onAuthorized", request)
             response = await self._process(request)
         except Exception as error:
             response = failure(request, error)
@@ -113,9 +110,18 @@ class Pipeline:
             if pending is not None:
                 await pending
         except ApiError:
-            if self._bus.listens("request:onUnauthorized"):
-                await self._bus.pipe("request:onUnauthorized", request)
+            await self._pass("request:onUnauthorized", request)
             raise
+
+    async def _pass(self, event: str, request: Request) -> Request:
+        """Lead `request` through the pipes of `event`; the request as they left it."""
+        if not self._bus.listens(event):
+            return request
+        passed = await self._bus.pipe(event, request)
+        if not isinstance(passed, Request):
+            problem = f'a pipe on "{event}" must return a request or None, not {type(passed).__name__}.'
+            raise api_error("plugin.runtime.unexpected_error", problem)
+        return passed
 
     def _find(self, request: Request) -> BoundAction:
         actions = self._registry.table.get(request.controller)
@@ -129,14 +135,11 @@ class Pipeline:
     async def _process(self, request: Request) -> Response:
         """Pipes around the action, and the error path. Unknown actions trigger no event."""
         bound = self._find(request)
-        listens, pipe = self._bus.listens, self._bus.pipe
         try:
             if bound.declaration.writes:
                 request.dry_run = read_dry_run(request)
-            if listens("request:onExecution"):
-                request = await pipe("request:onExecution", request)
-            if listens(bound.before):
-                request = await pipe(bound.before, request)
+            request = await self._pass("request:onExecution", request)
+            request = await self._pass(bound.before, request)
             result = bound.call(request)
             response = settle(request, await result if inspect.isawaitable(result) else result)
             return await self._after(bound, response)
@@ -161,8 +164,9 @@ class Pipeline:
         """Run `event` with the request that carries the response's result, and take over what pipes made of it."""
         request = response.request
         request.result, request.error = response.result, response.error
-        request = await self._bus.pipe(event, request)
-        response.request, response.result, response.error = request, request.result, request.error
+        request = await self._pass(event, request)
+        response.request, response.result = request, request.result
+        response.error = None if request.error is None else unexpected(request.error)
         return response
 
     async def _recover(self, bound: BoundAction, request: Request, error: Exception) -> Response:
@@ -195,11 +199,13 @@ class Pipeline:
         try:
             outcome = await self._bus.pipe("request:afterExecution", outcome)
             error = outcome.get("error")
+            response.request = outcome.get("request", request)
+            if not isinstance(response.request, Request):
+                raise TypeError('a pipe on "request:afterExecution" put something else in the place of the request')
         except Exception as another:
             return failure(request, another)
-        response.request = outcome.get("request", request)
         response.result = outcome.get("result", response.result)
         if error is not response.error:
-            response.error = error
-            response.status = 200 if error is None else error.status
+            response.error = None if error is None else unexpected(error)
+            response.status = 200 if response.error is None else response.error.status
         return response

@@ -102,7 +102,7 @@ class Registry:
         declared = dict(_declared_actions(controller))
         if not declared:
             raise api_error("plugin.assert.invalid_controller_definition", name, "it has no actions.")
-        self._add(name, self._bind(controller, name, declared, takes_index=False), declared)
+        self._add(name, self._bind(controller, name, declared, takes_index=False))
         for bound in list(self.table[name].values()):
             for event in (bound.before, bound.after, bound.error):
                 self._bus.declare(event)
@@ -113,7 +113,7 @@ class Registry:
                 if new not in actions:
                     raise api_error("plugin.controller.invalid_action", alias.name, old, f'there is no action "{new}".')
                 actions[old] = actions[new]
-            self._add(alias.name, actions, declared)
+            self._add(alias.name, actions)
 
     def _bind(
         self, controller: Controller, name: str, declared: dict[str, ActionDeclaration], *, takes_index: bool
@@ -133,7 +133,7 @@ class Registry:
                 actions[known] = bound
         return actions
 
-    def _add(self, name: str, actions: dict[str, BoundAction], declared: dict[str, ActionDeclaration]) -> None:
+    def _add(self, name: str, actions: dict[str, BoundAction]) -> None:
         if name in self.table:
             reason = "a controller of this name exists already."
             raise api_error("plugin.assert.invalid_controller_definition", name, reason)

@@ -62,6 +62,10 @@ class Echo(Controller):
         return count
 
     @action()
+    def page(self, from_: int = 0) -> int:
+        return from_
+
+    @action()
     def flag(self, strict: bool, loud: bool = False) -> list[bool]:
         return [strict, loud]
 
@@ -137,6 +141,7 @@ ACCEPTED: list[tuple[str, dict[str, Any], Any]] = [
     ("numbers", {"count": 12.0, "ratio": 3}, [12, 3.0]),
     ("numbers", {"count": " -7", "ratio": ".5"}, [-7, 0.5]),
     ("numbers", {"count": 9007199254740991}, [9007199254740991, 0.0]),
+    ("page", {"from": "3"}, 3),
     ("flag", {}, [False, False]),
     ("flag", {"strict": None, "loud": True}, [False, True]),
     ("containers", {"names": []}, [[], None]),

@@ -228,3 +228,28 @@ async def test_a_vetoed_call_from_inside_runs_nothing(bus: EventBus, open_router
     with pytest.raises(ApiError, match="Closed"):
         await router.call("shop", "sell", trigger_events=True)
     assert shop.trace == []
+
+
+@pytest.mark.parametrize(
+    "event",
+    ["request:beforeExecution", "request:onExecution", "shop:beforeLook", "shop:afterLook", "request:afterExecution"],
+)
+@pytest.mark.parametrize("garbage", ["text", {"request": None}, 5])
+async def test_pipes_that_return_garbage_fail_their_request(
+    bus: EventBus, open_router: OpenRouter, ask: Ask, shop: Shop, event: str, garbage: Any
+) -> None:
+    bus.add_pipe(event, lambda _: garbage, owner="acme", inline=True)
+    envelope = await ask(open_router(shop), "shop:look", requestId="r1")
+    assert (envelope["status"], envelope["error"]["id"]) == (500, "plugin.runtime.unexpected_error")
+    assert envelope["requestId"] == "r1"
+
+
+async def test_errors_of_any_kind_may_be_put_in_place_of_the_error(
+    bus: EventBus, open_router: OpenRouter, ask: Ask, shop: Shop
+) -> None:
+    async def replace(request: Request) -> None:
+        request.error = ValueError("worse")  # type: ignore[assignment]
+
+    bus.add_pipe("shop:errorSell", replace, owner="acme")
+    envelope = await ask(open_router(shop), "shop:sell", price=-1)
+    assert (envelope["status"], envelope["error"]["id"]) == (500, "plugin.runtime.unexpected_error")
