@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,7 +24,7 @@ from device_manager.query.tree import (
     Terms,
     Wildcard,
 )
-from device_manager.storage.contract import Key, Store, Transaction
+from device_manager.storage.contract import Decide, Key, Store, Transaction
 
 DAY = 86_400_000
 SOURCES: dict[str, dict[str, Any]] = {
@@ -214,7 +215,7 @@ async def test_searches_see_what_was_written_after_a_refresh(store: Store, index
     await store.transact(lambda tx: (tx.read([key]), tx.replace(key, {"serial": 2})), refresh=True)
     assert (await store.search(index, "assets", Search(query=Term("serial", 1)))).total == 0
     assert (await store.search(index, "assets", Search(query=Term("serial", 2)))).total == 1
-    await store.transact(lambda tx: (tx.read([key]), tx.delete(key)), refresh=True)
+    await store.transact(lambda tx: tx.delete(key), refresh=True)
     assert (await store.search(index, "assets", Search())).total == 0
 
 
@@ -266,12 +267,19 @@ async def test_a_scanned_document_can_be_changed(full: Store, index: str) -> Non
 
 
 async def test_totals_beyond_ten_thousand_are_exact(store: Store, index: str) -> None:
-    for start in range(0, 10_500, 1500):
-        await store.transact(
-            lambda tx, start=start: [
-                tx.create(index, "assets", {"serial": n}, f"{n}") for n in range(start, start + 1500)
-            ]
-        )  # type: ignore[misc]
+    numbers = iter(range(10_500))
+
+    def some() -> Decide[None]:
+        batch = list(itertools.islice(numbers, 1500))
+
+        def decide(tx: Transaction) -> None:
+            for n in batch:
+                tx.create(index, "assets", {"serial": n}, f"{n}")
+
+        return decide
+
+    for _ in range(7):
+        await store.transact(some())
     await store.refresh(index, "assets")
     result = await store.search(index, "assets", Search(query=Range("serial", gte=100), size=1))
     assert result.total == 10_400

@@ -88,7 +88,7 @@ async def check_counts(directory: Path, acknowledged: set[str]) -> None:
         assert acknowledged <= set(entries)
         for kind, collection in (("asset", "assets"), ("device", "devices")):
             counted = Counter(entry.source[kind] for entry in entries.values())
-            stored = {}
+            stored: dict[str, int] = {}
             async for page in store.scan("t", collection):
                 stored |= {document.id: document.source["count"] for document in page}
             assert stored == counted
