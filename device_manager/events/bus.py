@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
 from typing import Any
 
@@ -14,6 +13,7 @@ from device_manager.errors import ApiError, api_error, unexpected
 from device_manager.events.catalogue import EVENTS
 from device_manager.events.chain import EMPTY, RANK, Chain, Kind, Link, Listener, ListenerStatistics, Position
 from device_manager.events.names import EventNames, wildcards
+from device_manager.events.threads import ListenerThreads
 from device_manager.events.watch import PipeWatch, Running
 
 Check = Callable[[str, Any], None]
@@ -46,7 +46,7 @@ class EventBus:
         for event in EVENTS:
             self._names.declare(event.pattern)
         self._deadline = deadline
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="listener")
+        self._threads = ListenerThreads(threads)
         self._watch = PipeWatch(warning, deadline)
         self._links: dict[str, dict[Kind, list[Link]]] = {}
         self._chains: dict[str, Chain] = {}
