@@ -22,7 +22,6 @@ from device_manager.controllers.server import ServerController
 from device_manager.errors import ApiError
 from device_manager.events import Answers, EventBus, UnknownEvent
 from device_manager.gateways.server import Gateway
-from device_manager.pipes import audit_trail
 from device_manager.plugins import PluginContext, PluginError, Plugins
 from device_manager.router.controller import Controller
 from device_manager.router.router import Router
@@ -76,7 +75,6 @@ class Application:
 
     def _load_plugins(self) -> Plugins:
         plugins = Plugins()
-        plugins.register(audit_trail, "audit-trail")
         plugins.load(self.settings.plugin)
         plugins.attach(self.events)
         plugins.prepare(self._context, self.settings.plugins)
