@@ -21,7 +21,7 @@ from device_manager.settings import Settings
 from device_manager.storage.contract import Document, Key, Transaction
 from device_manager.storage.sqlite import checkpoints
 from device_manager.storage.sqlite.connections import UnusableStore
-from device_manager.storage.sqlite.layout import DATABASE, SCHEMA_VERSION
+from device_manager.storage.sqlite.layout import DATABASE, LOCK, SCHEMA_VERSION
 from device_manager.storage.sqlite.lock import StoreInUse
 from device_manager.storage.sqlite.reading import ReaderPool
 from device_manager.storage.sqlite.store import SqliteStore
@@ -56,6 +56,10 @@ def raised(key: Key, text: str = "") -> Any:
         return tx.create(key.index, key.collection, {"count": 1, "text": text}, key.id)
 
     return decide
+
+
+def files_in(directory: Path) -> list[str]:
+    return sorted(path.name for path in directory.iterdir())
 
 
 A = Key("t", "counters", "a")
@@ -119,6 +123,13 @@ async def test_a_directory_is_free_again_after_close(tmp_path: Path, store: Sqli
     await other.start()
     assert (await other.get(*A)).source["count"] == 1
     await other.close()
+
+
+async def test_close_leaves_one_file(tmp_path: Path, store: SqliteStore) -> None:
+    await store.transact(raised(A))
+    await store.search("t", "counters", Search())
+    await store.close()
+    assert files_in(tmp_path) == [LOCK, DATABASE]
 
 
 async def test_a_closed_store_says_so(store: SqliteStore) -> None:
@@ -217,6 +228,25 @@ async def test_decisions_on_top_of_a_failed_one_are_made_again(store: SqliteStor
     outcomes = await asyncio.gather(*(store.transact(raised(A, text)) for text in texts), return_exceptions=True)
     assert [isinstance(outcome, Document) for outcome in outcomes] == [True, False, True, True]
     assert (await store.get(*A)).source["count"] == 3
+
+
+async def test_a_failure_under_constant_load_does_not_spread(store: SqliteStore) -> None:
+    await store.run_job(lambda connection: connection.limit(apsw.SQLITE_LIMIT_LENGTH, 100_000))
+    huge = "x " * 15_000 * 4
+
+    async def write(worker: int) -> int:
+        acknowledged = 0
+        for n in range(40):
+            try:
+                await store.transact(raised(A, huge if worker == 0 and n % 10 == 0 else "small"))
+                acknowledged += 1
+            except ApiError as error:
+                assert error.status == 400
+        return acknowledged
+
+    acknowledged = sum(await asyncio.gather(*map(write, range(16))))
+    assert acknowledged == 16 * 40 - 4
+    assert (await store.get(*A)).source["count"] == acknowledged
 
 
 async def test_checkpoints_under_load_bound_the_log(

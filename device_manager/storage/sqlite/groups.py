@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from device_manager.storage.contract import Change, Document, Key
 from device_manager.storage.sqlite.work import Work
-from device_manager.storage.sqlite.writer import Outcome, Writer
+from device_manager.storage.sqlite.writer import Outcome, Stale, Writer
 
 _log = logging.getLogger(__name__)
 
@@ -30,7 +30,8 @@ class GroupCommit:
 
     The overlay has the newest decided state of each document that is not committed yet. The next decision is made on
     top of it, so concurrent transactions on one document all succeed, in the order in which they were decided. When one
-    fails, those decided on top of it do not find the rows they expect, and are decided again.
+    fails, those of its group that were decided on top of it do not find the rows they expect; they and all later ones
+    are decided again.
     """
 
     def __init__(self, writer: Writer, next_seq: Callable[[], int], tell: Tell) -> None:
@@ -95,12 +96,25 @@ class GroupCommit:
                     del self._overlay[change.key]
             if outcome is None and pending.changes:
                 self._announce(pending.changes)
-            if not pending.answer.done():
-                pending.answer.set_result(outcome)
+            _answer(pending, outcome)
+        if any(outcome is not None for outcome in outcomes):
+            self._decide_open_ones_again()
         self._flush()
+
+    def _decide_open_ones_again(self) -> None:
+        """Something failed: whatever was decided since may rest on it, so nothing of that is kept."""
+        doomed, self._open = self._open, []
+        self._overlay.clear()
+        for pending in doomed:
+            _answer(pending, Stale("decided on top of a transaction that failed"))
 
     def _announce(self, changes: list[Change]) -> None:
         try:
             self._tell(changes)
         except Exception:
             _log.exception("A listener of committed changes failed; the commit itself is done.")
+
+
+def _answer(pending: Pending, outcome: Outcome) -> None:
+    if not pending.answer.done():
+        pending.answer.set_result(outcome)

@@ -91,13 +91,13 @@ class SqliteStore(Store):
         await self._groups.drain()
         await self._definitions.close()
         await asyncio.to_thread(self._stop_threads)
-        self._reader.close()
         self._lock.release()
 
     def _stop_threads(self) -> None:
         self._pool.close()
         self._checkpointer.stop()
-        self._writer.stop()
+        self._reader.close()
+        self._writer.stop()  # the last one: closing a connection that can write empties the log
 
     async def is_healthy(self) -> bool:
         """See `Store.is_healthy`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 from collections.abc import Callable, Iterable
@@ -92,8 +93,10 @@ class Writer:
         return outcomes
 
     def _roll_back(self) -> None:
-        if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
+        """End a failed transaction; SQLite has often done it already."""
+        with contextlib.suppress(apsw.Error):
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
 
     def _apply(self, work: Work) -> Outcome:
         """Write one transaction or none of it. Raises what has undone the whole group."""
