@@ -56,7 +56,7 @@ class Link:
             result = self.listener(*payload)
         else:
             result = await asyncio.get_running_loop().run_in_executor(threads, self.listener, *payload)
-        return await result if inspect.isawaitable(result) else result
+        return await result if result is not None and inspect.isawaitable(result) else result
 
     def count(self, elapsed: float, *, failed: bool) -> None:
         """Note one finished call that took `elapsed` seconds."""
