@@ -18,7 +18,6 @@ from device_manager.query.tree import (
     Bool,
     Exists,
     Ids,
-    MatchAll,
     MatchNone,
     Prefix,
     Query,
@@ -33,6 +32,9 @@ RUNNER = "embedded store"
 """How errors name who cannot run a clause."""
 
 SqlValue = str | int | float | None
+
+MAX_COMPOUND = 400
+"""SELECTs in one UNION ALL."""
 
 INT64 = range(-(2**63), 2**63)
 
@@ -51,26 +53,20 @@ FALSE = Fragment("0")
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """The rids that a leaf clause finds.
+    """What a clause finds by index.
 
     Attributes:
-        table: `term` or `doc`.
-        where: condition over the columns of `table`, each with the prefix `{0}`.
+        select: a SELECT of `rid`; one may come several times unless `point` is set.
         rank: the lower, the fewer rows it promises.
-        is_point: `where` pins everything in the primary key but the rid, so that each rid comes once.
+        point: field number and value when it is all documents with one value of one field.
     """
 
-    table: str
-    where: Fragment
+    select: Fragment
     rank: int
-    is_point: bool = False
-
-    def at(self, alias: str) -> Fragment:
-        """The condition on the table under this alias."""
-        return Fragment(self.where.sql.replace("{0}", f"{alias}."), self.where.parameters)
+    point: tuple[int, SqlValue] | None = None
 
 
-NO_ROWS = Rows("term", FALSE, 0)
+NO_ROWS = Rows(Fragment("SELECT NULL AS rid WHERE 0"), 0)
 
 
 class ConditionCompiler:
@@ -79,22 +75,27 @@ class ConditionCompiler:
     def __init__(self, fields: FieldResolver, now: int) -> None:
         self._fields = fields
         self._now = now
+        self._found: dict[int, tuple[Query, Rows | None]] = {}
 
     def select(self, query: Query, *, in_order: bool = False) -> Fragment:
         """A SELECT of the rids that match, each once; with `in_order` it yields them best in ascending order."""
-        parts = list(conjuncts(query))
-        driver, rest = self._driver(parts)
-        if driver is not None:
-            table, where, distinct = driver.table, driver.at("d"), "" if driver.is_point else "DISTINCT "
-        else:
-            table, distinct = "doc", ""
+        return self._select(*self._driver(list(conjuncts(query))), in_order=in_order)
+
+    def _select(self, driver: Rows | None, rest: Sequence[Query], *, in_order: bool = False) -> Fragment:
+        if driver is None:
+            table = "doc"
             if in_order:
                 where = Fragment("d.rid BETWEEN ? AND ?", self._fields.rids)
             else:  # the index on cid and id is all that this reads
                 where = Fragment("d.cid = ?", (self._fields.cid,))
-        where = conjunction([where, *(self.condition(part) for part in rest)])
-        sql = f"SELECT {distinct}d.rid AS rid FROM {table} AS d WHERE {where.sql}"
-        return Fragment(sql, where.parameters)
+        elif driver.point is not None:
+            table, where = "term", Fragment("d.f = ? AND d.v = ?", driver.point)
+        else:
+            table, where = f"(SELECT DISTINCT rid FROM ({driver.select.sql}))", TRUE
+        condition = conjunction([where, *(self.condition(part) for part in rest)])
+        sql = f"SELECT d.rid AS rid FROM {table} AS d WHERE {condition.sql}"
+        first = driver.select.parameters if driver is not None and driver.point is None else ()
+        return Fragment(sql, first + condition.parameters)
 
     def _driver(self, parts: list[Query]) -> tuple[Rows | None, list[Query]]:
         """The most selective leaf among `parts`, and the other parts."""
@@ -106,19 +107,14 @@ class ConditionCompiler:
 
     def condition(self, query: Query) -> Fragment:
         """The condition on `d.rid`."""
-        if isinstance(query, Bool):
-            return self._bool(query)
         rows = self._rows(query)
-        if rows is None:
-            return TRUE
         if rows is NO_ROWS:
             return FALSE
-        where = rows.at("t")
-        if rows.is_point:
-            sql = f"EXISTS (SELECT 1 FROM term AS t WHERE {where.sql} AND t.rid = d.rid)"
-        else:
-            sql = f"d.rid IN (SELECT t.rid FROM {rows.table} AS t WHERE {where.sql})"
-        return Fragment(sql, where.parameters)
+        if rows is None:
+            return self._bool(query) if isinstance(query, Bool) else TRUE
+        if rows.point is not None:
+            return Fragment("EXISTS (SELECT 1 FROM term AS t WHERE t.f = ? AND t.v = ? AND t.rid = d.rid)", rows.point)
+        return Fragment(f"d.rid IN ({rows.select.sql})", rows.select.parameters)
 
     def _bool(self, query: Bool) -> Fragment:
         parts = [self.condition(clause) for clause in (*query.must, *query.filter)]
@@ -135,11 +131,38 @@ class ConditionCompiler:
         return conjunction(parts)
 
     def _rows(self, query: Query) -> Rows | None:
-        """What a leaf finds; None for every document and for clauses that are no leaf."""
+        """What a clause finds by index; None for every document and for clauses that no index answers."""
+        known = self._found.get(id(query))
+        if known is None:  # kept with the query, so that its id stays its own; else each level of bools would double
+            rows = self._conjunction_rows(query) if isinstance(query, Bool) else self._leaf(query)
+            known = self._found[id(query)] = query, rows
+        return known[1]
+
+    def _conjunction_rows(self, query: Bool) -> Rows | None:
+        parts = list(conjuncts(query))
+        if len(parts) == 1 and isinstance(parts[0], Bool):
+            return self._either(parts[0].should) if parts[0].should_needed == 1 else None
+        driver, rest = self._driver(parts)
+        if driver is None or not rest:
+            return driver
+        return Rows(self._select(driver, rest), driver.rank)
+
+    def _either(self, choices: Sequence[Query]) -> Rows | None:
+        """What any of several clauses finds, when an index answers each of them."""
+        found: list[Rows] = []
+        for clause in choices:
+            rows = self._rows(clause)
+            if rows is None:
+                return None
+            if rows is not NO_ROWS:
+                found.append(rows)
+        return _union(found) if found else None
+
+    def _leaf(self, query: Query) -> Rows | None:
         match query:
             case Ids(values):
-                return Rows("doc", Fragment("{0}cid = ? AND {0}id IN (SELECT value FROM json_each(?))",
-                                            (self._fields.cid, _json(values))), 0)  # fmt: skip
+                sql = "SELECT t.rid AS rid FROM doc AS t WHERE t.cid = ? AND t.id IN (SELECT value FROM json_each(?))"
+                return Rows(Fragment(sql, (self._fields.cid, _json(values))), 0)
             case Term():
                 return self._term(query)
             case Terms():
@@ -154,8 +177,7 @@ class ConditionCompiler:
                 return self._pattern("wildcard", path, literal_prefix(value), value, insensitive)
             case MatchNone():
                 return NO_ROWS
-            case MatchAll() | Bool():
-                return None
+        return None
 
     def _term(self, query: Term) -> Rows:
         field = self._fields.field(query.field)
@@ -164,7 +186,7 @@ class ConditionCompiler:
         if query.case_insensitive:
             check_keyword("term", query.field, field.type, RUNNER)
             value = ascii_lower(text_of(query.value))
-            return Rows("term", Fragment("{0}f = ? AND lower({0}v) = ?", (field.number, value)), 3)
+            return _from_term(Fragment("t.f = ? AND lower(t.v) = ?", (field.number, value)), 4)
         interval = equal_to("term", query.field, field.type, query.value, format=field.format, runner=RUNNER)
         return NO_ROWS if interval is None else _interval(field, interval)
 
@@ -172,12 +194,11 @@ class ConditionCompiler:
         field = self._fields.field(query.field)
         if field is None:
             return NO_ROWS
-        values = one_of(query.field, field.type, query.values, format=field.format, runner=RUNNER)
-        if len(values) == 1:
-            (value,) = values
-            return _interval(field, Interval(value, value))
-        parameters = (field.number, _json(sorted(values)))
-        return Rows("term", Fragment("{0}f = ? AND {0}v IN (SELECT value FROM json_each(?))", parameters), 2)
+        points, intervals = one_of(query.field, field.type, query.values, format=field.format, runner=RUNNER)
+        found = [_interval(field, interval) for interval in intervals]
+        if points:
+            found.append(_points(field.number, [storable(point) for point in sorted(points)]))
+        return _union(found) if found else NO_ROWS
 
     def _range(self, query: Range) -> Rows:
         field = self._fields.field(query.field)
@@ -193,16 +214,16 @@ class ConditionCompiler:
         check_keyword(clause, path, field.type, RUNNER)
         if insensitive:
             lowered = ascii_lower(glob(pattern if pattern is not None else f"{_escaped(start)}*"))
-            return Rows("term", Fragment("{0}f = ? AND lower({0}v) GLOB ?", (field.number, lowered)), 4)
-        parts = [Fragment("{0}f = ?", (field.number,))]
+            return _from_term(Fragment("t.f = ? AND lower(t.v) GLOB ?", (field.number, lowered)), 5)
+        parts = [Fragment("t.f = ?", (field.number,))]
         if start:
-            parts.append(Fragment("{0}v >= ?", (start,)))
+            parts.append(Fragment("t.v >= ?", (start,)))
             end = next_text(start)
             if end is not None:
-                parts.append(Fragment("{0}v < ?", (end,)))
+                parts.append(Fragment("t.v < ?", (end,)))
         if pattern is not None:
-            parts.append(Fragment("{0}v GLOB ?", (glob(pattern),)))
-        return Rows("term", joined("AND", parts), 3 if start else 5)
+            parts.append(Fragment("t.v GLOB ?", (glob(pattern),)))
+        return _from_term(joined("AND", parts), 3 if start else 5)
 
 
 def conjuncts(query: Query) -> Iterable[Query]:
@@ -214,11 +235,14 @@ def conjuncts(query: Query) -> Iterable[Query]:
         yield from conjuncts(clause)
     if query.must_not:
         yield Bool(must_not=query.must_not)
-    if needed := query.should_needed:
-        if needed == 1 == len(query.should):
-            yield from conjuncts(query.should[0])
-        else:
-            yield Bool(should=query.should, minimum_should_match=needed)
+    needed = query.should_needed
+    if needed > len(query.should):
+        yield MatchNone()
+    elif needed == len(query.should):
+        for clause in query.should:
+            yield from conjuncts(clause)
+    elif needed:
+        yield Bool(should=query.should, minimum_should_match=needed)
 
 
 def conjunction(parts: Sequence[Fragment]) -> Fragment:
@@ -237,24 +261,68 @@ def joined(operator: str, parts: Sequence[Fragment]) -> Fragment:
     return Fragment(f"({left.sql} {operator} {right.sql})", left.parameters + right.parameters)
 
 
+def _from_term(where: Fragment, rank: int) -> Rows:
+    return Rows(Fragment(f"SELECT t.rid AS rid FROM term AS t WHERE {where.sql}", where.parameters), rank)
+
+
+def _points(number: int, values: Sequence[SqlValue]) -> Rows:
+    if len(values) > 1:
+        return _from_term(Fragment("t.f = ? AND t.v IN (SELECT value FROM json_each(?))", (number, _json(values))), 2)
+    point = (number, values[0])
+    return Rows(_from_term(Fragment("t.f = ? AND t.v = ?", point), 1).select, 1, point)
+
+
 def _interval(field: FieldRef, interval: Interval) -> Rows:
     if interval.is_point:
-        return Rows("term", Fragment("{0}f = ? AND {0}v = ?", (field.number, storable(interval.low))), 1, True)
-    parts = [Fragment("{0}f = ?", (field.number,))]
+        return _points(field.number, [storable(interval.low)])
+    parts = [Fragment("t.f = ?", (field.number,))]
     if interval.low is not None:
         operator = ">=" if interval.includes_low else ">"
-        parts.append(Fragment(f"{{0}}v {operator} ?", (storable(interval.low),)))
+        parts.append(Fragment(f"t.v {operator} ?", (storable(interval.low),)))
     if interval.high is not None:
         operator = "<=" if interval.includes_high else "<"
-        parts.append(Fragment(f"{{0}}v {operator} ?", (storable(interval.high),)))
-    return Rows("term", joined("AND", parts), 7 - len(parts))
+        parts.append(Fragment(f"t.v {operator} ?", (storable(interval.high),)))
+    return _from_term(joined("AND", parts), 7 - len(parts))
 
 
 def _presence(leaves: Sequence[FieldRef]) -> Rows:
     if not leaves:
         return NO_ROWS
     numbers = tuple(leaf.number for leaf in leaves)
-    return Rows("term", Fragment(f"{{0}}f IN ({', '.join('?' * len(numbers))})", numbers), 7)
+    return _from_term(Fragment(f"t.f IN ({', '.join('?' * len(numbers))})", numbers), 7)
+
+
+def _union(found: Sequence[Rows]) -> Rows:
+    """What any of `found` finds; the single values of a field become one list."""
+    if len(found) == 1:
+        return found[0]
+    values: dict[int, list[SqlValue]] = {}
+    selects: list[Fragment] = []
+    for rows in found:
+        if rows.point is None:
+            selects.append(rows.select)
+        else:
+            values.setdefault(rows.point[0], []).append(rows.point[1])
+    for number, listed in values.items():
+        selects.append(_points(number, listed).select)
+    return Rows(_compound(selects), max(2, *(rows.rank for rows in found)))
+
+
+def _compound(selects: Sequence[Fragment]) -> Fragment:
+    """All rows of all SELECTs. SQLite takes 500 in one compound, and inner ones only behind a LIMIT stay apart."""
+    while len(selects) > 1:
+        groups = [selects[start : start + MAX_COMPOUND] for start in range(0, len(selects), MAX_COMPOUND)]
+        is_last = len(groups) == 1
+        selects = [
+            Fragment(
+                " UNION ALL ".join(select.sql for select in group)
+                if is_last
+                else f"SELECT rid FROM ({' UNION ALL '.join(select.sql for select in group)} LIMIT -1)",
+                tuple(value for select in group for value in select.parameters),
+            )
+            for group in groups
+        ]
+    return selects[0]
 
 
 def storable(value: Comparable | None) -> SqlValue:
@@ -262,8 +330,8 @@ def storable(value: Comparable | None) -> SqlValue:
     return float(value) if isinstance(value, int) and value not in INT64 else value
 
 
-def _json(values: Sequence[Comparable | None]) -> str:
-    return orjson.dumps([storable(value) for value in values]).decode()
+def _json(values: Sequence[SqlValue]) -> str:
+    return orjson.dumps(values).decode()
 
 
 def _escaped(text: str) -> str:

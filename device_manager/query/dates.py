@@ -52,7 +52,8 @@ def parse_date(
 
     Args:
         value: text or number; numbers are read as if they were text, so 2020 is a year.
-        round_up: fill what the text leaves open with the latest moment instead of the earliest.
+        round_up: fill the time that the text leaves open with the latest instead of the earliest, and round date math
+            up. A month or day left open is the first either way.
         format: formats separated by `||`; the default takes ISO dates and milliseconds.
         time_zone: offset or name that holds for texts without a zone.
         now: what `now` means in date math, in milliseconds; 0 for the system's clock.
@@ -145,11 +146,10 @@ def _from_match(match: re.Match[str] | None, round_up: bool, zone: tzinfo) -> in
         text = parts.get(name)
         return int(text) if text is not None else high if round_up else low
 
-    year, month = part("year", 1970, 1970), part("month", 1, 12)
+    year, month, day = part("year", 1970, 1970), part("month", 1, 1), part("day", 1, 1)
     fraction = parts.get("fraction")
     millis = int(fraction[:3].ljust(3, "0")) if fraction is not None else 999 if round_up else 0
     try:
-        day = part("day", 1, monthrange(year, month)[1])
         moment = datetime(  # the zone in the text wins over the one asked for
             year, month, day, part("hour", 0, 23), part("minute", 0, 59), part("second", 0, 59), millis * 1000,
             tzinfo=read_zone(parts["zone"]) if parts.get("zone") else zone,

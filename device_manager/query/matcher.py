@@ -89,7 +89,8 @@ class _Compiler:
                 equal = equal_to("term", field, type.type, value, format=type.format, runner=RUNNER)
                 return _nothing_equals if equal is None else equal.contains
             case Terms(field, values):
-                return one_of(field, type.type, values, format=type.format, runner=RUNNER).__contains__
+                points, intervals = one_of(field, type.type, values, format=type.format, runner=RUNNER)
+                return lambda value: value in points or any(interval.contains(value) for interval in intervals)
             case Range():
                 return inside(query, type.type, format=type.format, now=self._now, runner=RUNNER).contains
             case Prefix(field, value, insensitive):

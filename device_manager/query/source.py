@@ -2,77 +2,87 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-from device_manager.query.patterns import expression
 from device_manager.query.search import SourceFilter
+
+NOTHING = object()
+"""What is left of a value of which no part is let through."""
 
 
 def filter_source(source: dict[str, Any], filter: SourceFilter) -> dict[str, Any] | None:
-    """The part of `source` that `filter` lets through; None when it asks for no source at all."""
+    """The part of `source` that `filter` lets through; None when it asks for no source at all.
+
+    A pattern covers the paths that it matches and everything below them; `*` stands for any text, dots included.
+    Excludes win over includes. Elements of arrays have the path of the array.
+    """
     if not filter.enabled:
         return None
     if not filter.includes and not filter.excludes:
         return source
-    return _compiled(filter)(source)
+    return _object(source, "", not filter.includes, filter)
 
 
-@lru_cache(maxsize=256)
-def _compiled(filter: SourceFilter) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    includes = [_Pattern(pattern) for pattern in filter.includes]
-    excludes = [_Pattern(pattern) for pattern in filter.excludes]
+def _object(source: dict[str, Any], prefix: str, is_inside: bool, filter: SourceFilter) -> dict[str, Any]:
+    """The members let through; `is_inside` says that an include covers the object itself."""
+    kept: dict[str, Any] = {}
+    for name, value in source.items():
+        path = prefix + name
+        if any(_covers(pattern, path) for pattern in filter.excludes):
+            continue
+        found = _value(value, path, is_inside or any(_covers(pattern, path) for pattern in filter.includes), filter)
+        if found is not NOTHING:
+            kept[name] = found
+    return kept
 
-    def keep(source: dict[str, Any], prefix: str, included: bool) -> dict[str, Any]:
-        kept: dict[str, Any] = {}
-        for name, value in source.items():
-            path = f"{prefix}{name}"
-            if any(pattern.covers(path) for pattern in excludes):
-                continue
-            inside = included or any(pattern.covers(path) for pattern in includes)
-            if not inside and not any(pattern.reaches_below(path) for pattern in includes):
-                continue
-            found = keep_value(value, path, inside)
-            if found is not NOTHING:
-                kept[name] = found
-        return kept
 
-    def keep_value(value: Any, path: str, included: bool) -> Any:
+def _value(value: Any, path: str, is_inside: bool, filter: SourceFilter) -> Any:
+    if isinstance(value, dict | list):
+        below = f"{path}."
+        if not is_inside and not any(_reaches(pattern, below) for pattern in filter.includes):
+            return NOTHING
         if isinstance(value, dict):
-            kept = keep(value, f"{path}.", included)
-            return kept if kept or (included and not value) else NOTHING if not included else kept
-        if isinstance(value, list):
-            elements = [keep_value(element, path, included) for element in value]
-            kept_elements = [element for element in elements if element is not NOTHING]
-            return kept_elements if kept_elements or included else NOTHING
-        return value if included else NOTHING
-
-    return lambda source: keep(source, "", not includes)
+            kept: Any = _object(value, below, is_inside, filter)
+        else:
+            elements = (_value(element, path, is_inside, filter) for element in value)
+            kept = [element for element in elements if element is not NOTHING and element != {}]
+        return kept if kept or is_inside else NOTHING
+    return value if is_inside else NOTHING
 
 
-NOTHING = object()
+@lru_cache(maxsize=8192)
+def _covers(pattern: str, path: str) -> bool:
+    """Whether the pattern matches the path, or one above it when names hold dots."""
+    return len(pattern) in _places(pattern, path) or len(pattern) + 2 in _places(f"{pattern}.*", path)
 
 
-class _Pattern:
-    """One path pattern: it covers the paths that it matches and everything below them."""
+@lru_cache(maxsize=8192)
+def _reaches(pattern: str, start: str) -> bool:
+    """Whether the pattern could match a path that begins with `start`."""
+    return bool(_places(pattern, start))
 
-    def __init__(self, pattern: str) -> None:
-        self._exact = expression(pattern.replace("\\", "\\\\").replace("?", "\\?"))
-        self._steps = pattern.split(".")
 
-    def covers(self, path: str) -> bool:
-        return self._exact.fullmatch(path) is not None
+def _places(pattern: str, text: str) -> set[int]:
+    """Where in the pattern one can stand after `text`."""
+    places = _with_stars_skipped(pattern, {0})
+    for character in text:
+        places = _with_stars_skipped(
+            pattern,
+            {
+                place if pattern[place] == "*" else place + 1
+                for place in places
+                if place < len(pattern) and pattern[place] in ("*", character)
+            },
+        )
+    return places
 
-    def reaches_below(self, path: str) -> bool:
-        """Whether a path below `path` could be covered."""
-        steps = path.split(".")
-        for place, step in enumerate(steps):
-            if place >= len(self._steps):
-                return False
-            mine = self._steps[place]
-            if "*" in mine and expression(mine).fullmatch(step):
-                return True  # a star spans dots: anything may follow
-            if mine != step:
-                return mine.startswith("*") or ("*" in mine and step.startswith(mine.partition("*")[0]))
-        return len(steps) < len(self._steps)
+
+def _with_stars_skipped(pattern: str, places: set[int]) -> set[int]:
+    """`places` and what follows from a star matching nothing."""
+    found = set(places)
+    for place in places:
+        while place < len(pattern) and pattern[place] == "*":
+            place += 1
+            found.add(place)
+    return found

@@ -98,10 +98,9 @@ class Bool:
     @property
     def should_needed(self) -> int:
         """How many of `should` have to match; more than there are means that nothing matches."""
-        if not (self.must or self.filter or self.should or self.must_not):
-            return 0
-        at_least = 1 if self.should and not (self.must or self.filter) else 0
-        return max(at_least, self.minimum_should_match or 0)
+        if self.must or self.filter:
+            return self.minimum_should_match or 0
+        return max(1, self.minimum_should_match or 0) if self.should else 0
 
 
 Query = MatchAll | MatchNone | Term | Terms | Range | Exists | Ids | Prefix | Wildcard | Bool

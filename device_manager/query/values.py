@@ -66,10 +66,8 @@ def equal_to(clause: str, field: str, type: str, value: Scalar, *, format: str |
     check_comparable(clause, field, type, runner)
     try:
         if type == "date":
-            return Interval(
-                parse_date(value, format=format),
-                parse_date(value, round_up=True, format=format),
-            )
+            format = _date_format(None, format, value)
+            return Interval(parse_date(value, format=format), parse_date(value, round_up=True, format=format))
         if type in INTEGERS:
             return _equal_integer(type, number_of(value))
         comparable = _comparable(type, value)
@@ -80,22 +78,35 @@ def equal_to(clause: str, field: str, type: str, value: Scalar, *, format: str |
 
 def one_of(
     field: str, type: str, values: Iterable[Scalar], *, format: str | None, runner: str
-) -> frozenset[Comparable]:
-    """The values of a field that equal one of a query's `values`; dates are moments here, without rounding.
+) -> tuple[frozenset[Comparable], list[Interval]]:
+    """What equals one of a query's `values`: single values, and intervals of dates.
 
     Raises:
         ApiError: 400, the type has no comparable values, or one of `values` is none of its values.
     """
     check_comparable("terms", field, type, runner)
-    found: set[Comparable] = set()
+    points: set[Comparable] = set()
+    intervals: list[Interval] = []
     for value in values:
+        if type == "date":
+            interval = equal_to("terms", field, type, value, format=format, runner=runner)
+            if interval is not None:
+                intervals.append(interval)
+            continue
         try:
-            comparable = parse_date(value, format=format) if type == "date" else _comparable(type, value)
+            comparable = _comparable(type, value)
         except (ValueError, OverflowError) as error:
             raise wrong_value(field, type, value) from error
-        if type not in INTEGERS or comparable == int(comparable):
-            found.add(comparable)
-    return frozenset(found)
+        if isinstance(comparable, str) or type not in INTEGERS or comparable == int(comparable):
+            points.add(comparable)
+    return frozenset(points), intervals
+
+
+def _date_format(asked: str | None, mapped: str | None, *values: Scalar) -> str | None:
+    """The format of a query's dates: a number among them means milliseconds, unless the query names a format."""
+    if asked is None and any(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
+        return "epoch_millis"
+    return asked or mapped
 
 
 def inside(query: Range, type: str, *, format: str | None, now: int, runner: str) -> Interval:
@@ -107,17 +118,15 @@ def inside(query: Range, type: str, *, format: str | None, now: int, runner: str
     check_comparable("range", query.field, type, runner)
     low = query.gt if query.gt is not None else query.gte
     high = query.lt if query.lt is not None else query.lte
+    date_format = _date_format(query.format, format, low, high)
     bounds: list[Comparable | None] = []
     for value, round_up in ((low, query.gt is not None), (high, query.lt is None)):
         try:
             if value is None:
                 bounds.append(None)
             elif type == "date":
-                bounds.append(
-                    parse_date(
-                        value, round_up=round_up, format=query.format or format, time_zone=query.time_zone, now=now
-                    )
-                )
+                zone = query.time_zone
+                bounds.append(parse_date(value, round_up=round_up, format=date_format, time_zone=zone, now=now))
             else:
                 bounds.append(_comparable(type, value))
         except (ValueError, OverflowError) as error:
