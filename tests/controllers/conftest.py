@@ -1,0 +1,216 @@
+"""A platform with the domain's controllers behind a router, on either store, asked in-process."""
+
+from __future__ import annotations
+
+import inspect
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, NamedTuple
+
+import msgspec
+import orjson
+import pytest
+import pytest_asyncio
+
+from device_manager.controllers.assets import AssetsController
+from device_manager.controllers.devices import DevicesController
+from device_manager.controllers.engine import EngineController
+from device_manager.controllers.models import ModelsController
+from device_manager.events.bus import EventBus
+from device_manager.plugins.models import ModelDeclaration
+from device_manager.router.envelope import encode
+from device_manager.router.parse import Refused, parse
+from device_manager.router.request import Connection
+from device_manager.router.router import Router
+from device_manager.settings import Settings
+from device_manager.storage.contract import Key, Store, Transaction
+from device_manager.storage.opening import open_store
+from device_manager.twins.call import Call
+from device_manager.twins.domain import Twins
+
+TEMPERATURE = {"type": "temperature", "valuesMappings": {"temperature": {"type": "float"}}}
+BATTERY = {"type": "battery", "valuesMappings": {"battery": {"type": "integer"}}}
+DUMMY = {
+    "model": "Dummy",
+    "measures": [{"name": "temperature", "type": "temperature"}, {"name": "battery", "type": "battery"}],
+    "metadataMappings": {"color": {"type": "keyword"}},
+    "defaultValues": {"color": "grey"},
+}
+CONTAINER = {
+    "model": "Container",
+    "engineGroup": "commons",
+    "metadataMappings": {"weight": {"type": "integer"}, "note": {"type": "keyword"}},
+    "defaultValues": {"weight": 10},
+    "measures": [
+        {"name": "temperatureExt", "type": "temperature"},
+        {"name": "temperatureInt", "type": "temperature"},
+        {"name": "power", "type": "battery"},
+    ],
+}
+HALL = {
+    "model": "Hall",
+    "engineGroup": "commons",
+    "measures": [{"name": f"slot{number}", "type": "temperature"} for number in range(50)],
+}
+MODELS = [
+    ModelDeclaration("measure", TEMPERATURE),
+    ModelDeclaration("measure", BATTERY),
+    ModelDeclaration("device", DUMMY),
+    ModelDeclaration("asset", CONTAINER),
+    ModelDeclaration("asset", HALL),
+]
+
+Envelope = dict[str, Any]
+MakePlatform = Callable[..., Awaitable["Platform"]]
+
+
+class Refusal(AssertionError):
+    """The server refused a call that a test expected to succeed."""
+
+
+class Platform:
+    """The domain behind a router.
+
+    Attributes:
+        engine: an engine without twins.
+    """
+
+    def __init__(self, store: Store, bus: EventBus, settings: Settings, engine: str) -> None:
+        self.store = store
+        self.bus = bus
+        self.settings = settings
+        self.engine = engine
+        self.twins = Twins(store, bus, settings)
+        self.router = Router(bus)
+        for controller in (EngineController, ModelsController, AssetsController, DevicesController):
+            self.router.register(controller(self.twins))
+        self.router.compile()
+
+    async def ask(self, action: str, **payload: Any) -> Envelope:
+        """The envelope that answers a request, its `engineId` being the test's engine unless said otherwise."""
+        controller, _, name = action.rpartition(":")
+        message = {"controller": f"device-manager/{controller}", "action": name, "engineId": self.engine, **payload}
+        message = {key: value for key, value in message.items() if value is not ...}
+        try:
+            outcome = self.router.handle(parse(message, Connection("test", "websocket")))
+            response = await outcome if inspect.isawaitable(outcome) else outcome
+        except Refused as refused:
+            response = refused.response
+        envelope: Envelope = orjson.loads(encode(response, room=False))
+        return envelope
+
+    async def do(self, action: str, **payload: Any) -> Any:
+        """The result of a request that has to succeed."""
+        envelope = await self.ask(action, **payload)
+        if envelope["error"] is not None:
+            raise Refusal(envelope["error"])
+        return envelope["result"]
+
+    async def refused(self, action: str, **payload: Any) -> dict[str, Any]:
+        """The error of a request that has to be refused."""
+        envelope = await self.ask(action, **payload)
+        assert envelope["error"] is not None, envelope["result"]
+        assert envelope["status"] == envelope["error"]["status"]
+        error: dict[str, Any] = envelope["error"]
+        return error
+
+    async def device(self, reference: str, **payload: Any) -> str:
+        """Create a device and return its id."""
+        made = await self.do("devices:create", body={"model": "Dummy", "reference": reference}, **payload)
+        return str(made["_id"])
+
+    async def asset(self, reference: str, model: str = "Container", **payload: Any) -> str:
+        """Create an asset and return its id."""
+        made = await self.do("assets:create", body={"model": model, "reference": reference}, **payload)
+        return str(made["_id"])
+
+    async def history(self, asset_id: str) -> list[dict[str, Any]]:
+        """The history entries of an asset, oldest first."""
+        await self.store.refresh(self.engine, "assets-history")
+        entries = [
+            entry.source
+            async for page in self.store.scan(self.engine, "assets-history")
+            for entry in page
+            if entry.source["id"] == asset_id
+        ]
+        return sorted(entries, key=lambda entry: entry["timestamp"])
+
+    async def links(self, collection: str, id: str) -> Any:
+        """The stored links of a twin."""
+        return (await self.store.get(self.engine, collection, id)).source["linkedMeasures"]
+
+    async def check(self) -> None:
+        """Assert that no invariant is broken."""
+        assert await self.twins.examine(self.engine) == []
+
+
+class Prepared(NamedTuple):
+    """A store with a platform and an engine that all tests of the session share."""
+
+    store: Store
+    settings: Settings
+    engine: str
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session", params=["sqlite", "elasticsearch"])
+async def prepared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Prepared]:
+    """One platform a store: making indices is what takes time on Elasticsearch."""
+    if request.param == "sqlite":
+        url = f"sqlite:{tmp_path_factory.mktemp('data')}"
+    else:
+        url = f"elasticsearch:{request.getfixturevalue('elasticsearch_url')}"
+    settings = Settings(store=url, platform_index=f"p{uuid.uuid4().hex[:10]}")
+    store = open_store(settings)
+    await store.start()
+    bus = EventBus()
+    twins = Twins(store, bus, settings)
+    await twins.start(MODELS)
+    engine = f"e{uuid.uuid4().hex[:10]}"
+    await twins.engines.create(engine, "commons", Call())
+    await twins.stop()
+    await bus.close()
+    yield Prepared(store, settings, engine)
+    for index in (engine, settings.platform_index):
+        await store.drop_index(index)
+    await store.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def make_platform(prepared: Prepared) -> AsyncIterator[MakePlatform]:
+    """Opens the platform for one test, with listeners and, if given, settings of its own."""
+    opened: list[Platform] = []
+
+    async def make(**options: Any) -> Platform:
+        settings = msgspec.structs.replace(prepared.settings, **options)
+        platform = Platform(prepared.store, EventBus(warning=5, deadline=5), settings, prepared.engine)
+        opened.append(platform)
+        await platform.twins.catalogue.start()
+        return platform
+
+    yield make
+    for platform in opened:
+        await platform.twins.stop()
+        await platform.bus.close()
+    for index, collection in [
+        (prepared.settings.platform_index, "devices"),
+        *((prepared.engine, name) for name in ("devices", "assets", "assets-history")),
+    ]:
+        await _empty(prepared.store, index, collection)
+
+
+async def _empty(store: Store, index: str, collection: str) -> None:
+    await store.refresh(index, collection)
+    async for page in store.scan(index, collection):
+        keys = [Key(index, collection, document.id) for document in page]
+
+        def delete(tx: Transaction, keys: list[Key] = keys) -> None:
+            for key in tx.read(keys):
+                tx.delete(key)
+
+        await store.transact(delete)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def platform(make_platform: MakePlatform) -> Platform:
+    """The platform, with no twins in it."""
+    return await make_platform()
