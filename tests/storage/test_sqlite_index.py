@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -88,7 +89,7 @@ async def test_random_changes_keep_the_table_exact(store: SqliteStore) -> None:
                 else:
                     tx.replace(key, source())
 
-        await store.transact(decide)
+        await asyncio.gather(*(store.transact(decide) for _ in range(5)))
         if step == 30:
             await check_terms(store)
             before = frozenset(key.id for key in await store.read(keys))

@@ -22,6 +22,8 @@ _DEPTHS = {"point": 1, "linestring": 2, "multipoint": 2, "polygon": 3, "multilin
 
 def check_geo_point(value: Any) -> bool:
     """Whether there is a point; null and the empty array are none. Raises Refused for what is no point."""
+    if _is_plain(value):
+        return True
     if value is None:
         return False
     if isinstance(value, (list, tuple)):
@@ -29,6 +31,14 @@ def check_geo_point(value: Any) -> bool:
             return _check_position(value)
         return any([_check_point(item) for item in value])
     return _check_point(value)
+
+
+def _is_plain(value: Any) -> bool:
+    """The way of nearly all points: {lat, lon} as two fractions."""
+    if value.__class__ is not dict or len(value) != 2:
+        return False
+    lat, lon = value.get("lat"), value.get("lon")
+    return lat.__class__ is float and lon.__class__ is float and -90.0 <= lat <= 90.0 and -180.0 <= lon <= 180.0
 
 
 def _check_point(value: Any) -> bool:

@@ -11,6 +11,8 @@ from device_manager.storage.mappings import syntax
 from device_manager.storage.mappings.discovery import discover
 from device_manager.storage.mappings.walker import UNMAPPED, Compiler, FieldRefused, FieldType, Found, NotAllowed
 
+_NOTHING = object()
+
 
 class Mapping:
     """What a collection's documents may hold and what is indexed of it. Immutable: `merge` makes a new one.
@@ -24,6 +26,7 @@ class Mapping:
         self._normal = normal
         self._walk = compiler.root(normal)
         self._fields = compiler.fields
+        self._is_dynamic = compiler.is_dynamic
         self.slots: tuple[str, ...] = tuple(compiler.slots)
 
     @classmethod
@@ -96,6 +99,29 @@ class Mapping:
             raise bad_value(str(refusal)) from None
         return found
 
+    def difference(
+        self, before: dict[str, Any], after: dict[str, Any], index: str, collection: str
+    ) -> tuple[Found, Found]:
+        """What `index_values` returns for the members that two sources do not share.
+
+        Members that are the same object in both are passed over: they were checked when `before` was stored, under
+        this very mapping.
+
+        Args:
+            before: a stored source.
+            after: the source that takes its place.
+            index: for the text of the error.
+            collection: for the text of the error.
+
+        Raises:
+            ApiError: what `check` raises.
+        """
+        if any("." in name for name in after) or any("." in name for name in before):
+            return self.values_of_older(before), self.index_values(after, index, collection)
+        gone = {name: value for name, value in before.items() if after.get(name, _NOTHING) is not value}
+        come = {name: value for name, value in after.items() if before.get(name, _NOTHING) is not value}
+        return self.values_of_older(gone), self.index_values(come, index, collection)
+
     def values_of_older(self, source: dict[str, Any]) -> Found:
         """The pairs of a document that was stored under this mapping or under one that `merge` has extended since.
 
@@ -118,7 +144,7 @@ class Mapping:
         Raises:
             ApiError: `services.storage.invalid_mapping` when the mapping would grow beyond its limits.
         """
-        if not any(slot == UNMAPPED for slot, _ in found):
+        if not self._is_dynamic or not any(slot == UNMAPPED for slot, _ in found):
             return self
         discovered = discover(self._normal, source)
         return self.merge({"properties": discovered}) if discovered else self

@@ -80,9 +80,12 @@ class Compiler:
         self._forgiving = forgiving
         self.fields: dict[str, FieldType] = {}
         self.slots: list[str] = []
+        self.is_dynamic = False
+        """Whether some level has `dynamic: true`."""
 
     def root(self, normal: Mapping[str, Any]) -> Walk:
         """The walk over whole sources."""
+        self.is_dynamic = normal["dynamic"] == "true"
         members = self._members(normal["properties"], "", normal["dynamic"], indexed=True)
         if self._forgiving:
             return _object("", members, "false")
@@ -102,6 +105,7 @@ class Compiler:
         type = definition.get("type", "object")
         properties = definition.get("properties", {})
         dynamic = definition.get("dynamic", dynamic)
+        self.is_dynamic = self.is_dynamic or dynamic == "true"
         indexed = indexed and type != "nested"
         below = tuple(f"{path}.{name}" for name in properties)
         self.fields[path] = FieldType(path, type, None, below, definition)

@@ -38,7 +38,7 @@ class View(Protocol):
 class _Entry:
     """What the transaction knows of one document."""
 
-    __slots__ = ("before", "now", "terms", "text", "touched")
+    __slots__ = ("before", "now", "old_terms", "terms", "text", "touched")
 
     def __init__(self, before: Document | None) -> None:
         self.before = before
@@ -46,6 +46,8 @@ class _Entry:
         self.touched = False
         self.text = ""
         self.terms: set[tuple[int, Any]] = set()
+        self.old_terms: set[tuple[int, Any]] | None = None
+        """With `terms` the ones of the members that changed; None: `terms` are all there are."""
 
 
 class SqliteTransaction:
@@ -126,7 +128,13 @@ class SqliteTransaction:
         self, target: Collection, key: Key, entry: _Entry, source: dict[str, Any], *, version: int, rid: int
     ) -> Document:
         mapping = self.extensions.get((key.index, key.collection), target.mapping)
-        found = mapping.index_values(source, key.index, key.collection)
+        before = entry.before
+        if before is not None and mapping is target.mapping and _row(before).revision == target.revision:
+            old, found = mapping.difference(before.source, source, key.index, key.collection)
+            entry.old_terms = target.terms(old)
+        else:
+            found = mapping.index_values(source, key.index, key.collection)
+            entry.old_terms = None
         extended = mapping.extended_for(source, found)
         if extended is not target.mapping:
             self.extensions[key.index, key.collection] = extended
@@ -176,7 +184,7 @@ class SqliteTransaction:
         else:
             row = _row(entry.before)
             work.updates.append((now.version, seq, revision, entry.text, rid, row.seq))
-            old = self._old_terms(key, entry.before)
+            old = self._old_terms(key, entry.before) if entry.old_terms is None else entry.old_terms
             work.old_terms += [(f, v, rid) for f, v in old - terms]
             if row.revision == revision:
                 terms = terms - old

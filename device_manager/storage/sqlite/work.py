@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -39,3 +40,22 @@ class Work:
     """(f, v, rid)"""
     new_terms: list[tuple[int, Any, int]] = field(default_factory=list)
     """(f, v, rid)"""
+
+
+def merge(works: Iterable[Work]) -> Work:
+    """The work of several transactions, in their order, as one.
+
+    It may fail where they would not, for instance when one removes a document and a later one creates it anew.
+    """
+    merged = Work()
+    terms: dict[tuple[int, Any, int], bool] = {}
+    for work in works:
+        merged.inserts += work.inserts
+        merged.updates += work.updates
+        merged.removals += work.removals
+        merged.touches += work.touches
+        terms.update(dict.fromkeys(work.old_terms, False))
+        terms.update(dict.fromkeys(work.new_terms, True))
+    merged.old_terms = [term for term, is_new in terms.items() if not is_new]
+    merged.new_terms = [term for term, is_new in terms.items() if is_new]
+    return merged

@@ -1,4 +1,4 @@
-"""The one thread that writes: groups of transactions in one commit each, every transaction in its own savepoint."""
+"""The one thread that writes: groups of transactions in one commit each, of which every one is whole or absent."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import apsw
 
-from device_manager.storage.sqlite.work import Work
+from device_manager.storage.sqlite.work import Work, merge
 
 Outcome = BaseException | None
 """None: committed. `Stale`: the transaction has to be decided again. Anything else: it failed with this."""
@@ -81,9 +81,13 @@ class Writer:
         return None
 
     def _commit(self, group: list[Work], next_seq: int) -> list[Outcome]:
+        """Try the group as one piece of work, which nearly always succeeds, then its transactions one by one."""
         try:
             self._connection.execute("BEGIN IMMEDIATE")
-            outcomes = [self._apply(work) for work in group]
+            merged = len(group) > 1 and self._apply(merge(group)) is None
+            outcomes: list[Outcome] = [None] * len(group)
+            if not merged:
+                outcomes = [self._apply(work) for work in group]
             self._connection.execute("UPDATE counter SET value = ? WHERE name = 'seq'", (next_seq,))
             self._connection.execute("COMMIT")
         except Exception as error:
@@ -120,10 +124,10 @@ class Writer:
         for row in work.touches:
             if not connection.execute(_CHECK_ROW, row).get:
                 raise Stale
-        self._counted(_REMOVE_ROW, work.removals)
-        self._counted(_UPDATE_ROW, work.updates)
         if work.inserts:
             connection.executemany(_INSERT_ROW, work.inserts)
+        self._counted(_UPDATE_ROW, work.updates)
+        self._counted(_REMOVE_ROW, work.removals)
         if work.old_terms:
             connection.executemany(_REMOVE_TERM, work.old_terms)
         if work.new_terms:
