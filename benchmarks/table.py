@@ -59,10 +59,8 @@ def describe_machine(runs: int) -> str:
             model = line.partition(":")[2].strip()
             break
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return (
-        f"Medians of {runs} warm runs in one session, {today}: {cores} x {model}, Python {platform.python_version()}."
-    )
+    hardware = f"{os.cpu_count()} x {model}, Python {platform.python_version()}"
+    return f"Medians of {runs} warm runs in one session, {today}: {hardware}."
 
 
 def write(rows: Sequence[Row], runs: int, document: Path = DOCUMENT) -> None:

@@ -22,6 +22,7 @@ from device_manager.errors import ApiError, api_error
 from device_manager.gateways.http_exchange import (
     MOST_HEAD_BYTES,
     Exchange,
+    HeaderBlock,
     bad_request,
     body_too_large,
     head_fault,
@@ -53,6 +54,7 @@ class HttpProtocol(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self.service = cast(Service, config.loaded_app)
         self.front = HttpFront(self.service)
+        self.header_block: HeaderBlock | None = None
         self.exchange: Exchange | None = None
         self.running: Exchange | None = None
         self.line: deque[Exchange] = deque()
@@ -150,7 +152,9 @@ class HttpProtocol(HttpToolsProtocol):
         version = self.parser.get_http_version()
         keep_alive = version == "1.1" and self.parser.should_keep_alive() and not self.service.draining
         verb = self.parser.get_method().decode("ascii")
-        self.exchange = Exchange(verb, self.url, self.headers, keep_alive=keep_alive)
+        if self.header_block is None or self.header_block.lines != self.headers:
+            self.header_block = HeaderBlock(self.headers)
+        self.exchange = Exchange(verb, self.url, self.header_block, keep_alive=keep_alive)
         fault = head_fault(self.exchange, version, self.service.settings)
         if fault is not None:
             self.refuse(fault)

@@ -22,10 +22,10 @@ def read_body(exchange: Exchange, max_depth: int) -> Any:
     """
     if not exchange.body:
         return None
-    content_type = exchange.named.get(b"content-type")
+    content_type = exchange.header(b"content-type")
     if content_type is not None and content_type != b"application/json":
         _check_content_type(content_type.decode("latin-1"))
-    encoding = exchange.named.get(b"content-encoding")
+    encoding = exchange.header(b"content-encoding")
     if encoding is not None:
         _check_encoding(encoding.decode("latin-1"))
     text = bytes(exchange.body)

@@ -28,36 +28,86 @@ VERBS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
 Headers = list[tuple[bytes, bytes]]
 
 
+class HeaderBlock:
+    """The headers of a request and what follows from them alone; clients repeat them, so a connection keeps the last.
+
+    Attributes:
+        lines: names in lower case, in order, duplicates kept.
+        named: the last value of each header.
+        text: values by name as text, repeated ones joined.
+        forwarded: the addresses that proxies appended.
+        size: bytes on the wire.
+        content_length: bytes of body that are announced.
+        fault: why no request with these headers is served.
+    """
+
+    __slots__ = ("content_length", "fault", "forwarded", "lines", "named", "size", "text")
+
+    def __init__(self, lines: Headers) -> None:
+        self.lines = lines
+        self.named = dict(lines)
+        self.text: dict[str, str] = {}
+        for raw_name, raw_value in lines:
+            name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+            self.text[name] = f"{self.text[name]}, {value}" if name in self.text else value
+        hops = self.text.get("x-forwarded-for", "").split(",")
+        self.forwarded = tuple(hop.strip() for hop in hops if hop.strip())
+        self.size = sum(len(name) + len(value) + 4 for name, value in lines)
+        self.content_length = int(self.named.get(b"content-length", b"0"))
+        self.fault = self._find_fault()
+
+    def _find_fault(self) -> ApiError | None:
+        repeated = self._repeated()
+        if repeated is not None:
+            return bad_request(f'the header "{repeated}" comes more than once')
+        coding = self.named.get(b"transfer-encoding")
+        if coding is not None and coding.lower() != b"chunked":
+            return bad_request('the only transfer encoding served is "chunked"')
+        return None
+
+    def _repeated(self) -> str | None:
+        if len(self.named) == len(self.lines):
+            return None
+        seen: set[bytes] = set()
+        for name, _ in self.lines:
+            if name in SINGLE and name in seen:
+                return name.decode("latin-1")
+            seen.add(name)
+        return None
+
+
 class Exchange:
     """A request as it came, and whether the connection goes on after its answer.
 
     Attributes:
         verb: upper case.
         target: the raw request target.
-        headers: names in lower case, in order, duplicates kept.
-        named: the last value of each header.
+        headers: see `HeaderBlock`.
         body: grows while it arrives.
         keep_alive: another request may follow on the connection.
         refused: why it is not handled at all.
         connection: what the router was told about the connection, once it was asked.
     """
 
-    __slots__ = ("body", "connection", "headers", "keep_alive", "named", "refused", "target", "verb")
+    __slots__ = ("body", "connection", "headers", "keep_alive", "refused", "target", "verb")
 
-    def __init__(self, verb: str, target: bytes, headers: Headers, *, keep_alive: bool) -> None:
+    def __init__(self, verb: str, target: bytes, headers: HeaderBlock, *, keep_alive: bool) -> None:
         self.verb = verb
         self.target = target
         self.headers = headers
-        self.named = dict(headers)
         self.body = bytearray()
         self.keep_alive = keep_alive
         self.refused: ApiError | None = None
         self.connection: Connection | None = None
 
+    def header(self, name: bytes) -> bytes | None:
+        """The value of a header by its name in lower case."""
+        return self.headers.named.get(name)
+
     @classmethod
     def refusing(cls, error: ApiError) -> Exchange:
         """Stands in the line of requests for one that cannot be read to its end."""
-        exchange = cls("GET", b"", [], keep_alive=False)
+        exchange = cls("GET", b"", HeaderBlock([]), keep_alive=False)
         exchange.refused = error
         return exchange
 
@@ -71,23 +121,18 @@ def bad_request(reason: str, status: int = 400) -> ApiError:
 
 def head_fault(exchange: Exchange, version: str, settings: Settings) -> ApiError | None:
     """Why the head of a request cannot be served, if so. The parser has refused the grosser offences by then."""
-    headers, named = exchange.headers, exchange.named
-    if version not in ("1.1", "1.0"):
+    headers = exchange.headers
+    if version != "1.1" and version != "1.0":
         return bad_request(f"HTTP/{version} is not spoken here, HTTP/1.1 is", 505)
-    if len(headers) > MOST_HEADERS or len(exchange.target) + _size(headers) > MOST_HEAD_BYTES:
+    if len(headers.lines) > MOST_HEADERS or len(exchange.target) + headers.size > MOST_HEAD_BYTES:
         return head_too_large()
-    if len(named) != len(headers):
-        repeated = _repeated(headers)
-        if repeated:
-            return bad_request(f'the header "{repeated}" comes more than once')
-    if b"host" not in named and version == "1.1":
+    if headers.fault is not None:
+        return headers.fault
+    if version == "1.1" and b"host" not in headers.named:
         return bad_request('the header "host" is missing')
     if not exchange.target.isascii():
         return bad_request("the request target holds bytes outside ASCII; percent-encode them")
-    coding = named.get(b"transfer-encoding")
-    if coding is not None and coding.lower() != b"chunked":
-        return bad_request('the only transfer encoding served is "chunked"')
-    if int(named.get(b"content-length", b"0")) > settings.max_message_bytes:
+    if headers.content_length > settings.max_message_bytes:
         return body_too_large(settings)
     return None
 
@@ -100,16 +145,3 @@ def head_too_large() -> ApiError:
 def body_too_large(settings: Settings) -> ApiError:
     """413 with the limit."""
     return api_error("network.http.request_too_large", settings.max_message_bytes)
-
-
-def _size(headers: Headers) -> int:
-    return sum(len(name) + len(value) + 4 for name, value in headers)
-
-
-def _repeated(headers: Headers) -> str | None:
-    seen: set[bytes] = set()
-    for name, _ in headers:
-        if name in SINGLE and name in seen:
-            return name.decode("latin-1")
-        seen.add(name)
-    return None

@@ -94,7 +94,7 @@ class HttpFront:
             raise api_error("network.entrypoint.shutting_down")
         if verb not in VERBS:
             raise api_error("network.http.unsupported_verb", verb)
-        arguments = query_arguments(query)
+        arguments = query_arguments(query) if query else {}
         pretty = "pretty" in arguments
         if verb == "POST" and path == b"/_query":
             payload = read_body(exchange, self._service.settings.max_depth)
@@ -108,10 +108,11 @@ class HttpFront:
         if match is None:
             raise api_error("network.http.url_not_found", path.decode("ascii"))
         token = token_of(exchange, arguments)
-        for name in NOT_ARGUMENTS.intersection(arguments):
-            del arguments[name]
+        if arguments:
+            for name in NOT_ARGUMENTS.intersection(arguments):
+                del arguments[name]
         arguments.update(match.params)
-        body = read_body(exchange, self._service.settings.max_depth)
+        body = read_body(exchange, self._service.settings.max_depth) if exchange.body else None
         if not (body is None or isinstance(body, dict | list)):
             raise api_error("api.assert.invalid_type", "body", "object")
         request = Request(

@@ -20,7 +20,8 @@ BEARER = b"bearer "
 
 def split_target(target: bytes) -> tuple[bytes, bytes]:
     """Path and query string of a request target, undecoded; a scheme and host in front are left out."""
-    target = target.partition(b"#")[0]
+    if b"#" in target:
+        target = target.partition(b"#")[0]
     if not target.startswith(b"/") and b"://" in target:
         target = b"/" + target.partition(b"://")[2].partition(b"/")[2]
     path, _, query = target.partition(b"?")
@@ -60,7 +61,7 @@ def token_of(exchange: Exchange, arguments: dict[str, Any]) -> str | None:
     Raises:
         ApiError: `?jwt=` more than once.
     """
-    authorization = exchange.named.get(b"authorization")
+    authorization = exchange.header(b"authorization")
     if authorization is not None and authorization[: len(BEARER)].lower() == BEARER:
         return authorization[len(BEARER) :].strip().decode("latin-1")
     token = arguments.get("jwt")
@@ -75,7 +76,7 @@ def volatile_of(exchange: Exchange) -> dict[str, Any] | None:
     Raises:
         ApiError: `network.http.volatile_parse_failed` for anything but a JSON object or null.
     """
-    text = exchange.named.get(b"x-kuzzle-volatile")
+    text = exchange.header(b"x-kuzzle-volatile")
     if text is None:
         return None
     try:
@@ -89,23 +90,17 @@ def volatile_of(exchange: Exchange) -> dict[str, Any] | None:
 
 def request_id_of(exchange: Exchange) -> str:
     """The id from the header `X-Kuzzle-Request-Id`, else a fresh one."""
-    given = exchange.named.get(b"x-kuzzle-request-id")
+    given = exchange.header(b"x-kuzzle-request-id")
     return given.decode("latin-1") if given else new_request_id()
 
 
 def connection_of(exchange: Exchange, client: tuple[str, int] | None, request_id: str) -> Connection:
     """The connection as requests see it: headers of this message, addresses with those that proxies appended."""
-    headers: dict[str, str] = {}
-    for raw_name, raw_value in exchange.headers:
-        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
-        headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    ips: tuple[str, ...] = (client[0],) if client else ()
-    forwarded = headers.get("x-forwarded-for")
-    if forwarded:
-        ips += tuple(address.strip() for address in forwarded.split(",") if address.strip())
-    return Connection(request_id, "http", ips, headers)
+    headers = exchange.headers
+    ips = (client[0], *headers.forwarded) if client else headers.forwarded
+    return Connection(request_id, "http", ips, headers.text.copy())
 
 
 def message_of(exchange: Exchange) -> HttpMessage:
     """The message as it came, for actions and foreign interfaces."""
-    return HttpMessage(exchange.verb, exchange.target, tuple(exchange.headers), bytes(exchange.body))
+    return HttpMessage(exchange.verb, exchange.target, tuple(exchange.headers.lines), bytes(exchange.body))

@@ -63,7 +63,7 @@ def http_answer(
         parts += [b"content-type: ", content_type, b"\r\n"]
     if request_id is not None and request_id.isascii() and request_id.isprintable():
         parts += [b"x-kuzzle-request-id: ", request_id.encode(), b"\r\n"]
-    origin = exchange.named.get(b"origin")
+    origin = exchange.header(b"origin")
     if origin is not None:
         parts += [b"access-control-allow-origin: ", origin, b"\r\nvary: Origin\r\n"]
     for name, value in own.items():

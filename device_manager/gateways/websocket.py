@@ -98,9 +98,9 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self.finish()
         self.outgoing.discard()
         self.peer.alive = False
+        super().connection_lost(exc)
         if self.peer.id:
             self.service.tell("connection:remove", self.peer)
-        super().connection_lost(exc)
 
     def pause_writing(self) -> None:
         """The client reads slower than it asks: let its requests wait."""
