@@ -84,7 +84,7 @@ class AssetsController(Controller):
         self,
         request: Request,
         engine_id: str,
-        body: SearchBody,
+        search_body: SearchBody,
         lang: Lang,
         from_: int | None = None,
         size: int | None = None,
@@ -106,7 +106,7 @@ class AssetsController(Controller):
             ApiError: a 400 that names the clause, `services.storage.get_limit_exceeded`.
         """
         return await self._reading.search(
-            engine_id, ASSETS, body, offset=from_, size=size, lang=lang, call=call_of(request)
+            engine_id, ASSETS, search_body, offset=from_, size=size, lang=lang, call=call_of(request)
         )
 
     @action(http=["PUT /_/device-manager/:engineId/assets/:_id/_link"], collection=ASSETS, writes=True)

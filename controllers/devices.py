@@ -108,7 +108,7 @@ class DevicesController(Controller):
         self,
         request: Request,
         engine_id: str,
-        body: SearchBody,
+        search_body: SearchBody,
         lang: Lang,
         from_: int | None = None,
         size: int | None = None,
@@ -130,7 +130,7 @@ class DevicesController(Controller):
             ApiError: a 400 that names the clause, `services.storage.get_limit_exceeded`.
         """
         return await self._reading.search(
-            engine_id, DEVICES, body, offset=from_, size=size, lang=lang, call=call_of(request)
+            engine_id, DEVICES, search_body, offset=from_, size=size, lang=lang, call=call_of(request)
         )
 
     @action(http=["PUT /_/device-manager/:engineId/devices/:_id/_link"], collection=DEVICES, writes=True)

@@ -193,7 +193,8 @@ async def test_devices_are_unlinked_from_an_asset(linked: Any) -> None:
     result = await linked.do("assets:unlinkDevices", _id="Container-1", body=body)
     assert result["asset"]["_source"]["linkedMeasures"] == []
     assert [device["_id"] for device in result["devices"]] == ["Dummy-1"]
-    for refused_body in ({"linkedMeasures": []}, body, {"linkedMeasures": [{"deviceId": "Dummy-1"}]}):
+    refusals: list[Any] = [{"linkedMeasures": []}, body, {"linkedMeasures": [{"deviceId": "Dummy-1"}]}]
+    for refused_body in refusals:
         assert (await linked.refused("assets:unlinkDevices", _id="Container-1", body=refused_body))["status"] == 400
     unknown = {"linkedMeasures": [{"deviceId": "Dummy-1", "allMeasures": True}]}
     assert (await linked.refused("assets:unlinkDevices", _id="Container-404", body=unknown))["status"] == 404

@@ -1,0 +1,81 @@
+"""The budgets of design 7, counted at the store."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+TEMPERATURE = {"asset": "temperatureExt", "device": "temperature"}
+POWER = {"asset": "power", "device": "battery"}
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def counted(make_platform: Any) -> Any:
+    """Three devices and assets, chunks of two records."""
+    platform = await make_platform(bulk_chunk=2)
+    for number in ("1", "2", "3"):
+        await platform.device(number)
+        await platform.asset(number)
+    return platform
+
+
+async def cost(platform: Any, action: str, **payload: Any) -> tuple[int, int, int]:
+    """Reads, commits and searches of one action, apart from the look-out for other processes' changes."""
+    await platform.twins.catalogue.close()
+    await platform.twins.catalogue.look()
+    trips = platform.store.round_trips
+    before = trips.reads, trips.commits, trips.searches
+    await platform.do(action, **payload)
+    return trips.reads - before[0], trips.commits - before[1], trips.searches - before[2]
+
+
+async def test_links_and_unlinks(counted: Any) -> None:
+    entries = [
+        {"assetId": "Container-1", "measureSlots": [TEMPERATURE]},
+        {"assetId": "Container-2", "measureSlots": [POWER]},
+    ]
+    link = {"linkedMeasures": entries}
+    assert await cost(counted, "devices:linkAssets", _id="Dummy-1", body=link) == (1, 1, 0)
+    ids = {"linkedMeasures": [{"deviceId": "Dummy-1", "allMeasures": True}]}
+    assert await cost(counted, "assets:unlinkDevices", _id="Container-1", body=ids) == (1, 1, 0)
+    assert await cost(counted, "devices:unlinkAssets", _id="Dummy-1", body={"allMeasures": True}) == (2, 1, 0)
+    implicit = {
+        "linkedMeasures": [{"deviceId": f"Dummy-{number}", "implicitMeasuresLinking": True} for number in (1, 2)]
+    }
+    assert await cost(counted, "assets:linkDevices", _id="Container-1", body=implicit) == (1, 1, 0)
+    assert await cost(counted, "devices:unlinkAssets", _id="Dummy-1", body={"measureSlots": ["battery"]}) == (2, 1, 0)
+
+
+async def test_bulk(counted: Any) -> None:
+    records = [{"assetId": f"Container-{number}", "deviceId": f"Dummy-{number}"} for number in (1, 2, 3)]
+    body = {"records": records}
+    assert await cost(counted, "devices:mLinkAssets", body=body) == (2, 2, 0)
+    assert await cost(counted, "devices:mLinkAssets", body=body) == (2, 0, 0)
+    assert await cost(counted, "devices:mLinkAssets", engineId=..., body=body) == (4, 0, 0)
+
+
+async def test_bulk_with_pipes_reads_no_more(counted: Any) -> None:
+    async def watch(payload: Any, request: Any) -> None:
+        return None
+
+    counted.bus.add_pipe("device-manager:device:link-asset:before", watch, owner="watch")
+    counted.bus.compile()
+    records = [{"assetId": f"Container-{number}", "deviceId": f"Dummy-{number}"} for number in (1, 2, 3)]
+    assert await cost(counted, "devices:mLinkAssets", body={"records": records}) == (2, 2, 0)
+    body = {
+        "linkedMeasures": [
+            {"assetId": "Container-2", "measureSlots": [{"asset": "temperatureInt", "device": "temperature"}]}
+        ]
+    }
+    await counted.do("devices:unlinkAssets", _id="Dummy-1", body={"allMeasures": True})
+    assert await cost(counted, "devices:linkAssets", _id="Dummy-1", body=body) == (1, 1, 0)
+
+
+async def test_reads_by_id(counted: Any) -> None:
+    assert await cost(counted, "assets:get", _id="Container-1") == (1, 0, 0)
+    assert await cost(counted, "models:getAsset", model="Container") == (0, 0, 0)
+    assert await cost(counted, "engine:exists", index=counted.engine) == (1, 0, 0)
