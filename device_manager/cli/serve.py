@@ -55,4 +55,4 @@ def serve(context: click.Context, /, **flags: Any) -> None:
     except InvalidSettings as error:
         raise click.UsageError(str(error)) from error
     except app.START_ERRORS as error:
-        raise click.ClickException(f"The server cannot start. {error}") from error
+        raise click.ClickException(f"The server cannot start on {settings.host}:{settings.port}: {error}") from error

@@ -53,12 +53,12 @@ def _argument_reader(parameter: inspect.Parameter, annotation: Any, takes_index:
     default = _ABSENT if parameter.default is inspect.Parameter.empty else parameter.default
     if annotation is Request:
         return lambda request: request
-    if parameter.name == "body":
-        read_body = body_reader(annotation, optional=default is not _ABSENT, default=_or_none(default))
-        return lambda request: read_body(request.body)
     special = _special(annotation, default)
     if special is not None:
         return special
+    if parameter.name == "body":
+        read_body = body_reader(annotation, optional=default is not _ABSENT, default=_or_none(default))
+        return lambda request: read_body(request.body)
     if parameter.name == "lang":
         return _lang
     if parameter.name == "_id":
@@ -142,12 +142,17 @@ def _lang(request: Request) -> str:
 
 
 _READ_OBJECT, _ = reader_for(dict[str, Any])
+_SPREAD_MEMBERS = ("query", "aggs", "aggregations")
 
 
 def _search_body(request: Request) -> Any:
     if request.http is not None and request.http.verb == "GET":
         text = request.args.get("searchBody")
-        return {} if text is None or text == "" else _READ_OBJECT(text, True, "searchBody")
+        if text is None or text == "":
+            # The official SDK spreads the members of a body over the query string.
+            spread = {name: request.args[name] for name in _SPREAD_MEMBERS if name in request.args}
+            return {name: _READ_OBJECT(value, True, name) for name, value in spread.items()}
+        return _READ_OBJECT(text, True, "searchBody")
     if request.body is None:
         return {}
     return _READ_OBJECT(request.body, False, "body")

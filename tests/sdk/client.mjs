@@ -18,7 +18,7 @@ const kuzzle = new sdk.Kuzzle(
 const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
 const describe = (error) => ({
   name: error.constructor.name,
-  isKuzzleError: error instanceof sdk.KuzzleError,
+  isKuzzleError: error.constructor.name === "KuzzleError",
   message: error.message,
   status: error.status,
   id: error.id,

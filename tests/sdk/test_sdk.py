@@ -59,7 +59,9 @@ def create_pair(sdk: Any, engine: str, reference: str) -> tuple[str, str]:
 def test_it_connects_and_is_anonymous(sdk: Any) -> None:
     now = sdk.result(controller="server", action="now")["now"]
     assert isinstance(now, int)
-    assert sdk.result(controller="auth", action="checkToken", body={})["valid"] is False
+    token = sdk.result(controller="auth", action="checkToken", body={})
+    assert (token["valid"], token["kuid"]) == (True, "-1")
+    assert sdk.result(controller="auth", action="checkToken", body={"token": "x"})["valid"] is False
 
 
 def test_it_links_and_unlinks(sdk: Any, engine: str) -> None:
