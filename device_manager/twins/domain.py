@@ -82,7 +82,7 @@ class Twins:
         await store.create_collection(platform, DEVICES, platform_devices(Models()))
         await self._write_plugin_config()
         await self.catalogue.start()
-        await self.models.map_everything(self.catalogue.models)
+        await self.models.map_at_start()
         await self.models.register(models)
 
     async def _write_plugin_config(self) -> None:

@@ -43,7 +43,8 @@ class Engines:
         if index not in await self._store.indices():
             await self._create_index(index)
         engine = EngineConfig(index, group)
-        await self.map_collections(engine, self._catalogue.models)
+        models = self._catalogue.models
+        await self.map_collections(engine, models)
 
         def decide(tx: Transaction) -> None:
             key = self._places.engine_config(index)
@@ -53,6 +54,10 @@ class Engines:
             raise_generation(tx)
 
         await self._store.transact(decide, refresh=True)
+        await self._catalogue.look()
+        if self._catalogue.models is not models:
+            # A model was written meanwhile: whoever committed later, engine or model, sees the other one and maps it.
+            await self.map_collections(engine, self._catalogue.models)
         return list(ENGINE_COLLECTIONS)
 
     async def _create_index(self, index: str) -> None:

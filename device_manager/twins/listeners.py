@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from device_manager.errors import ApiError, api_error, unexpected
@@ -147,18 +147,20 @@ class TwinEvents:
             refusal.extra = refusal.extra | {"committed": True}
             raise refusal from error
 
-    async def each(self, run: Callable[[T], Awaitable[U]], items: Iterable[T]) -> list[U | ApiError]:
+    async def each(self, run: Callable[[T], Awaitable[U]], items: Sequence[T]) -> list[U | ApiError]:
         """Run something for many records at once, within the bound; refusals stand in the place of results."""
-        gate = asyncio.Semaphore(self._concurrency)
+        results: dict[int, U | ApiError] = {}
+        waiting = iter(enumerate(items))
 
-        async def one(item: T) -> U | ApiError:
-            async with gate:
+        async def work() -> None:
+            for place, item in waiting:
                 try:
-                    return await run(item)
+                    results[place] = await run(item)
                 except ApiError as error:
-                    return error
+                    results[place] = error
 
-        return await asyncio.gather(*(one(item) for item in items))
+        await asyncio.gather(*(work() for _ in range(min(self._concurrency, len(items)))))
+        return [results[place] for place in range(len(items))]
 
 
 def _metadata_patch(stored: Source, left: Source) -> Patch:

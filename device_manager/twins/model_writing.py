@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import msgspec
+import structlog
 
-from device_manager.errors import api_error
+from device_manager.errors import ApiError, api_error
 from device_manager.plugins.models import ModelDeclaration
 from device_manager.query.tree import Term
 from device_manager.storage.contract import Document, Key, Store, Transaction
@@ -38,6 +39,8 @@ BODIES: dict[str, type[WriteAssetBody | WriteDeviceBody | WriteMeasureBody]] = {
     "device": WriteDeviceBody,
     "measure": WriteMeasureBody,
 }
+log = structlog.get_logger("models")
+
 ORDER: dict[ModelKind, int] = {"measure": 0, "device": 1, "asset": 2, "group": 3}
 
 
@@ -64,10 +67,7 @@ class ModelWriting:
             ApiError: what `check_model` refuses, and `device_manager.models.undeclared_measure_type`.
         """
         await self._catalogue.ensure()
-        await self._prepare((model,), call)
-        (written,) = await self._store_models((model,), call)
-        if not call.dry_run:
-            await self._update_twins(model)
+        (written,) = await self._write_all((model,), call)
         return written
 
     async def register(self, declarations: Iterable[ModelDeclaration]) -> None:
@@ -82,11 +82,21 @@ class ModelWriting:
         new = [model for model in models if not _same(known.get(model.id), model)]
         if not new:
             return
-        call = Call()
-        await self._prepare(new, call)
-        await self._store_models(new, call)
-        for model in new:
+        await self._write_all(new, Call())
+
+    async def _write_all(self, models: Sequence[Model], call: Call) -> list[WrittenModel]:
+        engines = set(self._catalogue.engines)
+        await self._prepare(models, call)
+        written = await self._store_models(models, call)
+        if call.dry_run:
+            return written
+        await self._catalogue.look()
+        if not engines.issuperset(self._catalogue.engines):
+            # An engine was created meanwhile: whoever committed later, engine or model, sees the other one and maps it.
+            await self.map_everything(self._catalogue.models)
+        for model in models:
             await self._update_twins(model)
+        return written
 
     async def _prepare(self, models: Sequence[Model], call: Call) -> None:
         """Check the models, then map all collections as they need it."""
@@ -103,13 +113,32 @@ class ModelWriting:
     async def map_everything(self, models: Models) -> None:
         """Bring the collections of the platform and of all engines up to date with `models`."""
         await self._store.create_collection(self._places.platform, DEVICES, platform_devices(models))
+        for refusal in await self._map_engines(models):
+            raise refusal
+
+    async def map_at_start(self) -> None:
+        """Bring all collections up to date; an engine whose data does not fit is named in the log and left alone."""
+        models = self._catalogue.models
+        await self._store.create_collection(self._places.platform, DEVICES, platform_devices(models))
+        for refusal in await self._map_engines(models):
+            if refusal.status == 503:
+                raise refusal
+            log.error("engine is not mapped as its models want it", reason=refusal.message)
+
+    async def _map_engines(self, models: Models) -> list[ApiError]:
         gate = asyncio.Semaphore(ENGINES_AT_ONCE)
 
         async def one(engine: EngineConfig) -> None:
             async with gate:
                 await self._engines.map_collections(engine, models)
 
-        await asyncio.gather(*(one(engine) for engine in self._catalogue.engines.values() if not engine.closing))
+        engines = [engine for engine in self._catalogue.engines.values() if not engine.closing]
+        outcomes = await asyncio.gather(*map(one, engines), return_exceptions=True)
+        failures = [outcome for outcome in outcomes if outcome is not None]
+        for failure in failures:
+            if not isinstance(failure, ApiError):
+                raise failure
+        return [failure for failure in failures if isinstance(failure, ApiError)]
 
     async def _store_models(self, models: Sequence[Model], call: Call) -> list[WrittenModel]:
         keys = [self._places.model(model.id) for model in models]
