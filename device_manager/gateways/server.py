@@ -112,7 +112,8 @@ class DrainingServer(uvicorn.Server):
         return list(cast("Iterable[HttpProtocol | WebSocketProtocol]", self.server_state.connections))
 
     def _all_answered(self) -> bool:
-        return not any(connection.busy for connection in self._connections())
+        running = self.server_state.tasks  # also those whose clients have left
+        return not running and not any(connection.busy for connection in self._connections())
 
     async def _until(self, condition: Callable[[], bool], seconds: float) -> None:
         loop = asyncio.get_running_loop()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import shutil
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -273,6 +275,31 @@ async def test_curl_that_offers_http2(server: Any) -> None:
     assert orjson.loads(output)["result"]["body"] == {"a": 1}
 
 
+JAVA = """
+import java.net.URI;
+import java.net.http.*;
+class Post {
+  public static void main(String[] arguments) throws Exception {
+    var request = HttpRequest.newBuilder(URI.create(arguments[0]))
+        .POST(HttpRequest.BodyPublishers.ofString("{\\"a\\":1}")).build();
+    System.out.print(HttpClient.newHttpClient().send(request, HttpResponse.BodyHandlers.ofString()).body());
+  }
+}
+"""
+
+
+async def test_java_client_with_its_defaults(server: Any, tmp_path: Path) -> None:
+    java = shutil.which("java")
+    assert java is not None
+    source = tmp_path / "Post.java"
+    source.write_text(JAVA)
+    process = await asyncio.create_subprocess_exec(
+        java, str(source), f"{server.url}/_echo/e/d", stdout=asyncio.subprocess.PIPE
+    )
+    output, _ = await process.communicate()
+    assert orjson.loads(output)["result"]["body"] == {"a": 1}
+
+
 async def test_other_upgrades_are_ignored(server: Any, raw: Any) -> None:
     client = await raw.connect(server.port)
     client.send(b"GET /_now HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, close\r\nUpgrade: TLS/1.0\r\n\r\n")
@@ -286,6 +313,20 @@ async def test_an_upgrade_cannot_overtake_an_answer(server: Any, raw: Any, upgra
     server.router.gate.set()
     assert orjson.loads((await client.response())[2])["action"] == "wait"
     assert (await client.response())[0] == 400
+
+
+async def test_tokens_and_malformed_requests_leave_no_trace_in_the_log(server: Any, raw: Any, caplog: Any) -> None:
+    caplog.set_level(logging.DEBUG)
+    client = await raw.connect(server.port)
+    client.send(b"GET /_now?jwt=secret HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert (await client.response())[0] == 200
+    await raw.websocket(server.port, "X-Unused: 1\r\n")
+    for _ in range(20):
+        broken = await raw.connect(server.port)
+        broken.send(b"nonsense\r\n\r\n")
+        assert (await broken.response())[0] == 400
+    shown = [record for record in caplog.records if record.name.startswith(("uvicorn", "device_manager"))]
+    assert not [record for record in shown if "secret" in record.getMessage() or record.levelno >= logging.WARNING]
 
 
 async def test_departed_client(server: Any, raw: Any, eventually: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from device_manager.gateways.frames import FrameCutter
 from device_manager.gateways.gate import FairGate
 from device_manager.gateways.http_request import split_target
 from device_manager.gateways.json_text import UnreadableJson, find_request_id, read_json
+from device_manager.gateways.listener import SEND_BUFFER, listen
 from device_manager.gateways.log_limit import PASSED_PER_PERIOD, RepeatFilter
 
 payloads = st.one_of(st.binary(max_size=40), st.integers(120, 130).map(bytes), st.just(bytes(66_000)))
@@ -88,6 +90,15 @@ def test_the_id_is_found_in_the_ends_of_large_messages() -> None:
 )
 def test_targets(target: bytes, parts: tuple[bytes, bytes]) -> None:
     assert split_target(target) == parts
+
+
+def test_accepted_sockets_inherit_the_bounds() -> None:
+    with listen("127.0.0.1", 0, 3.0) as listener:
+        listener.listen()
+        with socket.create_connection(listener.getsockname()), listener.accept()[0] as accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 3000
+            assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) <= 2 * SEND_BUFFER
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 class Recorder:

@@ -77,6 +77,20 @@ async def test_stalled_and_endless_ones_cannot_hold_it_up(start: Any, raw: Any, 
     assert await endless.close_code() == 1001
 
 
+async def test_a_departed_clients_request_is_finished(start: Any, raw: Any, eventually: Any) -> None:
+    server = await start(shutdown_timeout=10.0)
+    client = await raw.websocket(server.port)
+    client.send_text(WAIT % "r")
+    await eventually(lambda: server.router.started == 1)
+    client.leave()
+    await eventually(lambda: server.connections == 0)
+    stopping = asyncio.create_task(server.gateway.stop())
+    await eventually(lambda: server.gateway._service.draining)
+    server.router.gate.set()
+    await stopping
+    assert server.router.finished == 1
+
+
 async def test_stop_twice_and_without_start(start: Any) -> None:
     server = await start()
     await server.gateway.stop()
