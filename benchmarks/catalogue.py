@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from benchmarks import server_now
+from benchmarks import links, server_now
 from benchmarks.table import Row
 
 BENCHMARKS: dict[str, Callable[[int], list[Row]]] = {
     "server-now": server_now.measure,
+    "links-sqlite": links.measure_sqlite,
+    "links-elasticsearch": links.measure_elasticsearch,
 }
