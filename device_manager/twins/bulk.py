@@ -11,6 +11,7 @@ from device_manager.twins.bulk_outcome import BulkOutcome, RecordRefusal, Record
 from device_manager.twins.call import Call
 from device_manager.twins.catalogue import Catalogue
 from device_manager.twins.documents import Stamp, stamp_now
+from device_manager.twins.links import try_link
 from device_manager.twins.listeners import NO_PATCHES, Patches, TwinEvents
 from device_manager.twins.places import Places, asset_key, device_key
 from device_manager.twins.records import LinkRecord
@@ -95,12 +96,7 @@ class BulkLinking:
             return verdicts
 
         verdicts = await self._store.transact(decide, known=known, dry_run=call.dry_run, refresh=call.refresh)
-        successes = [
-            RecordSuccess(record, verdict)
-            for record, verdict in zip(chunk, verdicts, strict=True)
-            if not isinstance(verdict, ApiError)
-        ]
-        return BulkOutcome(await self._tell(successes, call), _refusals(chunk, verdicts))
+        return BulkOutcome(await self._successes(chunk, verdicts, call), _refusals(chunk, verdicts))
 
     def _link(
         self, engine: str | None, record: LinkRecord, asked: Patches | ApiError, work: Workspace, stamp: Stamp
@@ -158,22 +154,34 @@ class BulkLinking:
                 raise record.refusal
             own = self._engine_of(engine, record, view)
             device = view.attached_device(own, record.device_id)
-            return await self._events.before("link-asset", device, view.asset(own, record.asset_id), call)
+            asset = view.asset(own, record.asset_id)
+            planned = try_link(device, asset, record.wanted)
+            return await self._events.before("link-asset", device, asset, planned, call)
 
         return view.documents, await self._events.each(one, chunk)
 
-    async def _tell(self, successes: list[RecordSuccess], call: Call) -> list[RecordSuccess]:
-        """Run the `after` pipes of the links that changed, several at once; their failures stand in the items."""
-        if call.dry_run or not self._events.listens_after("link-asset"):
-            return successes
+    async def _successes(
+        self, chunk: Sequence[LinkRecord], verdicts: Sequence[LinkOutcome | ApiError], call: Call
+    ) -> list[RecordSuccess]:
+        """The records that hold now; the `after` pipes of those that changed run several at once."""
+        applied = [
+            (record, verdict)
+            for record, verdict in zip(chunk, verdicts, strict=True)
+            if not isinstance(verdict, ApiError)
+        ]
+        failures: list[ApiError | None] = [None] * len(applied)
+        if not call.dry_run and self._events.listens_after("link-asset"):
 
-        async def one(success: RecordSuccess) -> None:
-            outcome = success.outcome
-            if outcome.changed:
-                await self._events.after("link-asset", outcome.device, outcome.asset, call)
+            async def tell(pair: tuple[LinkRecord, LinkOutcome]) -> None:
+                _, outcome = pair
+                if outcome.changed:
+                    await self._events.after("link-asset", outcome.device, outcome.asset, call)
 
-        failures = await self._events.each(one, successes)
-        return [success._replace(after_error=failure) for success, failure in zip(successes, failures, strict=True)]
+            failures = await self._events.each(tell, applied)
+        return [
+            RecordSuccess(record, outcome.pairs, outcome.changed, failure)
+            for (record, outcome), failure in zip(applied, failures, strict=True)
+        ]
 
 
 def _refusals(chunk: Sequence[LinkRecord], verdicts: Sequence[LinkOutcome | ApiError]) -> list[RecordRefusal]:

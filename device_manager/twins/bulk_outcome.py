@@ -6,19 +6,27 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from device_manager.errors import ApiError, api_error
+from device_manager.twins.links import Pairs
 from device_manager.twins.places import ASSETS
 from device_manager.twins.records import LinkRecord
-from device_manager.twins.relinking import LinkOutcome
 
 NOT_FOUND = "services.storage.not_found"
 NOT_ATTACHED = "device_manager.devices.not_attached"
 
 
 class RecordSuccess(NamedTuple):
-    """A record that holds now. `after_error` is what a pipe raised after the commit."""
+    """A record that holds now.
+
+    Attributes:
+        record: as it was sent.
+        pairs: all slot pairs of the link.
+        changed: False when all of it held before.
+        after_error: what a pipe raised after the commit.
+    """
 
     record: LinkRecord
-    outcome: LinkOutcome
+    pairs: Pairs
+    changed: bool
     after_error: ApiError | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -27,8 +35,8 @@ class RecordSuccess(NamedTuple):
             "row": self.record.row,
             "assetId": self.record.asset_id,
             "deviceId": self.record.device_id,
-            "measureSlots": [{"asset": pair.asset, "device": pair.device} for pair in self.outcome.pairs],
-            "changed": self.outcome.changed,
+            "measureSlots": [{"asset": pair.asset, "device": pair.device} for pair in self.pairs],
+            "changed": self.changed,
         }
         return item | {"afterError": self.after_error.to_dict()} if self.after_error else item
 

@@ -10,7 +10,7 @@ from device_manager.storage.contract import Document, Key, Store, Transaction
 from device_manager.twins.call import Call
 from device_manager.twins.catalogue import Catalogue
 from device_manager.twins.documents import stamp_now
-from device_manager.twins.links import UnlinkSelection, WantedLink, WantedUnlink, plan_unlink
+from device_manager.twins.links import Pairs, UnlinkSelection, WantedLink, WantedUnlink, plan_unlink, try_link
 from device_manager.twins.listeners import NO_PATCHES, LinkEvent, Patches, TwinEvents
 from device_manager.twins.places import Places, asset_key, device_key
 from device_manager.twins.relinking import LinkEntry, LinkOutcome, link, unlink
@@ -40,7 +40,7 @@ class Linked(NamedTuple):
 class _NewCouples(Exception):
     """The transaction met links whose `before` pipes have not run."""
 
-    def __init__(self, couples: list[Couple], known: dict[Key, Document]) -> None:
+    def __init__(self, couples: dict[Couple, Pairs], known: dict[Key, Document]) -> None:
         super().__init__()
         self.couples = couples
         self.known = known
@@ -112,7 +112,8 @@ class Linking:
         """Run the `before` pipes of one entry on the twins as stored."""
         seen = View(self._places, known)
         device = seen.attached_device(entry.engine, entry.device_id)
-        return await self._events.before("link-asset", device, seen.asset(entry.engine, entry.asset_id), call)
+        asset = seen.asset(entry.engine, entry.asset_id)
+        return await self._events.before("link-asset", device, asset, try_link(device, asset, entry.wanted), call)
 
     async def unlink_assets(self, engine: str, device_id: str, selection: UnlinkSelection, call: Call) -> Linked:
         """Remove links of one device; the result's assets stand in link order.
@@ -177,7 +178,7 @@ class Linking:
                 for asset_id, pairs in plan_unlink(work.attached_device(engine, device_id), selection).items()
             }
             work.load(asset_key(engine, asset_id) for _, asset_id in left)
-            if listening and (new := [couple for couple in left if couple not in patches]):
+            if listening and (new := {couple: pairs for couple, pairs in left.items() if couple not in patches}):
                 raise _NewCouples(new, work.documents)
             stamp = stamp_now(call.user_id)
             outcomes = [
@@ -194,19 +195,21 @@ class Linking:
                 )
             except _NewCouples as met:
                 known = met.known
-                for couple in met.couples:
-                    patches[couple] = await self._ask_unlink(engine, couple, known, call)
+                for couple, pairs in met.couples.items():
+                    patches[couple] = await self._ask_unlink(engine, couple, pairs, known, call)
                 continue
             await self._tell("unlink-asset", outcomes, call)
             return outcomes, work
         raise api_error("services.storage.too_many_changes", next(iter(patches))[0])
 
-    async def _ask_unlink(self, engine: str, couple: Couple, known: Mapping[Key, Document], call: Call) -> Patches:
+    async def _ask_unlink(
+        self, engine: str, couple: Couple, left: Pairs, known: Mapping[Key, Document], call: Call
+    ) -> Patches:
         device_id, asset_id = couple
         asset = known.get(asset_key(engine, asset_id))
         if asset is None:
             return NO_PATCHES
-        return await self._events.before("unlink-asset", known[device_key(engine, device_id)], asset, call)
+        return await self._events.before("unlink-asset", known[device_key(engine, device_id)], asset, left, call)
 
     async def _tell(self, event: LinkEvent, outcomes: Sequence[LinkOutcome], call: Call) -> None:
         """Run the `after` pipes of what changed; the first failure is raised once all of them ran."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from device_manager.errors import api_error
+from device_manager.errors import ApiError, api_error
 from device_manager.storage.contract import Document
 
 Source = dict[str, Any]
@@ -109,6 +109,14 @@ def plan_link(device: Document, asset: Document, wanted: WantedLink) -> Pairs:
     if set(new) <= set(current):
         return current
     return _joined(new, current)
+
+
+def try_link(device: Document, asset: Document, wanted: WantedLink) -> Pairs | None:
+    """What `plan_link` answers, None when it refuses."""
+    try:
+        return plan_link(device, asset, wanted)
+    except ApiError:
+        return None
 
 
 def _check_slots(

@@ -11,9 +11,12 @@ from device_manager.events.bus import EventBus
 from device_manager.storage.contract import Document
 from device_manager.twins.call import Call
 from device_manager.twins.documents import Source, twin_result
+from device_manager.twins.links import Pairs, with_asset_link, with_device_link
 from device_manager.twins.patches import CHANGEABLE, Patch, difference, forbidden_change, fresh
 
 LinkEvent = Literal["link-asset", "unlink-asset"]
+BEFORE_UPDATE = "generic:document:beforeUpdate"
+
 T = TypeVar("T")
 U = TypeVar("U")
 
@@ -46,19 +49,54 @@ class TwinEvents:
 
     def listens_before(self, event: LinkEvent) -> bool:
         """Whether anything listens before links are made or go."""
-        return self._bus.listens(f"device-manager:device:{event}:before")
+        return self._bus.listens(f"device-manager:device:{event}:before") or self._bus.listens(BEFORE_UPDATE)
 
     def listens_after(self, event: LinkEvent) -> bool:
         """Whether anything listens after links were made or went."""
         after = f"device-manager:device:{event}:after"
         return self._bus.listens(after) or self._bus.listens("generic:document:afterUpdate")
 
-    async def before(self, event: LinkEvent, device: Document, asset: Document, call: Call) -> Patches:
-        """Run the pipes before a link changes, on copies of the twins as stored.
+    async def before(
+        self, event: LinkEvent, device: Document, asset: Document, planned: Pairs | None, call: Call
+    ) -> Patches:
+        """Run the pipes before a link changes, on copies of the twins as stored; then the generic ones.
+
+        Args:
+            event: what is about to happen.
+            device: as stored.
+            asset: as stored.
+            planned: the slot pairs that the link is going to hold, None when the change is going to be refused.
+            call: the caller.
 
         Raises:
             ApiError: what a pipe raised; `plugin.runtime.forbidden_change` when one changed more than metadata.
         """
+        patches = await self._before_link(event, device, asset, call)
+        if planned is None or not self._bus.listens(BEFORE_UPDATE):
+            return patches
+        more = await self._before_update(
+            (device.id, with_device_link(device.source, asset.id, planned)),
+            (asset.id, with_asset_link(asset.source, device.id, planned)),
+            call,
+        )
+        return Patches({**patches.device, **more.device}, {**patches.asset, **more.asset})
+
+    async def _before_update(self, device: tuple[str, Source], asset: tuple[str, Source], call: Call) -> Patches:
+        """The generic pipe gets what is about to be written of the two twins; metadata that it adds is merged in."""
+        partial = [
+            {"_id": id, "_source": {"linkedMeasures": source["linkedMeasures"]}} for id, source in (device, asset)
+        ]
+
+        def check(owner: str, payload: Any) -> None:
+            left = payload if isinstance(payload, list) and len(payload) == len(partial) else [None, None]
+            for before, after in zip(partial, left, strict=True):
+                if member := forbidden_change(before, after):
+                    raise api_error("plugin.runtime.forbidden_change", owner, CHANGEABLE, f"{before['_id']}.{member}")
+
+        left = await self._bus.pipe(BEFORE_UPDATE, fresh(partial), call.request, check=check)
+        return Patches(*(difference({}, item["_source"].get(CHANGEABLE) or {}) for item in left))
+
+    async def _before_link(self, event: LinkEvent, device: Document, asset: Document, call: Call) -> Patches:
         stored = {"device": twin_result(device), "asset": twin_result(asset)}
 
         def check(owner: str, payload: Any) -> None:

@@ -80,11 +80,11 @@ def _store(
         return LinkOutcome(device, asset, pairs, changed=False)
     changes = [(device_key(engine, device.id), changed(_with_metadata(new_device, patches.device), stamp))]
     history: list[Source] = []
-    before = asset.source
     if patches.asset:
-        before = changed(_with_metadata(before, patches.asset), stamp)
-        history.append(history_entry(asset.id, before, metadata_event(list(patched_paths(patches.asset)))))
-    new_asset = changed(with_asset_link(before, device.id, pairs), stamp)
+        patched_asset = changed(_with_metadata(asset.source, patches.asset), stamp)
+        history.append(history_entry(asset.id, patched_asset, metadata_event(list(patched_paths(patches.asset)))))
+        new_asset = with_asset_link(patched_asset, device.id, pairs)
+    new_asset = changed(new_asset, stamp)
     history.append(history_entry(asset.id, new_asset, link_event(event, device.id)))
     changes.append((asset_key(engine, asset.id), new_asset))
     work.write(engine, changes, history)

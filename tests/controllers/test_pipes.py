@@ -257,3 +257,26 @@ async def test_generic_events_around_reads_and_creations(pair: Any) -> None:
     assert (await pair.do("assets:get", _id=made["_id"]))["_source"]["metadata"] == {}
     result = await pair.do("assets:search", body={"query": {"ids": {"values": [made["_id"]]}}})
     assert found.payloads == [result]
+
+
+async def test_the_generic_update_pipe_sees_the_links_before_they_are_written(pair: Any) -> None:
+    def annotate(payload: Any) -> Any:
+        payload[1]["_source"]["metadata"] = {"note": "checked"}
+        return payload
+
+    before = listen(pair, "generic:document:beforeUpdate")
+    before.act = annotate
+    result = await pair.do("devices:linkAssets", _id="Dummy-1", body=IMPLICIT)
+    (partial,) = before.payloads
+    assert [twin["_id"] for twin in partial] == ["Dummy-1", "Container-1"]
+    assert partial[0]["_source"] == {"linkedMeasures": result["device"]["_source"]["linkedMeasures"]}
+    assert result["assets"][0]["_source"]["metadata"] == {"weight": 10, "note": "checked"}
+
+    def meddle(payload: Any) -> Any:
+        payload[0]["_source"]["groups"] = []
+        return payload
+
+    before.act = meddle
+    error = await pair.refused("devices:unlinkAssets", _id="Dummy-1", body={"allMeasures": True})
+    assert error["id"] == "plugin.runtime.forbidden_change"
+    await pair.check()
