@@ -8,12 +8,13 @@ become sets that SQLite builds once.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import orjson
 
 from device_manager.query.fields import FieldRef, FieldResolver
 from device_manager.query.patterns import ascii_lower, glob, literal_prefix, next_text
+from device_manager.query.refusals import malformed
 from device_manager.query.tree import (
     Bool,
     Exists,
@@ -33,8 +34,12 @@ RUNNER = "embedded store"
 
 SqlValue = str | int | float | None
 
-MAX_COMPOUND = 400
-"""SELECTs in one UNION ALL."""
+FEW = 8
+"""Clauses up to which looking each of them up for every candidate beats collecting what they find."""
+
+MAX_SELECTS = 450
+"""SELECTs in the conditions of one query: SQLite takes 500 in one UNION ALL, and 2,000 in a statement that uses the
+conditions several times."""
 
 INT64 = range(-(2**63), 2**63)
 
@@ -59,11 +64,13 @@ class Rows:
         select: a SELECT of `rid`; one may come several times unless `point` is set.
         rank: the lower, the fewer rows it promises.
         point: field number and value when it is all documents with one value of one field.
+        interval: field number and values when it is all documents with a value between bounds.
     """
 
     select: Fragment
     rank: int
     point: tuple[int, SqlValue] | None = None
+    interval: tuple[int, Interval] | None = None
 
 
 NO_ROWS = Rows(Fragment("SELECT NULL AS rid WHERE 0"), 0)
@@ -79,7 +86,10 @@ class ConditionCompiler:
 
     def select(self, query: Query, *, in_order: bool = False) -> Fragment:
         """A SELECT of the rids that match, each once; with `in_order` it yields them best in ascending order."""
-        return self._select(*self._driver(list(conjuncts(query))), in_order=in_order)
+        hits = self._select(*self._driver(list(conjuncts(query))), in_order=in_order)
+        if hits.sql.count("SELECT") > MAX_SELECTS:
+            raise malformed("query", f"the {RUNNER} cannot run this many different clauses at once")
+        return hits
 
     def _select(self, driver: Rows | None, rest: Sequence[Query], *, in_order: bool = False) -> Fragment:
         if driver is None:
@@ -118,7 +128,7 @@ class ConditionCompiler:
 
     def _bool(self, query: Bool) -> Fragment:
         parts = [self.condition(clause) for clause in (*query.must, *query.filter)]
-        parts += [Fragment(f"NOT {part.sql}", part.parameters) for part in map(self.condition, query.must_not)]
+        parts += [Fragment(f"NOT {part.sql}", part.parameters) for part in self._refused(query.must_not)]
         needed = query.should_needed
         if needed > len(query.should):
             return FALSE
@@ -129,6 +139,13 @@ class ConditionCompiler:
             total = joined("+", [Fragment(f"({match.sql})", match.parameters) for match in matches])
             parts.append(Fragment(f"({total.sql} >= ?)", (*total.parameters, needed)))
         return conjunction(parts)
+
+    def _refused(self, clauses: Sequence[Query]) -> list[Fragment]:
+        """Conditions of which none may hold: one for many clauses that an index answers."""
+        rows = self._either(clauses) if len(clauses) > FEW else None
+        if rows is not None:
+            return [Fragment(f"d.rid IN ({rows.select.sql})", rows.select.parameters)]
+        return [self.condition(clause) for clause in clauses]
 
     def _rows(self, query: Query) -> Rows | None:
         """What a clause finds by index; None for every document and for clauses that no index answers."""
@@ -275,14 +292,20 @@ def _points(number: int, values: Sequence[SqlValue]) -> Rows:
 def _interval(field: FieldRef, interval: Interval) -> Rows:
     if interval.is_point:
         return _points(field.number, [storable(interval.low)])
-    parts = [Fragment("t.f = ?", (field.number,))]
+    bounds = [bound for bound in (interval.low, interval.high) if bound is not None]
+    condition = " AND ".join(["t.f = ?", *_bounds(interval, "?", "?")])
+    rows = _from_term(Fragment(condition, (field.number, *map(storable, bounds))), 6 - len(bounds))
+    return replace(rows, interval=(field.number, interval))
+
+
+def _bounds(interval: Interval, low: str, high: str) -> list[str]:
+    """The conditions on `t.v`; `low` and `high` are expressions."""
+    conditions = []
     if interval.low is not None:
-        operator = ">=" if interval.includes_low else ">"
-        parts.append(Fragment(f"t.v {operator} ?", (storable(interval.low),)))
+        conditions.append(f"t.v {'>=' if interval.includes_low else '>'} {low}")
     if interval.high is not None:
-        operator = "<=" if interval.includes_high else "<"
-        parts.append(Fragment(f"t.v {operator} ?", (storable(interval.high),)))
-    return _from_term(joined("AND", parts), 7 - len(parts))
+        conditions.append(f"t.v {'<=' if interval.includes_high else '<'} {high}")
+    return conditions
 
 
 def _presence(leaves: Sequence[FieldRef]) -> Rows:
@@ -293,36 +316,30 @@ def _presence(leaves: Sequence[FieldRef]) -> Rows:
 
 
 def _union(found: Sequence[Rows]) -> Rows:
-    """What any of `found` finds; the single values of a field become one list."""
+    """What any of `found` finds; values and intervals of one field become one list, so that one SELECT finds them."""
     if len(found) == 1:
         return found[0]
     values: dict[int, list[SqlValue]] = {}
+    intervals: dict[tuple[int, tuple[str, ...]], list[Interval]] = {}
     selects: list[Fragment] = []
     for rows in found:
-        if rows.point is None:
-            selects.append(rows.select)
-        else:
+        if rows.point is not None:
             values.setdefault(rows.point[0], []).append(rows.point[1])
-    for number, listed in values.items():
-        selects.append(_points(number, listed).select)
-    return Rows(_compound(selects), max(2, *(rows.rank for rows in found)))
-
-
-def _compound(selects: Sequence[Fragment]) -> Fragment:
-    """All rows of all SELECTs. SQLite takes 500 in one compound, and inner ones only behind a LIMIT stay apart."""
-    while len(selects) > 1:
-        groups = [selects[start : start + MAX_COMPOUND] for start in range(0, len(selects), MAX_COMPOUND)]
-        is_last = len(groups) == 1
-        selects = [
-            Fragment(
-                " UNION ALL ".join(select.sql for select in group)
-                if is_last
-                else f"SELECT rid FROM ({' UNION ALL '.join(select.sql for select in group)} LIMIT -1)",
-                tuple(value for select in group for value in select.parameters),
-            )
-            for group in groups
-        ]
-    return selects[0]
+        elif rows.interval is not None:
+            number, interval = rows.interval
+            bounds = _bounds(interval, "r.value ->> 0", "r.value ->> 1")
+            intervals.setdefault((number, tuple(bounds)), []).append(interval)
+        else:
+            selects.append(rows.select)
+    selects += [_points(number, listed).select for number, listed in values.items()]
+    for (number, conditions), listed_intervals in intervals.items():
+        pairs = [[storable(interval.low), storable(interval.high)] for interval in listed_intervals]
+        where = " AND ".join(["t.f = ?", *conditions])
+        sql = f"SELECT t.rid AS rid FROM json_each(?) AS r CROSS JOIN term AS t WHERE {where}"
+        selects.append(Fragment(sql, (orjson.dumps(pairs).decode(), number)))
+    sql = " UNION ALL ".join(select.sql for select in selects)
+    parameters = tuple(value for select in selects for value in select.parameters)
+    return Rows(Fragment(sql, parameters), max(2, *(rows.rank for rows in found)))
 
 
 def storable(value: Comparable | None) -> SqlValue:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 
@@ -118,41 +118,47 @@ def _plain_page(search: Search, conditions: ConditionCompiler) -> Fragment:
 
 def _sorted_page(search: Search, hits: Fragment, keys: tuple[SortKey, ...]) -> Fragment:
     """Find all hits, look their sort values up, cut the page, and read the documents of the page only."""
-    among = "" if isinstance(search.query, MatchAll) else "AND t.rid IN (SELECT rid FROM h) "
-    columns = [_sort_column(key, place, among) for place, key in enumerate(keys)]
-    tables = [Fragment(f"h(rid) AS MATERIALIZED ({hits.sql})", hits.parameters)]
-    tables += [column.table for column in columns if column.table is not None]
-    joins = "".join(column.join for column in columns)
-    values = "".join(f", {column.expression} AS s{place}" for place, column in enumerate(columns))
-    tables.append(Fragment(f"found AS (SELECT h.rid AS hit{values} FROM h{joins})"))
+    among = "" if isinstance(search.query, MatchAll) else " AND t.rid IN (SELECT rid FROM h)"
+    found = _sort_values(keys, among)
     later, order = after(keys, search.search_after), order_by(keys)
     cut = f"page AS (SELECT * FROM found WHERE {later.sql} ORDER BY {order} LIMIT ? OFFSET ?)"
-    tables.append(Fragment(cut, (*later.parameters, search.size, search.offset)))
     shown = "".join(f", page.s{place}" for place in range(len(keys)))
     sql = (
-        f"WITH {', '.join(table.sql for table in tables)} "
+        f"WITH h(rid) AS MATERIALIZED ({hits.sql}), found AS ({found.sql}), {cut} "
         f"SELECT doc.id, {_source(search)}{shown} FROM page CROSS JOIN doc ON doc.rid = page.hit ORDER BY {order}"
     )
-    return Fragment(sql, tuple(value for table in tables for value in table.parameters))
+    page = (search.size, search.offset)
+    return Fragment(sql, hits.parameters + found.parameters + later.parameters + page)
 
 
-class _SortColumn(NamedTuple):
-    """Where the values of one sort key come from."""
+def _sort_values(keys: tuple[SortKey, ...], among: str) -> Fragment:
+    """A SELECT of the hits with their sort values as `hit`, `s0`, `s1`...
 
-    expression: str
-    join: str = ""
-    table: Fragment | None = None
+    All values of all keys are stacked below the hits, and the least or greatest of each hit is taken: joins would leave
+    the planner the choice of comparing everything with everything.
+    """
+    looked_up = [key for key in keys if key.number is not None]
+    columns = range(len(looked_up))
+    stack = ["SELECT rid" + "".join(f", NULL AS v{column}" for column in columns) + " FROM h"]
+    for column in columns:
+        values = ", ".join("t.v" if other == column else "NULL" for other in columns)
+        stack.append(f"SELECT t.rid, {values} FROM term AS t WHERE t.f = ?{among}")
+    bests = "".join(
+        f", {'min' if key.sort.order == 'asc' else 'max'}(v{column}) AS b{column}"
+        for column, key in enumerate(looked_up)
+    )
+    values = f"(SELECT rid{bests} FROM ({' UNION ALL '.join(stack)}) GROUP BY rid)" if looked_up else "h"
+    shown = "".join(f", {_shown(key, looked_up)} AS s{place}" for place, key in enumerate(keys))
+    doc = " CROSS JOIN doc AS i ON i.rid = b.rid" if any(key.field == "_id" for key in keys) else ""
+    numbers = tuple(key.number for key in looked_up)
+    return Fragment(f"SELECT b.rid AS hit{shown} FROM {values} AS b{doc}", numbers)
 
 
-def _sort_column(key: SortKey, place: int, among: str) -> _SortColumn:
+def _shown(key: SortKey, looked_up: list[SortKey]) -> str:
+    """The expression of a sort value."""
     if key.number is not None:
-        best = "min" if key.sort.order == "asc" else "max"
-        values = f"SELECT t.rid, {best}(t.v) FROM term AS t WHERE t.f = ? {among}GROUP BY t.rid"
-        table = Fragment(f"k{place}(rid, v) AS MATERIALIZED ({values})", (key.number,))
-        return _SortColumn(f"k{place}.v", f" LEFT JOIN k{place} ON k{place}.rid = h.rid", table)
-    if key.field == "_id":
-        return _SortColumn(f"i{place}.id", f" JOIN doc AS i{place} ON i{place}.rid = h.rid")
-    return _SortColumn("1.0" if key.field == "_score" else "NULL")
+        return f"b.b{looked_up.index(key)}"
+    return {"_id": "i.id", "_score": "1.0"}.get(key.field, "NULL")
 
 
 def _aggregation(

@@ -302,6 +302,15 @@ def test_terms_aggregations_agree(corpus: Corpus, query: Query, aggregation: Ter
     assert found == expected
 
 
+def filled(value: Any) -> Any:
+    """`value` without empty objects and arrays: Elasticsearch keeps or drops them by the kind of pattern."""
+    if isinstance(value, dict):
+        return {name: kept for name, inner in value.items() if (kept := filled(inner)) not in ({}, [])}
+    if isinstance(value, list):
+        return [kept for inner in value if (kept := filled(inner)) not in ({}, [])]
+    return value
+
+
 PATTERNS = (
     "* keyword k* object object.* object.keyword *.integer object.deep.* *word o*.d* n* place.lat nested.keyword "
     "no.such date *e*"
@@ -318,7 +327,7 @@ def test_source_filters_agree(corpus: Corpus, includes: tuple[str, ...], exclude
     search = Search(sort=(Sort("_id"),), size=EVERYTHING, source=SourceFilter(True, includes, excludes))
     for expected, found in zip(corpus.elastic(search).hits, corpus.embedded(search).hits, strict=True):
         if "deep.integer" not in str(corpus.documents[found.id]):  # Elasticsearch overlooks some names with dots
-            assert found.source == expected.source, (found.id, corpus.documents[found.id])
+            assert filled(found.source) == filled(expected.source), (found.id, corpus.documents[found.id])
 
 
 def test_a_search_without_source_has_none(corpus: Corpus) -> None:
