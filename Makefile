@@ -65,7 +65,7 @@ soak: $(TESTING) $(SDK) elasticsearch  ## Run the long crash and load tests
 	$(PYTEST) -m soak
 
 bench: $(TESTING) elasticsearch  ## Measure and print the table of docs/benchmarks.md
-	$(BIN)/python benchmarks/run.py
+	$(BIN)/python -m benchmarks
 
 clean:  ## Remove everything that was installed or built
 	rm -rf $(VENV) .cache tests/sdk/node_modules build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -2,40 +2,48 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import Any
 
-from device_manager.errors import api_error
-from device_manager.gateways.http_exchange import Exchange
+from device_manager.errors import ApiError, api_error
+from device_manager.gateways.http_exchange import Exchange, body_too_large
 from device_manager.gateways.json_text import UnreadableJson, read_json
+from device_manager.settings import Settings
 
 SHOWN_CHARACTERS = 50
 MOST_ENCODINGS = 3
 UTF_8 = ("utf-8", "utf8")
+WINDOWS = {"gzip": 31, "deflate": 15}
+"""How zlib is told the format of each layer."""
 
 
-def read_body(exchange: Exchange, max_depth: int) -> Any:
+def read_body(exchange: Exchange, settings: Settings) -> Any:
     """The value of the body, None for an empty one.
 
     Raises:
         ApiError: `network.http.` `unsupported_content`, `unsupported_charset`, `unsupported_compression`,
-            `too_many_encodings` or `body_parse_failed`.
+            `too_many_encodings`, `request_too_large` (once decompressed) or `body_parse_failed`.
     """
     if not exchange.body:
         return None
     content_type = exchange.header(b"content-type")
     if content_type is not None and content_type != b"application/json":
         _check_content_type(content_type.decode("latin-1"))
+    text = bytes(exchange.body)
     encoding = exchange.header(b"content-encoding")
     if encoding is not None:
-        _check_encoding(encoding.decode("latin-1"))
-    text = bytes(exchange.body)
+        text = _decompress(text, encoding.decode("latin-1"), settings)
     try:
-        return read_json(text, max_depth)
+        return read_json(text, settings.max_depth)
     except UnreadableJson as error:
-        shown = text[: 4 * SHOWN_CHARACTERS].decode(errors="replace")[:SHOWN_CHARACTERS]
-        refused = api_error("network.http.body_parse_failed", shown)
-        refused.message += f" ({error})"
-        raise refused from error
+        raise _unreadable(text, str(error)) from error
+
+
+def _unreadable(text: bytes, reason: str) -> ApiError:
+    shown = text[: 4 * SHOWN_CHARACTERS].decode(errors="replace")[:SHOWN_CHARACTERS]
+    refused = api_error("network.http.body_parse_failed", shown)
+    refused.message += f" ({reason})"
+    return refused
 
 
 def _check_content_type(content_type: str) -> None:
@@ -49,10 +57,30 @@ def _check_content_type(content_type: str) -> None:
             raise api_error("network.http.unsupported_charset", charset)
 
 
-def _check_encoding(encoding: str) -> None:
+def _decompress(data: bytes, encoding: str, settings: Settings) -> bytes:
+    """Undo the layers of `Content-Encoding`, the last one first; no layer may exceed the limit on messages."""
     layers = [layer.strip().lower() for layer in encoding.split(",")]
     if len(layers) > MOST_ENCODINGS:
         raise api_error("network.http.too_many_encodings")
-    for layer in layers:
-        if layer != "identity":
+    for layer in reversed(layers):
+        if layer == "identity":
+            continue
+        window = WINDOWS.get(layer)
+        if window is None:
             raise api_error("network.http.unsupported_compression", layer)
+        data = _inflate(data, window, settings)
+    return data
+
+
+def _inflate(data: bytes, window: int, settings: Settings) -> bytes:
+    """Decompress one layer without ever holding more than the limit and one byte."""
+    inflater = zlib.decompressobj(window)
+    try:
+        text = inflater.decompress(data, settings.max_message_bytes + 1)
+    except zlib.error as error:
+        raise _unreadable(data, f"it cannot be decompressed: {error}") from error
+    if len(text) > settings.max_message_bytes:
+        raise body_too_large(settings)
+    if not inflater.eof or inflater.unused_data:
+        raise _unreadable(data, "the compressed body is cut off or followed by something else")
+    return text

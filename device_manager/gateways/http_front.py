@@ -97,7 +97,7 @@ class HttpFront:
         arguments = query_arguments(query) if query else {}
         pretty = "pretty" in arguments
         if verb == "POST" and path == b"/_query":
-            payload = read_body(exchange, self._service.settings.max_depth)
+            payload = read_body(exchange, self._service.settings)
             if not isinstance(payload, dict):
                 raise bad_request("the body of a query is a JSON object")
             if not payload.get("requestId"):
@@ -112,7 +112,7 @@ class HttpFront:
             for name in NOT_ARGUMENTS.intersection(arguments):
                 del arguments[name]
         arguments.update(match.params)
-        body = read_body(exchange, self._service.settings.max_depth) if exchange.body else None
+        body = read_body(exchange, self._service.settings) if exchange.body else None
         if not (body is None or isinstance(body, dict | list)):
             raise api_error("api.assert.invalid_type", "body", "object")
         request = Request(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import zlib
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -117,13 +119,37 @@ async def test_accepted_bodies(client: httpx.AsyncClient, content_type: str, bod
 
 
 @pytest.mark.parametrize(
+    ("encoding", "body"),
+    [
+        ("gzip", gzip.compress(b'{"a":1}')),
+        ("deflate", zlib.compress(b'{"a":1}')),
+        ("identity", b'{"a":1}'),
+        ("deflate, GZIP", gzip.compress(zlib.compress(b'{"a":1}'))),
+    ],
+)
+async def test_compressed_bodies(server: Any, client: httpx.AsyncClient, encoding: str, body: bytes) -> None:
+    response = await client.post("/_echo/e/d", content=body, headers={"Content-Encoding": encoding})
+    assert response.json()["result"]["body"] == {"a": 1}
+    assert server.router.requests[0].http.body == body
+
+
+BOMB = gzip.compress(gzip.compress(bytes(1 << 26), 9), 9)
+"""64 MB in a few hundred bytes."""
+
+
+@pytest.mark.parametrize(
     ("headers", "body", "status", "error_id"),
     [
         ({"Content-Type": "text/csv"}, b"a", 400, "network.http.unsupported_content"),
         ({"Content-Type": "application/x-www-form-urlencoded"}, b"a=1", 400, "network.http.unsupported_content"),
         ({"Content-Type": "multipart/form-data; boundary=x"}, b"a", 400, "network.http.unsupported_content"),
         ({"Content-Type": "application/json; charset=latin1"}, b"{}", 400, "network.http.unsupported_charset"),
-        ({"Content-Encoding": "gzip"}, b"{}", 400, "network.http.unsupported_compression"),
+        ({"Content-Encoding": "br"}, b"{}", 400, "network.http.unsupported_compression"),
+        ({"Content-Encoding": "gzip"}, b"{}", 400, "network.http.body_parse_failed"),
+        ({"Content-Encoding": "gzip"}, gzip.compress(b"{}")[:-3], 400, "network.http.body_parse_failed"),
+        ({"Content-Encoding": "gzip"}, gzip.compress(b"{}") + b"x", 400, "network.http.body_parse_failed"),
+        ({"Content-Encoding": "gzip"}, gzip.compress(bytes(17 << 20)), 413, "network.http.request_too_large"),
+        ({"Content-Encoding": "gzip, gzip"}, BOMB, 413, "network.http.request_too_large"),
         ({"Content-Encoding": "gzip,gzip,gzip,gzip"}, b"{}", 400, "network.http.too_many_encodings"),
         ({}, b'{"a":', 400, "network.http.body_parse_failed"),
         ({}, b"\xff\xfe", 400, "network.http.body_parse_failed"),
