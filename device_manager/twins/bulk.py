@@ -15,7 +15,7 @@ from device_manager.twins.links import try_link
 from device_manager.twins.listeners import NO_PATCHES, Patches, TwinEvents
 from device_manager.twins.places import Places, asset_key, device_key
 from device_manager.twins.records import LinkRecord
-from device_manager.twins.relinking import LinkEntry, LinkOutcome, link
+from device_manager.twins.relinking import LinkEntry, LinkOutcome, link, settled
 from device_manager.twins.workspace import View, Workspace
 
 Asked = list[Patches | ApiError]
@@ -164,23 +164,19 @@ class BulkLinking:
         self, chunk: Sequence[LinkRecord], verdicts: Sequence[LinkOutcome | ApiError], call: Call
     ) -> list[RecordSuccess]:
         """The records that hold now; the `after` pipes of those that changed run several at once."""
-        applied = [
-            (record, verdict)
-            for record, verdict in zip(chunk, verdicts, strict=True)
-            if not isinstance(verdict, ApiError)
-        ]
-        failures: list[ApiError | None] = [None] * len(applied)
+        outcomes = [verdict for verdict in verdicts if not isinstance(verdict, ApiError)]
+        records = [record for record, verdict in zip(chunk, verdicts, strict=True) if not isinstance(verdict, ApiError)]
+        failures: list[ApiError | None] = [None] * len(records)
         if not call.dry_run and self._events.listens_after("link-asset"):
 
-            async def tell(pair: tuple[LinkRecord, LinkOutcome]) -> None:
-                _, outcome = pair
+            async def tell(outcome: LinkOutcome) -> None:
                 if outcome.changed:
                     await self._events.after("link-asset", outcome.device, outcome.asset, call)
 
-            failures = await self._events.each(tell, applied)
+            failures = await self._events.each(tell, settled(outcomes))
         return [
             RecordSuccess(record, outcome.pairs, outcome.changed, failure)
-            for (record, outcome), failure in zip(applied, failures, strict=True)
+            for record, outcome, failure in zip(records, outcomes, failures, strict=True)
         ]
 
 

@@ -69,6 +69,12 @@ def raise_generation(tx: Transaction) -> None:
         tx.replace(GENERATION, {"value": known.source["value"] + 1})
 
 
+def _is_touch(change: Change) -> bool:
+    """Whether the document was written with the content that it had."""
+    before, after = change.before, change.after
+    return before is not None and after is not None and before.source == after.source
+
+
 class Catalogue:
     """The models and engines of the platform, from memory.
 
@@ -147,7 +153,7 @@ class Catalogue:
             index, collection, _ = change.key
             if change.key == GENERATION:
                 self._follow(change.after)
-            elif index == self._places.platform and collection in (MODELS, CONFIG):
+            elif index == self._places.platform and collection in (MODELS, CONFIG) and not _is_touch(change):
                 self._applied += 1
                 self._apply(change)
 

@@ -60,7 +60,7 @@ class Twins:
         self.assets = Assets(store, self.catalogue, twin_events)
         self.devices = Devices(store, self.catalogue, twin_events, places)
         self.reading = Reading(store, twin_events, settings.search_size)
-        self.linking = Linking(store, self.catalogue, twin_events, places)
+        self.linking = Linking(store, self.catalogue, twin_events, places, settings.bulk_records)
         self.bulk = BulkLinking(store, self.catalogue, twin_events, places, settings)
 
     async def start(self, models: Iterable[ModelDeclaration] = ()) -> None:

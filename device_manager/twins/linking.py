@@ -13,7 +13,7 @@ from device_manager.twins.documents import stamp_now
 from device_manager.twins.links import Pairs, UnlinkSelection, WantedLink, WantedUnlink, plan_unlink, try_link
 from device_manager.twins.listeners import NO_PATCHES, LinkEvent, Patches, TwinEvents
 from device_manager.twins.places import Places, asset_key, device_key
-from device_manager.twins.relinking import LinkEntry, LinkOutcome, link, unlink
+from device_manager.twins.relinking import LinkEntry, LinkOutcome, link, settled, unlink
 from device_manager.twins.workspace import View, Workspace
 
 ROUNDS = 5
@@ -47,13 +47,22 @@ class _NewCouples(Exception):
 
 
 class Linking:
-    """Changes links between devices and assets of one engine."""
+    """Changes links between devices and assets of one engine.
 
-    def __init__(self, store: Store, catalogue: Catalogue, events: TwinEvents, places: Places) -> None:
+    Args:
+        store: where the twins are.
+        catalogue: knows the engines.
+        events: runs the pipes.
+        places: where documents live.
+        limit: most entries of one call.
+    """
+
+    def __init__(self, store: Store, catalogue: Catalogue, events: TwinEvents, places: Places, limit: int) -> None:
         self._store = store
         self._catalogue = catalogue
         self._events = events
         self._places = places
+        self._limit = limit
 
     async def link_assets(
         self, engine: str, device_id: str, wanted: Sequence[tuple[str, WantedLink]], call: Call
@@ -65,20 +74,19 @@ class Linking:
                 `device_manager.links.*` refusal, or what a pipe raised.
         """
         outcomes = await self._link([LinkEntry(engine, device_id, asset, want) for asset, want in wanted], call)
-        last = {outcome.asset.id: outcome.asset for outcome in outcomes if outcome.asset}
-        return Linked(outcomes[-1].device, None, [last[asset_id] for asset_id, _ in wanted])
+        return Linked(outcomes[-1].device, None, [outcome.asset for outcome in outcomes if outcome.asset])
 
     async def link_devices(
         self, engine: str, asset_id: str, wanted: Sequence[tuple[str, WantedLink]], call: Call
     ) -> Linked:
         """Link one asset to devices: `(device id, what is wanted)`, all or none. Raises what `link_assets` raises."""
         outcomes = await self._link([LinkEntry(engine, device, asset_id, want) for device, want in wanted], call)
-        last = {outcome.device.id: outcome.device for outcome in outcomes}
-        return Linked(None, outcomes[-1].asset, [last[device_id] for device_id, _ in wanted])
+        return Linked(None, outcomes[-1].asset, [outcome.device for outcome in outcomes])
 
     async def _link(self, entries: list[LinkEntry], call: Call) -> list[LinkOutcome]:
         if not entries:
             raise api_error("device_manager.links.no_entry")
+        self._check_count(len(entries))
         for entry in entries:
             if not entry.wanted.pairs and not entry.wanted.implicit:
                 raise api_error("device_manager.links.no_slot_to_link")
@@ -94,11 +102,15 @@ class Linking:
             work = Workspace(tx, self._places)
             work.load(keys)
             stamp = stamp_now(call.user_id)
-            return [link(work, entry, stamp, patch) for entry, patch in zip(entries, patches, strict=True)]
+            return settled([link(work, entry, stamp, patch) for entry, patch in zip(entries, patches, strict=True)])
 
         outcomes = await self._store.transact(decide, known=known, dry_run=call.dry_run, refresh=call.refresh)
         await self._tell("link-asset", outcomes, call)
         return outcomes
+
+    def _check_count(self, entries: int) -> None:
+        if entries > self._limit:
+            raise api_error("services.storage.write_limit_exceeded")
 
     def _keys(self, entries: Sequence[LinkEntry]) -> list[Key]:
         keys: dict[Key, None] = {}
@@ -124,6 +136,7 @@ class Linking:
         """
         if not any(selection):
             raise api_error("device_manager.links.nothing_to_unlink")
+        self._check_count(sum(len(named) for named in selection[1:]))
         _check_entries(selection.entries)
         await self._catalogue.engine(engine)
         named = [entry.asset_id for entry in selection.entries] + list(selection.assets)
@@ -145,6 +158,7 @@ class Linking:
         """Remove links of one asset: `(device id, what goes)`. Raises what `unlink_assets` raises."""
         if not wanted:
             raise api_error("device_manager.links.no_slot_to_unlink")
+        self._check_count(len(wanted))
         _check_entries([entry for _, entry in wanted])
         await self._catalogue.engine(engine)
         entries: dict[str, tuple[WantedUnlink, ...]] = {}
@@ -185,7 +199,7 @@ class Linking:
                 unlink(work, engine, *couple, pairs, stamp, patches.get(couple, NO_PATCHES))
                 for couple, pairs in left.items()
             ]
-            return outcomes, work
+            return settled(outcomes), work
 
         known: dict[Key, Document] = {}
         for _ in range(ROUNDS):

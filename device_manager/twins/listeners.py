@@ -170,10 +170,13 @@ class TwinEvents:
         self, event: Literal["Get", "Search"], given: T, act: Callable[[T], Awaitable[U]], call: Call
     ) -> U:
         """Read something between `generic:document:before<event>` and `after<event>`; both may change what passes."""
-        given = await self._bus.pipe(f"generic:document:before{event}", given, call.request)
+        before, after = f"generic:document:before{event}", f"generic:document:after{event}"
+        if self._bus.listens(before):
+            given = await self._bus.pipe(before, fresh(given), call.request)
         found = await act(given)
-        changed: U = await self._bus.pipe(f"generic:document:after{event}", found, call.request)
-        return changed
+        if self._bus.listens(after):
+            found = await self._bus.pipe(after, fresh(found), call.request)
+        return found
 
     async def _after(self, event: str, payload: Any, call: Call) -> None:
         if not self._bus.listens(event):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from device_manager.errors import api_error
 from device_manager.query.elasticsearch import parse_search
 from device_manager.query.koncorde import parse_koncorde
 from device_manager.query.search import Hit
-from device_manager.storage.contract import Store
+from device_manager.storage.contract import INTERNAL_INDEX, Store
 from device_manager.twins.call import Call
 from device_manager.twins.documents import Source, twin_result
 from device_manager.twins.listeners import TwinEvents
@@ -27,6 +28,7 @@ class Reading:
         Raises:
             ApiError: `services.storage.not_found`, `unknown_index` or `unknown_collection`, and what a pipe raised.
         """
+        _refuse_private(engine)
 
         async def read(wanted: list[Source]) -> list[Source]:
             return [twin_result(await self._store.get(engine, collection, item["_id"])) for item in wanted]
@@ -52,6 +54,7 @@ class Reading:
             ApiError: a 400 that names the clause, `services.storage.get_limit_exceeded` (413), an unknown engine, and
                 what a pipe raised.
         """
+        _refuse_private(engine)
 
         async def find(body: Source) -> Source:
             query = parse_koncorde(body.get("query")) if lang == "koncorde" else None
@@ -65,6 +68,12 @@ class Reading:
             return result | {"aggregations": found.aggregations} if found.aggregations else result
 
         return await self._events.around("Search", body, find, call)
+
+
+def _refuse_private(engine: str) -> None:
+    """The product's own index does not exist for clients."""
+    if engine == INTERNAL_INDEX:
+        raise api_error("services.storage.unknown_index", engine)
 
 
 def _hit(hit: Hit, engine: str, collection: str) -> Source:

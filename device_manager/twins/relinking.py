@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from device_manager.storage.contract import Document
@@ -62,6 +63,24 @@ def unlink(
     source = changed(with_device_link(device.source, asset_id, pairs), stamp)
     work.write(engine, [(device_key(engine, device_id), source)], [])
     return LinkOutcome(work.get(device_key(engine, device_id)), None, pairs, changed=True)
+
+
+def settled(outcomes: Sequence[LinkOutcome]) -> list[LinkOutcome]:
+    """The outcomes of one transaction with every twin as it is in the end, not as it was in between."""
+    devices = {outcome.device.id: outcome.device for outcome in outcomes}
+    assets = {_address(outcome, asset): asset for outcome in outcomes if (asset := outcome.asset)}
+    return [
+        outcome._replace(
+            device=devices[outcome.device.id],
+            asset=assets[_address(outcome, outcome.asset)] if outcome.asset else None,
+        )
+        for outcome in outcomes
+    ]
+
+
+def _address(outcome: LinkOutcome, asset: Document) -> tuple[str, str]:
+    """Asset ids are unique inside their engine only, which is the device's."""
+    return outcome.device.source["engineId"], asset.id
 
 
 def _store(
