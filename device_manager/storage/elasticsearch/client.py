@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import time
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urlencode
 
 import orjson
-from elastic_transport import AsyncTransport, TransportError
+from elastic_transport import AiohttpHttpNode, AsyncTransport, HttpHeaders, TransportError
+from elastic_transport.client_utils import DEFAULT, DefaultType
 from elasticsearch import AsyncElasticsearch, OrjsonSerializer
 
 from device_manager.errors import CATALOGUE, ApiError
+
+if TYPE_CHECKING:
+    from elastic_transport._node import NodeApiResponse
 
 JSON = "application/vnd.elasticsearch+json; compatible-with=8"
 NDJSON = "application/vnd.elasticsearch+x-ndjson; compatible-with=8"
 BULK_BYTES = 8 << 20
 BULK_DOCUMENTS = 1000
 CONNECTIONS = 16
+LARGE_BODY = 1 << 20
 BULK_FIELDS = "error,errors,status,items.*.status,items.*._seq_no,items.*._primary_term,items.*.error"
 HEALTH_DEADLINE = 1.0
 _TEMPORARY = {429, 502, 503, 504}
@@ -43,6 +49,24 @@ class _Orjson(OrjsonSerializer):
     mimetype = "application/vnd.elasticsearch+json"
 
 
+class _Node(AiohttpHttpNode):
+    """Sends large bodies piece by piece, since aiohttp warns of those that block the event loop; logs no content."""
+
+    async def perform_request(  # type: ignore[override]  # as in its own base class
+        self,
+        method: str,
+        target: str,
+        body: bytes | None = None,
+        headers: HttpHeaders | None = None,
+        request_timeout: DefaultType | float | None = DEFAULT,
+    ) -> NodeApiResponse:
+        sent: Any = io.BytesIO(body) if body is not None and len(body) >= LARGE_BODY else body
+        return await super().perform_request(method, target, sent, headers, request_timeout)
+
+    def _log_request(self, **_: Any) -> None:  # type: ignore[override]  # takes none of its arguments
+        """Documents have no place in a log."""
+
+
 class Cluster:
     """One cluster behind one URL.
 
@@ -58,6 +82,7 @@ class Cluster:
             request_timeout=deadline,
             max_retries=0,
             retry_on_timeout=False,
+            node_class=_Node,
             connections_per_node=CONNECTIONS,
             serializers={_Orjson.mimetype: _Orjson()},
         )
@@ -113,13 +138,14 @@ class Cluster:
         Raises:
             NoAnswer: as for `call`.
         """
+        self.last_answer = max(self.last_answer, time.monotonic() - HEALTH_DEADLINE)
         request = asyncio.ensure_future(self.call(method, path, body, deadline=deadline))
         try:
             while True:
-                await asyncio.wait({request}, timeout=self._deadline / 2)
+                await asyncio.wait({request}, timeout=HEALTH_DEADLINE)
                 if request.done():
                     return request.result()
-                if not await self.is_answering():
+                if not await self.is_answering() and time.monotonic() - self.last_answer > self._deadline:
                     raise NoAnswer(f"{method} {path}: no answer within {self._deadline} s")
         finally:
             request.cancel()

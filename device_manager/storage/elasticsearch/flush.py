@@ -13,7 +13,8 @@ import orjson
 from device_manager.errors import ApiError, api_error
 from device_manager.storage.contract import Key
 from device_manager.storage.elasticsearch import bulks
-from device_manager.storage.elasticsearch.client import Answer, Cluster, NoAnswer, document_path, expect
+from device_manager.storage.elasticsearch.client import Cluster, NoAnswer, document_path, expect
+from device_manager.storage.elasticsearch.documents import delete_line
 from device_manager.storage.elasticsearch.job import Outcome, too_many_changes
 from device_manager.storage.elasticsearch.names import TRANSACTIONS_ALIAS
 from device_manager.storage.elasticsearch.protocol import Head, Image, State
@@ -25,6 +26,8 @@ StepObserver = Callable[[str], None]
 """Called with `intended`, `applied`, `committing` and `committed`; tests stop the process there."""
 
 PART_BYTES = 4 << 20
+COMMIT_WITHIN = 600.0
+"""Seconds after the intent beyond which a commit is not even tried: an aborted intent is only kept for an hour."""
 PAUSE = 0.2
 """Seconds between two questions to a cluster that does not answer."""
 
@@ -123,7 +126,7 @@ class Flush:
         try:
             failures = await self._apply()
         except (NoAnswer, TooLate) as error:
-            problem = error if isinstance(error, ApiError) else NoAnswer("the transaction took too long")
+            problem = error if isinstance(error, ApiError) else too_many_changes(self._any_id())
             return await self._give_up(Failure(problem))
         self._on_step("applied")
         failures = doomed() | failures
@@ -212,28 +215,29 @@ class Flush:
         self._fresh_at = now
 
     async def _commit(self) -> Failures:
-        """Step 6: the conditional delete; when its answer is lost or a refusal, find out who decided."""
+        """Step 6: the conditional delete; when its answer is lost, find out who decided."""
+        failure = Failure(too_many_changes(self._any_id()))
+        if time.monotonic() - self._fresh_at > COMMIT_WITHIN:
+            return await self._give_up(failure)
         self.is_deciding = True
         self._on_step("committing")
         self._is_commit_sent = True
         self._count()
+        line = delete_line(TRANSACTIONS_ALIAS, self.name, self._intent.seq_no, self._intent.primary_term)
         try:
-            if (await self._delete_intent()).status == 200:
-                self._on_step("committed")
-                return {}
+            (result,) = await bulks.write(self._cluster, [line])
         except NoAnswer:
-            pass
-        return await self._find_out(Failure(too_many_changes(self._any_id())))
-
-    async def _delete_intent(self) -> Answer:
-        parameters: dict[str, str | int] = {
-            "if_seq_no": self._intent.seq_no,
-            "if_primary_term": self._intent.primary_term,
-        }
-        path = document_path(TRANSACTIONS_ALIAS, "_doc", self.name)
-        return expect(await self._cluster.call("DELETE", path, parameters=parameters), 200, 404, 409)
+            return await self._find_out(failure)
+        if result.is_done:
+            self._on_step("committed")
+            return {}
+        if not (result.is_conflict or result.is_gone):
+            return await self._find_out(failure)
+        self._is_commit_sent = False  # refused: somebody aborted this flush, perhaps long ago
+        return await self._give_up(failure)
 
     async def _find_out(self, failure: Failure) -> Failures:
+        """No answer to the commit: what the flush document says, or its absence, is the outcome."""
         document = await until_answered(lambda: self._recovery.read(self.name))
         if document is None and self._is_commit_sent:
             return {}
@@ -306,9 +310,7 @@ class Flush:
             for write in unit.writes:
                 if write.is_tombstone and write.key in self.seq_nos:
                     seq_no, term = self.seq_nos[write.key]
-                    address = {"_index": write.image.index, "_id": write.key.id}
-                    condition = {"if_seq_no": seq_no, "if_primary_term": term}
-                    lines.append(orjson.dumps({"delete": address | condition}) + b"\n")
+                    lines.append(delete_line(write.image.index, write.key.id, seq_no, term))
         await bulks.write(self._cluster, lines)
         parts: int = self._intent.raw.get("parts", 0)
         await self._recovery.remove_parts(part_id(self.name, number + 1) for number in range(parts))

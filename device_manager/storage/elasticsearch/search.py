@@ -8,6 +8,7 @@ from typing import Any
 
 from device_manager.errors import api_error
 from device_manager.query.dsl import search_body, to_dsl
+from device_manager.query.fields import field_types
 from device_manager.query.search import Hit, Search, SearchResult
 from device_manager.query.tree import Query
 from device_manager.storage.contract import Document, RoundTrips
@@ -31,7 +32,7 @@ class Searcher:
     async def search(self, index: str, collection: str, search: Search) -> SearchResult:
         """See the contract."""
         found = await self._catalogue.find(index, collection)
-        body = search_body(search)
+        body = search_body(search, field_types(found.raw) if search.search_after else None)
         body["query"] = _alive(body["query"])
         answer = await self._ask(index_path(found.alias, "/_search?allow_partial_search_results=false"), body)
         if answer.status == 404:
