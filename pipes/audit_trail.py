@@ -1,15 +1,14 @@
 """Audit trail: one structured log line for every link that was made or removed, by whatever door the request came.
 
-Copy this file to write pipes of your own and load the copy with `--plugin my_pipes.py`. What it shows:
+Load it with `--plugin device_manager.pipes.audit_trail --log-level info`. To write pipes of your own, copy this file and
+load the copy with `--plugin my_pipes.py`. What it shows:
 
 - `@pipe(event)` hangs a function around an event. Before pipes (`...:before`) may refuse by raising and may change the
   twins' metadata; after pipes (`...:after`) run once the change is stored and cannot undo it.
 - A pipe gets the event's payload and the request. It returns a payload to pass on another one, None to keep it.
 - `inline=True` fits a plain function that never waits. Leave it out for one that does, or write `async def`.
-- `settings()` declares the plugin's settings; `[plugins.audit-trail]` of the settings file overrides them, and
-  `start(context)` hands them over.
-
-The lines have the level `info`: start the server with `--log-level info` to see them.
+- `settings()` declares the plugin's settings; the table `[plugins."<name of the plugin>"]` of the settings file
+  overrides them, and `start(context)` hands them over.
 """
 
 from __future__ import annotations
