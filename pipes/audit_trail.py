@@ -1,6 +1,6 @@
 """Audit trail: one structured log line for every link that was made or removed, by whatever door the request came.
 
-Load it with `--plugin device_manager.pipes.audit_trail --log-level info`. To write pipes of your own, copy this file and
+Load it with `--plugin device_manager.pipes.audit_trail --log-level info`. For pipes of your own, copy this file and
 load the copy with `--plugin my_pipes.py`. What it shows:
 
 - `@pipe(event)` hangs a function around an event. Before pipes (`...:before`) may refuse by raising and may change the
