@@ -240,7 +240,8 @@ def _prefix(content: Any, where: str) -> Query:
 
 
 def _wildcard(content: Any, where: str) -> Query:
-    return Wildcard(*_pattern(content, where, ("value", "wildcard")))
+    field, pattern, insensitive = _pattern(content, where, ("value", "wildcard"))
+    return Wildcard(field, pattern, insensitive) if pattern else MatchNone()  # so does Elasticsearch
 
 
 def _match_all(content: Any, where: str) -> Query:

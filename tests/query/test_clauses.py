@@ -55,6 +55,7 @@ READ: list[tuple[Any, Query]] = [
     ({"wildcard": {"f": "a*"}}, Wildcard("f", "a*")),
     ({"wildcard": {"f": {"value": "a*", "case_insensitive": False}}}, Wildcard("f", "a*")),
     ({"wildcard": {"f": {"wildcard": "a*", "rewrite": "constant_score"}}}, Wildcard("f", "a*")),
+    ({"wildcard": {"f": ""}}, MatchNone()),
     ({"bool": {}}, Bool()),
     (
         {"bool": {"must": {"term": {"f": 1}}, "must_not": [{"exists": {"field": "g"}}], "boost": 1}},

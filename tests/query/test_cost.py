@@ -26,7 +26,7 @@ EACH: dict[str, dict[str, Any]] = {
     "or of ands": {
         "bool": {
             "should": [
-                {"bool": {"filter": [{"term": {"group": f"g{n}"}}, {"range": {"number": {"gte": n}}}]}}
+                {"bool": {"filter": [{"term": {"group": f"g{n}"}}, {"range": {"number": {"gte": n, "lt": n + 1000}}}]}}
                 for n in range(50)
             ]
         }
