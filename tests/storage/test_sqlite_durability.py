@@ -23,7 +23,7 @@ from device_manager.storage.sqlite import checkpoints
 from device_manager.storage.sqlite.connections import UnusableStore
 from device_manager.storage.sqlite.layout import DATABASE, LOCK, SCHEMA_VERSION
 from device_manager.storage.sqlite.lock import StoreInUse
-from device_manager.storage.sqlite.reading import ReaderPool
+from device_manager.storage.sqlite.reading import THREADS, ReaderPool
 from device_manager.storage.sqlite.store import SqliteStore
 
 VICTIM = Path(__file__).parent / "sqlite_victim.py"
@@ -273,5 +273,24 @@ async def test_a_search_that_takes_too_long_is_stopped(tmp_path: Path, store: Sq
     endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
     with pytest.raises(ApiError, check=lambda error: error.status == 503, match=r"longer than 0.1 s"):
         await pool.run(lambda connection: connection.execute(endless).get, 0.1)
+    assert await pool.run(lambda connection: connection.execute("SELECT 1").get, 5) == 1
+    pool.close()
+
+
+async def test_searches_that_wait_too_long_for_their_turn_are_stopped(tmp_path: Path, store: SqliteStore) -> None:
+    pool = ReaderPool(tmp_path / DATABASE)
+    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+    searches = [pool.run(lambda connection: connection.execute(endless).get, n * 0.01) for n in range(THREADS * 4)]
+    outcomes = await asyncio.gather(*searches, return_exceptions=True)
+    assert all(isinstance(outcome, ApiError) and outcome.status == 503 for outcome in outcomes)
+    pool.close()
+
+
+async def test_an_abandoned_search_is_stopped(tmp_path: Path, store: SqliteStore) -> None:
+    pool = ReaderPool(tmp_path / DATABASE)
+    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+    for wait in (0.0, 0.05):
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(pool.run(lambda connection: connection.execute(endless).get, 60), wait)
     assert await pool.run(lambda connection: connection.execute("SELECT 1").get, 5) == 1
     pool.close()

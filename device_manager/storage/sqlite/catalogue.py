@@ -80,15 +80,15 @@ class Catalogue:
         numbers: dict[int, dict[str, int]] = {}
         for cid, path, f in connection.execute("SELECT cid, path, f FROM field"):
             numbers.setdefault(cid, {})[path] = f
-        return cls(
-            [name for (name,) in connection.execute('SELECT name FROM "index"')],
-            [
-                Collection(cid, index, name, Mapping.stored(orjson.loads(mapping)), revision, numbers.get(cid, {}))
-                for cid, index, name, mapping, revision in connection.execute(
-                    'SELECT cid, "index", name, mapping, revision FROM collection WHERE NOT dropped'
-                )
-            ],
-        )
+        compiled: dict[str, Mapping] = {}  # engines of one group have the same mappings
+        collections = []
+        for cid, index, name, text, revision in connection.execute(
+            'SELECT cid, "index", name, mapping, revision FROM collection WHERE NOT dropped'
+        ):
+            if text not in compiled:
+                compiled[text] = Mapping.stored(orjson.loads(text))
+            collections.append(Collection(cid, index, name, compiled[text], revision, numbers.get(cid, {})))
+        return cls([name for (name,) in connection.execute('SELECT name FROM "index"')], collections)
 
     def indices(self) -> list[str]:
         """Names of all indices."""

@@ -19,6 +19,8 @@ field number, unique over all collections and therefore the tenant's key too. A 
 | boolean                     | INTEGER, 0 or 1                                                                   |
 | text, geo_point, geo_shape  | INTEGER 1 when there is a value: presence only, nothing else can be asked          |
 
+A text multi-field of a keyword has no rows of its own: it has the number of the keyword, whose rows tell its presence.
+
 No row: no value (absent, null, empty array), or an object that is not mapped, or anything below a `nested` field,
 which only a nested query could reach. So for a leaf f
 

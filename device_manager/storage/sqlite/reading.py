@@ -24,6 +24,9 @@ T = TypeVar("T")
 THREADS = 4
 """Searches and pages of scans that run at once; further ones wait."""
 
+INTERRUPT_EVERY = 0.05
+"""Seconds between two attempts to interrupt a call that is over its deadline."""
+
 FEW = 8
 """Up to so many documents are read by one statement each."""
 
@@ -70,6 +73,32 @@ def fetch_rows(connection: apsw.Connection, statement: Fragment, columns: int) -
     return rows
 
 
+class _Watched:
+    """A call in a thread that the event loop can stop whenever it likes, before it has begun too."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+        self._stopped = False
+        self._again: asyncio.TimerHandle | None = None
+
+    def call(self, call: Callable[[apsw.Connection], T]) -> T:
+        if self._stopped:
+            raise apsw.InterruptError("stopped before it began")
+        return call(self._connection)
+
+    def stop(self) -> None:
+        """Interrupt what runs, again and again: an interruption between two statements has no effect."""
+        self._stopped = True
+        self.done()
+        self._connection.interrupt()
+        self._again = asyncio.get_running_loop().call_later(INTERRUPT_EVERY, self.stop)
+
+    def done(self) -> None:
+        """Stop interrupting."""
+        if self._again is not None:
+            self._again.cancel()
+
+
 class ReaderPool:
     """Threads that search, each call with a connection of its own, so that the event loop never waits for one."""
 
@@ -93,14 +122,15 @@ class ReaderPool:
 
     async def run_on(self, connection: apsw.Connection, call: Callable[[apsw.Connection], T], deadline: float) -> T:
         """Like `run`, with a connection that the caller holds."""
-        loop = asyncio.get_running_loop()
-        running = loop.run_in_executor(self._threads, call, connection)
-        timer = loop.call_later(deadline, connection.interrupt)
+        watched = _Watched(connection)
+        running = asyncio.get_running_loop().run_in_executor(self._threads, watched.call, call)
+        timer = asyncio.get_running_loop().call_later(deadline, watched.stop)
         try:
             return await asyncio.shield(running)
         except asyncio.CancelledError:
-            connection.interrupt()
+            watched.stop()
             await asyncio.wait({running})
+            running.exception()  # taken note of: nobody waits for it any more
             raise
         except apsw.InterruptError as error:
             raise api_error(
@@ -110,6 +140,7 @@ class ReaderPool:
             raise out_of_service(error) or error from error
         finally:
             timer.cancel()
+            watched.done()
 
     @contextlib.contextmanager
     def connection(self) -> Iterator[apsw.Connection]:
