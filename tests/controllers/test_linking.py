@@ -247,3 +247,20 @@ async def test_fifty_devices_linked_to_fifty_slots_of_one_asset_at_once(platform
     assert len({entry["timestamp"] for entry in history}) == 51
     assert history[-1]["asset"]["linkedMeasures"] == await platform.links("assets", hall)
     await platform.check()
+
+
+async def test_the_entries_of_a_call_are_bounded(make_platform: Any) -> None:
+    platform = await make_platform(bulk_records=2)
+    entries = [{"assetId": f"Container-{number}", "implicitMeasuresLinking": True} for number in range(3)]
+    error = await platform.refused("devices:linkAssets", _id="Dummy-1", body={"linkedMeasures": entries})
+    assert (error["status"], error["id"]) == (413, "services.storage.write_limit_exceeded")
+    error = await platform.refused(
+        "devices:unlinkAssets", _id="Dummy-1", body={"assets": ["a", "b"], "measureSlots": ["c"]}
+    )
+    assert (error["status"], error["id"]) == (413, "services.storage.write_limit_exceeded")
+
+
+async def test_the_private_index_does_not_exist_for_clients(platform: Any) -> None:
+    for action, more in (("assets:get", {"_id": "generation"}), ("devices:search", {}), ("assets:search", {})):
+        error = await platform.refused(action, engineId="device-manager-internal", **more)
+        assert (error["status"], error["id"]) == (412, "services.storage.unknown_index")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 from typing import Any
 
@@ -60,6 +61,18 @@ async def test_pipes_get_the_stored_twins_once_for_each_entry(pair: Any) -> None
     assert before.requests[0].action == "linkAssets"
     assert [payload["asset"] for payload in after.payloads] == result["assets"]
     assert [payload["device"] for payload in after.payloads] == [result["device"]] * 2
+
+
+async def test_pipes_run_once_for_each_entry_however_often_a_transaction_is_tried(pair: Any) -> None:
+    hall = await pair.asset("1", model="Hall")
+    devices = await asyncio.gather(*(pair.device(f"many{number}") for number in range(20)))
+    before, after = listen(pair, BEFORE), listen(pair, AFTER)
+    body = {"linkedMeasures": [{"assetId": hall, "implicitMeasuresLinking": True}]}
+    await asyncio.gather(*(pair.do("devices:linkAssets", _id=device, body=body) for device in devices))
+    for recorder in (before, after):
+        assert sorted(payload["device"]["_id"] for payload in recorder.payloads) == sorted(devices)
+    assert len(await pair.links("assets", hall)) == 20
+    await pair.check()
 
 
 async def test_a_pipe_that_raises_prevents_everything(pair: Any) -> None:

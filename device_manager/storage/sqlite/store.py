@@ -163,6 +163,8 @@ class SqliteStore(Store):
 
     async def read(self, keys: Iterable[Key]) -> dict[Key, Document]:
         """See `Store.read`."""
+        if not self._opened:
+            raise api_error("services.storage.unavailable", "it is closed.")
         self.round_trips.reads += 1
         found: dict[Key, Document] = {}
         for (index, name), ids in distinct_by_collection(keys).items():
