@@ -58,7 +58,7 @@ def test_mappings_hold_what_the_models_of_the_group_and_of_commons_map() -> None
 
 
 def test_metadata_of_new_assets() -> None:
-    mappings = {"a": {}, "b": {}, "place": {}}
+    mappings: dict[str, Any] = {"a": {}, "b": {}, "place": {}}
     assert asset_metadata(mappings, {"a": 0, "place.city": "Rome"}, {"b": 1, "odd": 2}) == {
         "a": 0,
         "b": 1,
