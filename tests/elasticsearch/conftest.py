@@ -87,9 +87,10 @@ async def start_victim(elasticsearch_url: str, index: str) -> AsyncIterator[Star
         process = await asyncio.create_subprocess_exec(
             sys.executable, str(VICTIM), url, index, mode, step, str(grace), stdout=asyncio.subprocess.PIPE
         )
-        victims.append(Victim(process))
-        await victims[-1].until("ready")
-        return victims[-1]
+        victim = Victim(process)
+        victims.append(victim)
+        await victim.until("ready")
+        return victim
 
     yield start
     for victim in victims:
