@@ -219,6 +219,7 @@ class Store(ABC):
         known: Mapping[Key, Document] | None = None,
         dry_run: bool = False,
         refresh: bool = False,
+        large: bool = False,
     ) -> T:
         """Run `decide` and apply all the changes that it made, or none; return what it returned once they are durable.
 
@@ -232,6 +233,8 @@ class Store(ABC):
             known: documents read a moment ago, used instead of reading them again. A stale one costs a retry.
             dry_run: run `decide`, write nothing.
             refresh: return only when the changes are visible to searches.
+            large: `decide` works on hundreds of documents or more: run it beside the event loop, so that other requests
+                are answered meanwhile. Other transactions may wait for it.
 
         Raises:
             ApiError: what `decide` raised; `services.storage.too_many_changes` (409) after the bounded number of

@@ -18,6 +18,9 @@ from device_manager.twins.records import LinkRecord
 from device_manager.twins.relinking import LinkEntry, LinkOutcome, link, settled
 from device_manager.twins.workspace import View, Workspace
 
+LARGE = 100
+"""Records from which on a chunk is decided beside the event loop."""
+
 Asked = list[Patches | ApiError]
 """What the `before` pipes said to each record of a chunk."""
 
@@ -95,7 +98,9 @@ class BulkLinking:
                 raise strict_refusal(refused, len(chunk))
             return verdicts
 
-        verdicts = await self._store.transact(decide, known=known, dry_run=call.dry_run, refresh=call.refresh)
+        verdicts = await self._store.transact(
+            decide, known=known, dry_run=call.dry_run, refresh=call.refresh, large=len(chunk) >= LARGE
+        )
         return BulkOutcome(await self._successes(chunk, verdicts, call), _refusals(chunk, verdicts))
 
     def _link(

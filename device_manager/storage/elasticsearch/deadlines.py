@@ -10,6 +10,8 @@ from typing import Any
 from device_manager.storage.elasticsearch.client import Cluster
 
 CHECK_INTERVAL = 0.1
+PROBE_INTERVAL = 0.5
+"""Seconds between two callers that are let through to a cluster that is away, to find out when it is back."""
 
 
 class Deadlines:
@@ -17,6 +19,9 @@ class Deadlines:
 
     A caller expires when the cluster has answered nothing to anybody for `seconds` and the caller has waited that long:
     a big request among many on a slow cluster goes on as long as answers come in.
+
+    Once one has expired, further callers expire at once until the cluster answers again, but for one now and then that
+    finds out. Otherwise those that waited for a place behind the first ones would wait as long again.
     """
 
     def __init__(self, cluster: Cluster, seconds: float) -> None:
@@ -24,13 +29,31 @@ class Deadlines:
         self._seconds = seconds
         self._waiting: dict[asyncio.Future[Any], tuple[float, Callable[[], None]]] = {}
         self._task: asyncio.Task[None] | None = None
+        self._away_since: float | None = None
+        self._probed = 0.0
 
     def watch(self, future: asyncio.Future[Any], expire: Callable[[], None]) -> None:
         """Call `expire` when `future` is not done in time."""
+        if self._is_away():
+            expire()
+            return
         self._waiting[future] = (time.monotonic(), expire)
         future.add_done_callback(self._forget)
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._check())
+
+    def _is_away(self) -> bool:
+        """Whether the cluster is known not to answer, and this caller is not the one to try it."""
+        if self._away_since is None:
+            return False
+        if self._cluster.last_answer > self._away_since:
+            self._away_since = None
+            return False
+        now = time.monotonic()
+        if now - self._probed > PROBE_INTERVAL:
+            self._probed = now
+            return False
+        return True
 
     def _forget(self, future: asyncio.Future[Any]) -> None:
         self._waiting.pop(future, None)
@@ -51,5 +74,6 @@ class Deadlines:
                 if since > limit:
                     break
                 self._waiting.pop(future, None)
+                self._away_since = self._probed = time.monotonic()
                 expire()
         self._task = None

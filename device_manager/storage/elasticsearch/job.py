@@ -18,6 +18,7 @@ class Job:
         decide: what to run.
         known: documents that the caller read; None from the second attempt on.
         dry_run: nothing is written.
+        large: `decide` takes so long that it runs in a thread.
         future: what the caller awaits.
         started: monotonic time of the call.
         attempts: how many times its changes were refused because of other writers.
@@ -28,10 +29,13 @@ class Job:
         collections: index and collection of what it wrote.
     """
 
-    def __init__(self, decide: Decide[Any], known: Mapping[Key, Document] | None, dry_run: bool) -> None:
+    def __init__(
+        self, decide: Decide[Any], known: Mapping[Key, Document] | None, dry_run: bool, large: bool = False
+    ) -> None:
         self.decide = decide
         self.known: Mapping[Key, Document] | None = known
         self.dry_run = dry_run
+        self.large = large
         self.future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self.started = time.monotonic()
         self.attempts = 0

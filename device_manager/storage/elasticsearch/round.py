@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -84,7 +85,7 @@ class Round:
         waiting = list(jobs)
         await self._adopt_known(waiting, newest)
         while True:
-            waiting = [job for job in waiting if not self._run(job)]
+            waiting = [job for job in waiting if not await self._run(job)]
             if not waiting or len(self.state.drafts) >= ENOUGH_DOCUMENTS:
                 break
             await self._fetch_missing()
@@ -112,7 +113,7 @@ class Round:
                 if verdicts.get(stored.mark or "") is Verdict.SETTLED:
                     self.state.base[key] = stored
 
-    def _run(self, job: Job) -> bool:
+    async def _run(self, job: Job) -> bool:
         """Run one job; False when it misses something."""
         if job.future.done():
             return True
@@ -120,7 +121,7 @@ class Round:
         result: object = None
         error: Exception | None = None
         try:
-            result = job.decide(view)
+            result = await asyncio.to_thread(job.decide, view) if job.large else job.decide(view)
         except MissingDocuments as signal:
             self._missing.update(signal.keys)
             return False

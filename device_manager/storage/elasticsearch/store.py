@@ -157,9 +157,10 @@ class ElasticsearchStore(Store):
         known: Mapping[Key, Document] | None = None,
         dry_run: bool = False,
         refresh: bool = False,
+        large: bool = False,
     ) -> T:
         """See the contract."""
-        job = Job(decide, known, dry_run)
+        job = Job(decide, known, dry_run, large)
         self._writer.submit(job)
         result: T = await job.future
         if refresh and job.collections:

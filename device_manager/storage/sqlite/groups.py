@@ -52,7 +52,8 @@ class GroupCommit:
     def pending(self, keys: Iterable[Key]) -> dict[Key, Document | None]:
         """The newest decided states of those `keys` that have one; None is a deletion."""
         overlay = self._overlay
-        return {key: overlay[key][1] for key in keys if key in overlay} if overlay else {}
+        # A large decision looks from another thread while commits leave the overlay: one look at each key.
+        return {key: entry[1] for key in keys if (entry := overlay.get(key)) is not None} if overlay else {}
 
     def join(self, work: Work, changes: list[Change]) -> asyncio.Future[Outcome]:
         """Add a transaction to the open group.

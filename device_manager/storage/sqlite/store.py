@@ -14,16 +14,19 @@ from device_manager.query.search import Search, SearchResult
 from device_manager.query.tree import MATCH_ALL, Query
 from device_manager.settings import Settings
 from device_manager.storage.contract import INTERNAL_INDEX, Decide, Document, Key, Store
-from device_manager.storage.sqlite.catalogue import Catalogue, Collection
+from device_manager.storage.sqlite.catalogue import Catalogue
 from device_manager.storage.sqlite.checkpoints import Checkpointer
 from device_manager.storage.sqlite.connections import open_reader, open_writer, out_of_service
 from device_manager.storage.sqlite.definitions import Definitions
 from device_manager.storage.sqlite.groups import GroupCommit
-from device_manager.storage.sqlite.layout import DATABASE, SERIAL_MASK
+from device_manager.storage.sqlite.layout import DATABASE
 from device_manager.storage.sqlite.lock import DirectoryLock
 from device_manager.storage.sqlite.reading import ReaderPool, distinct_by_collection, read_documents
 from device_manager.storage.sqlite.searching import run_search, scan_pages
 from device_manager.storage.sqlite.transaction import SqliteTransaction
+from device_manager.storage.sqlite.turns import Turns
+from device_manager.storage.sqlite.view import DecisionView, WriteNumbers
+from device_manager.storage.sqlite.work import Work
 from device_manager.storage.sqlite.writer import Outcome, Stale, Writer
 
 T = TypeVar("T")
@@ -50,7 +53,6 @@ class SqliteStore(Store):
         self._directory = directory
         self._settings = settings
         self._lock = DirectoryLock(directory)
-        self._seq = 0
         self._opened = False
 
     async def start(self) -> None:
@@ -71,14 +73,18 @@ class SqliteStore(Store):
     def _open(self, path: Path) -> None:
         connection = open_writer(path)
         self._catalogue = Catalogue.load(connection)
-        self._seq = connection.execute("SELECT value FROM counter WHERE name = 'seq'").get
+        numbers = WriteNumbers(connection.execute("SELECT value FROM counter WHERE name = 'seq'").get)
         self._reader = open_reader(path)
+        self._decider = open_reader(path)
+        self._turns = Turns()
         self._pool = ReaderPool(path)
         self._checkpointer = Checkpointer(path)
         self._checkpointer.watch(connection)
         self._writer = Writer(connection, self._checkpointer.after_commit)
         self._checkpointer.start(self._writer)
-        self._groups = GroupCommit(self._writer, lambda: self._seq, self._tell)
+        self._groups = GroupCommit(self._writer, lambda: numbers.upcoming, self._tell)
+        self._view = DecisionView(self._catalogue, self._groups, numbers, self._reader)
+        self._view_aside = DecisionView(self._catalogue, self._groups, numbers, self._decider)
         self._definitions = Definitions(self._catalogue, self.run_job)
         self._opened = True
         self._definitions.sweep()
@@ -94,6 +100,7 @@ class SqliteStore(Store):
         self._lock.release()
 
     def _stop_threads(self) -> None:
+        self._turns.close()
         self._pool.close()
         self._checkpointer.stop()
         self._reader.close()
@@ -139,11 +146,13 @@ class SqliteStore(Store):
 
     async def create_index(self, index: str) -> None:
         """See `Store.create_index`."""
-        await self._definitions.create_index(index)
+        async with self._turns.alone:
+            await self._definitions.create_index(index)
 
     async def create_collection(self, index: str, collection: str, mappings: dict[str, Any]) -> None:
         """See `Store.create_collection`."""
-        await self._definitions.create_collection(index, collection, mappings)
+        async with self._turns.alone:
+            await self._definitions.create_collection(index, collection, mappings)
 
     async def mappings(self, index: str, collection: str) -> dict[str, Any]:
         """See `Store.mappings`."""
@@ -151,11 +160,13 @@ class SqliteStore(Store):
 
     async def drop_collection(self, index: str, collection: str) -> None:
         """See `Store.drop_collection`."""
-        await self._definitions.drop_collection(index, collection)
+        async with self._turns.alone:
+            await self._definitions.drop_collection(index, collection)
 
     async def drop_index(self, index: str) -> None:
         """See `Store.drop_index`."""
-        await self._definitions.drop_index(index)
+        async with self._turns.alone:
+            await self._definitions.drop_index(index)
 
     async def refresh(self, index: str, collection: str) -> None:
         """See `Store.refresh`: searches see every commit at once."""
@@ -199,21 +210,23 @@ class SqliteStore(Store):
         known: Mapping[Key, Document] | None = None,
         dry_run: bool = False,
         refresh: bool = False,
+        large: bool = False,
     ) -> T:
         """See `Store.transact`. The newest state costs no round trip here, so `known` only saves counting one."""
         if not self._opened:
             raise api_error("services.storage.unavailable", "it is closed.")
         attempt = 0
         while True:
-            transaction = SqliteTransaction(self, known or {}, self._count_read)
-            result = decide(transaction)
-            if dry_run or not transaction.needs_commit:
+            decision = self._decision(decide, known or {}, dry_run=dry_run, large=large)
+            transaction, result, work = await (self._turns.large if large else self._turns.small)(decision)
+            if work is None:
                 return result
             if transaction.extensions:
-                await self._definitions.extend(transaction.extensions)
+                async with self._turns.alone:
+                    await self._definitions.extend(transaction.extensions)
                 continue
             self.round_trips.commits += 1
-            outcome = await self._groups.join(transaction.work(), transaction.changes())
+            outcome = await self._groups.join(work, transaction.changes())
             if outcome is None:
                 return result
             if not isinstance(outcome, Stale):
@@ -223,40 +236,20 @@ class SqliteStore(Store):
                 changed = [change.key.id for change in transaction.changes()]
                 raise api_error("services.storage.too_many_changes", changed[0] if changed else "")
 
+    def _decision(
+        self, decide: Decide[T], known: Mapping[Key, Document], *, dry_run: bool, large: bool
+    ) -> Callable[[], tuple[SqliteTransaction, T, Work | None]]:
+        """One run of `decide`: the transaction, its result, and the work, None when there is nothing to commit."""
+
+        def run() -> tuple[SqliteTransaction, T, Work | None]:
+            transaction = SqliteTransaction(self._view_aside if large else self._view, known, self._count_read)
+            result = decide(transaction)
+            return transaction, result, None if dry_run or not transaction.needs_commit else transaction.work()
+
+        return run
+
     def _count_read(self) -> None:
         self.round_trips.reads += 1
-
-    def collection(self, index: str, name: str) -> Collection:
-        """For transactions: the collection."""
-        return self._catalogue.get(index, name)
-
-    def newest(self, keys: Iterable[Key]) -> dict[Key, Document]:
-        """For transactions: the documents among `keys` as decided so far, committed or not."""
-        asked = list(keys)
-        pending = self._groups.pending(asked)
-        found = {key: document for key, document in pending.items() if document is not None}
-        for (index, name), ids in distinct_by_collection(key for key in asked if key not in pending).items():
-            for document in read_documents(self._reader, self._catalogue.get(index, name), ids):
-                found[Key(index, name, document.id)] = document
-        return found
-
-    def is_pending(self, key: Key) -> bool:
-        """For transactions: whether the newest state of `key` is not committed yet."""
-        return self._groups.is_pending(key)
-
-    def next_seq(self) -> int:
-        """For transactions: the number of the next write."""
-        self._seq += 1
-        return self._seq - 1
-
-    def next_rid(self, collection: Collection) -> int:
-        """For transactions: the number of the next row of the collection."""
-        first, last = collection.rids
-        if collection.serial is None:
-            newest = self._reader.execute("SELECT max(rid) FROM doc WHERE rid BETWEEN ? AND ?", (first, last)).get
-            collection.serial = 0 if newest is None else newest & SERIAL_MASK
-        collection.serial += 1
-        return first | collection.serial
 
 
 def _raise_failure(outcome: Outcome) -> None:
