@@ -13,7 +13,7 @@ import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-READY_DEADLINE = 30.0
+READY_DEADLINE = 60.0
 POLL_EVERY = 0.05
 HOST = "127.0.0.1"
 

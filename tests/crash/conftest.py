@@ -100,8 +100,11 @@ class Load:
 
     async def __aexit__(self, *_: object) -> None:
         self._stopping = True
-        await asyncio.gather(*self._tasks)
+        ended = await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.gather(*(caller.close() for caller in self._callers))
+        for error in ended:
+            if error is not None:
+                raise error
 
     async def reach(self, acknowledged: int, *, within: float = 60.0) -> None:
         """Wait for that many more acknowledged changes."""
