@@ -92,6 +92,8 @@ class Catalogue:
         self._applied = 0
         self._looked = float("-inf")
         self._loading = asyncio.Lock()
+        self._joined: asyncio.Task[None] | None = None
+        self._has_failed = False
         self._poll: asyncio.Task[None] | None = None
         store.on_commit(self._on_commit)
 
@@ -113,7 +115,7 @@ class Catalogue:
         while True:
             await asyncio.sleep(POLL_INTERVAL)
             try:
-                await self.look()
+                await self._join_look()
             except ApiError as error:
                 log.warning("cannot look for changed models and engines", reason=error.message)
 
@@ -181,7 +183,21 @@ class Catalogue:
             ApiError: `services.storage.unavailable` (503) when it is too old and the store does not answer.
         """
         if self._store.shared and time.monotonic() - self._looked > TRUST:
-            await self.look()
+            if self._has_failed:  # the look in the background finds out when the store is back
+                raise api_error("services.storage.unavailable", "it did not say which models and engines are current")
+            await self._join_look()
+
+    async def _join_look(self) -> None:
+        """Wait for the look that runs, or start one: callers that look in turn would wait one deadline after another."""
+        if self._joined is None:
+            self._joined = asyncio.create_task(self.look())
+            self._joined.add_done_callback(self._end_look)
+        await asyncio.shield(self._joined)
+
+    def _end_look(self, look: asyncio.Task[None]) -> None:
+        self._joined = None
+        if not look.cancelled():
+            self._has_failed = look.exception() is not None
 
     async def engine(self, index: str) -> EngineConfig:
         """The configuration of an engine that is in use.

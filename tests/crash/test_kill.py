@@ -14,7 +14,7 @@ StartServer = Callable[..., ServerProcess]
 StartLoad = Callable[..., Awaitable[Any]]
 Verify = Callable[[str, Any], Awaitable[None]]
 
-SIZES = [pytest.param(300, 400, id="300"), pytest.param(2000, 4000, id="2000", marks=pytest.mark.soak)]
+SIZES = [pytest.param(300, 200, id="300"), pytest.param(2000, 4000, id="2000", marks=pytest.mark.soak)]
 GRACE = 1.5
 """Seconds that a transaction of another process is left alone: short, so that many are recovered."""
 

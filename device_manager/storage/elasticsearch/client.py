@@ -72,10 +72,12 @@ class Cluster:
 
     Attributes:
         last_answer: monotonic time of the latest answer that does not say that the cluster cannot serve.
+        last_silence: monotonic time of the latest request that was given up while nothing else was answered either.
     """
 
     def __init__(self, url: str, deadline: float) -> None:
         self.last_answer = time.monotonic()
+        self.last_silence = -1.0
         self._deadline = deadline
         self._client = AsyncElasticsearch(
             url,
@@ -126,6 +128,9 @@ class Cluster:
                 method, target, body=body, headers=headers, max_retries=0, request_timeout=deadline or self._deadline
             )
         except TransportError as error:
+            now = time.monotonic()
+            if now - self.last_answer >= self._deadline:
+                self.last_silence = now
             raise NoAnswer(f"{method} {path.split('?')[0]}: {error.message}") from error
         if meta.status in _TEMPORARY:
             raise NoAnswer(f"{method} {path}: status {meta.status}, {reason(parsed)}")

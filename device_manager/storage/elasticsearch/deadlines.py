@@ -29,7 +29,7 @@ class Deadlines:
         self._seconds = seconds
         self._waiting: dict[asyncio.Future[Any], tuple[float, Callable[[], None]]] = {}
         self._task: asyncio.Task[None] | None = None
-        self._away_since: float | None = None
+        self._away_since = -1.0
         self._probed = 0.0
 
     def watch(self, future: asyncio.Future[Any], expire: Callable[[], None]) -> None:
@@ -44,12 +44,13 @@ class Deadlines:
 
     def _is_away(self) -> bool:
         """Whether the cluster is known not to answer, and this caller is not the one to try it."""
-        if self._away_since is None:
-            return False
-        if self._cluster.last_answer > self._away_since:
-            self._away_since = None
+        cluster = self._cluster
+        if cluster.last_answer > max(self._away_since, cluster.last_silence):
+            self._probed = 0.0
             return False
         now = time.monotonic()
+        if not self._probed:
+            self._probed = now
         if now - self._probed > PROBE_INTERVAL:
             self._probed = now
             return False
@@ -74,6 +75,6 @@ class Deadlines:
                 if since > limit:
                     break
                 self._waiting.pop(future, None)
-                self._away_since = self._probed = time.monotonic()
+                self._away_since = time.monotonic()
                 expire()
         self._task = None
