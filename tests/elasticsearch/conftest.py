@@ -7,7 +7,7 @@ import json
 import signal
 import sys
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ import pytest_asyncio
 from device_manager.settings import Settings
 from device_manager.storage.contract import Key
 from device_manager.storage.elasticsearch.store import ElasticsearchStore
+
+sys.path.insert(0, str(Path(__file__).parent))  # for `protocol_model`, which is no test by itself
 
 VICTIM = Path(__file__).parent / "victim.py"
 GRACE = 2.5
@@ -122,7 +124,7 @@ def history(store: ElasticsearchStore, index: str) -> Callable[[], Awaitable[lis
 
 
 @pytest.fixture
-def link(store: ElasticsearchStore, index: str) -> Callable[[str], Awaitable[None]]:
+def link(store: ElasticsearchStore, index: str) -> Callable[[str], Coroutine[Any, Any, None]]:
     """Link `a` and `b` under a name, by the store of the test."""
 
     async def run(name: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import pytest
@@ -12,11 +12,18 @@ import pytest
 from device_manager.storage.contract import Key
 from device_manager.storage.elasticsearch.store import ElasticsearchStore
 
-Link = Callable[[str], Awaitable[None]]
+Link = Callable[[str], Coroutine[Any, Any, None]]
 Linked = Callable[[str], Awaitable[list[str]]]
 History = Callable[[], Awaitable[list[str]]]
 GRACE = 2.5
 BEFORE_COMMIT = ("intended", "applied", "committing")
+
+
+async def eventually(is_so: Callable[[], Awaitable[bool]]) -> None:
+    """Wait until it is so."""
+    async with asyncio.timeout(30):
+        while not await is_so():  # noqa: ASYNC110  # what it waits for is outside this process
+            await asyncio.sleep(0.05)
 
 
 @pytest.mark.parametrize("step", BEFORE_COMMIT)
@@ -71,9 +78,11 @@ async def test_sweep_undoes_what_nobody_asks_for(linked: Linked, history: Histor
     victim = await start_victim("once", "applied")
     await victim.until(["at", "applied"])
     victim.send(signal.SIGKILL)
-    async with asyncio.timeout(20):
-        while await linked("a") or await linked("b") or await history():
-            await asyncio.sleep(0.05)
+
+    async def is_clean() -> bool:
+        return not (await linked("a") or await linked("b") or await history())
+
+    await eventually(is_clean)
 
 
 async def test_large_intent_is_undone_from_its_parts(store: ElasticsearchStore, index: str, start_victim: Any) -> None:
@@ -84,9 +93,11 @@ async def test_large_intent_is_undone_from_its_parts(store: ElasticsearchStore, 
     await victim.until(["at", "applied"])
     assert {document.source["round"] for document in (await store.read(keys)).values()} == {1}
     victim.send(signal.SIGKILL)
-    async with asyncio.timeout(30):
-        while {document.source["round"] for document in (await store.read(keys)).values()} != {0}:
-            await asyncio.sleep(0.1)
+
+    async def is_restored() -> bool:
+        return {document.source["round"] for document in (await store.read(keys)).values()} == {0}
+
+    await eventually(is_restored)
     assert {document.source["text"] for document in (await store.read(keys)).values()} == {text}
 
 
