@@ -99,6 +99,9 @@ async def _read(store: str, engines: Sequence[str], settings_file: Path | None) 
     from device_manager.storage.opening import open_store  # the stores: not for commands that only send
     from device_manager.twins.doctor import examine
 
+    scheme, _, folder = store.partition(":")
+    if scheme == "sqlite" and not Path(folder).is_dir():
+        raise InvalidSettings(f'Unusable setting "store": there is no folder "{folder}"')
     settings = load_settings({"store": store}, file=settings_file)
     opened = open_store(settings)
     await opened.start()

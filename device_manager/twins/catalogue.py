@@ -188,7 +188,7 @@ class Catalogue:
             await self._join_look()
 
     async def _join_look(self) -> None:
-        """Wait for the look that runs, or start one: callers that look in turn would wait one deadline after another."""
+        """Wait for the look that runs, or start one: looking in turn, callers would wait one deadline after another."""
         if self._joined is None:
             self._joined = asyncio.create_task(self.look())
             self._joined.add_done_callback(self._end_look)

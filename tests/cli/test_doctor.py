@@ -1,0 +1,95 @@
+"""`device-manager doctor` finds damage, through a server and in a store that no server has open."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from device_manager.cli.client import Client
+from device_manager.cli.process import ServerProcess
+from device_manager.settings import load_settings
+from device_manager.storage.contract import Key, Transaction
+from device_manager.storage.opening import open_store
+
+Run = Callable[..., Any]
+
+
+async def break_link(store_url: str, key: Key) -> None:
+    """Forget the links of one document, past all rules."""
+    store = open_store(load_settings({"store": store_url}))
+    await store.start()
+
+    def forget(transaction: Transaction) -> None:
+        document = transaction.read([key])[key]
+        transaction.replace(key, document.source | {"linkedMeasures": []})
+
+    await store.transact(forget)
+    await store.close()
+
+
+def test_it_finds_a_one_sided_link(
+    start_server: Callable[..., ServerProcess],
+    create_fleet: Callable[..., Awaitable[list[tuple[str, str]]]],
+    run_command: Run,
+    tmp_path: Path,
+) -> None:
+    store = f"sqlite:{tmp_path / 'examined'}"
+    server = start_server(store=store)
+
+    async def fill() -> tuple[str, str]:
+        async with Client(server.url) as client:
+            [(asset, device)] = await create_fleet(client, "ward", 1)
+            await client.call(
+                "device-manager/devices",
+                "mLinkAssets",
+                engineId="ward",
+                body={"records": [{"assetId": asset, "deviceId": device}]},
+            )
+            return asset, device
+
+    asset, device = asyncio.run(fill())
+    ran = run_command("doctor", "--url", server.url)
+    assert ran.status == 0, ran.errors
+    assert "Nothing found" in ran.output
+    server.stop()
+    assert run_command("doctor", "--store", store, "--json").json == {"command": "doctor", "findings": []}
+
+    asyncio.run(break_link(store, Key("ward", "assets", asset)))
+
+    ran = run_command("doctor", "--store", store, "--json", "--engine", "ward")
+    assert ran.status == 1
+    kinds = {(finding["kind"], finding["document"]) for finding in ran.json["findings"]}
+    assert ("one_sided_link", f"devices/{device}") in kinds
+    server.start()
+    ran = run_command("doctor", DEVICE_MANAGER_URL=server.url)
+    assert ran.status == 1
+    assert "one_sided_link" in ran.output
+
+
+def test_usage(run_command: Run, server: ServerProcess, tmp_path: Path) -> None:
+    for arguments in (
+        [],
+        ["--url", server.url, "--store", "sqlite:x"],
+        ["--url", "nowhere"],
+        ["--url", server.url, "--engine", "no-such-engine"],
+        ["--store", "paper:x"],
+        ["--store", f"sqlite:{tmp_path / 'absent'}"],
+    ):
+        ran = run_command("doctor", *arguments)
+        assert ran.status == 2, (arguments, ran.output, ran.errors)
+        assert "Traceback" not in ran.errors
+    assert not (tmp_path / "absent").exists()
+    assert run_command("doctor", "--url", "http://127.0.0.1:1").status == 3
+
+
+def test_the_demonstration_ends_well() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "device_manager", "demo"], stdout=subprocess.PIPE, text=True, check=True, timeout=110
+    )
+    assert "Linked 3,376 stations to their airports, 0 refused." in ran.stdout
+    assert "Nothing found" in ran.stdout
+    assert "How long each step took" in ran.stdout
