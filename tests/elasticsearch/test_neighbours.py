@@ -1,0 +1,136 @@
+"""Transactions that meet in one flush: merged where they share documents, untouched by each other's faults."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from typing import Any
+
+import httpx
+import pytest
+
+from device_manager.errors import ApiError
+from device_manager.query.search import Search
+from device_manager.settings import Settings
+from device_manager.storage.contract import Change, Key, Transaction
+from device_manager.storage.elasticsearch import bulks
+from device_manager.storage.elasticsearch.client import Cluster
+from device_manager.storage.elasticsearch.documents import create_line
+from device_manager.storage.elasticsearch.names import alias_name, physical_name
+from device_manager.storage.elasticsearch.store import ElasticsearchStore
+
+
+def appender(index: str, id: str, name: str) -> Any:
+    """A decide function that adds `name` to one asset."""
+
+    def decide(tx: Transaction) -> int:
+        key = Key(index, "assets", id)
+        source = tx.read([key])[key].source
+        return len(tx.replace(key, {**source, "links": [*source["links"], name]}).source["links"])
+
+    return decide
+
+
+async def test_fifty_transactions_on_one_document_share_a_write(store: ElasticsearchStore, index: str) -> None:
+    told: list[Change] = []
+    store.on_commit(told.extend)
+    await store.transact(appender(index, "a", "first"))
+    commits, started = store.round_trips.commits, time.monotonic()
+    counts = await asyncio.gather(*(store.transact(appender(index, "a", f"n{number}")) for number in range(50)))
+    assert time.monotonic() - started < 2
+    assert sorted(counts) == list(range(2, 52))
+    document = await store.get(index, "assets", "a")
+    assert len(set(document.source["links"])) == 51
+    assert document.version == 3, "one write for the fifty"
+    assert store.round_trips.commits - commits == 3
+    assert len(told) == 51
+
+
+async def test_refused_write_hurts_nobody_else(store: ElasticsearchStore, index: str, elasticsearch_url: str) -> None:
+    alias = alias_name(index, "assets")
+    mapping = {"properties": {"size": {"type": "integer"}}}  # behind the back of the store, which lets all sizes pass
+    async with httpx.AsyncClient(base_url=elasticsearch_url) as client:
+        (await client.put(f"/{alias.replace('&', '%26')}/_mapping", json=mapping)).raise_for_status()
+
+    def wrong(tx: Transaction) -> None:
+        key = Key(index, "assets", "a")
+        tx.replace(key, tx.read([key])[key].source | {"size": "large"})
+
+    names = [f"n{number}" for number in range(10)]
+    results = await asyncio.gather(
+        store.transact(wrong), *(store.transact(appender(index, "a", name)) for name in names), return_exceptions=True
+    )
+    assert isinstance(results[0], ApiError)
+    assert results[0].id == "services.storage.unexpected_bad_request"
+    assert sorted(results[1:]) == list(range(1, 11))  # type: ignore[type-var]  # an exception among them fails it
+    document = await store.get(index, "assets", "a")
+    assert sorted(document.source["links"]) == sorted(names)
+    assert "size" not in document.source
+
+
+async def test_bulk_refused_as_a_whole_is_split(store: ElasticsearchStore, index: str, elasticsearch_url: str) -> None:
+    cluster = Cluster(elasticsearch_url, 4)
+    alias = alias_name(index, "assets")
+    ids = ["x0", "x1", "y" * 513, "x2", "x3"]
+    results = await bulks.write(cluster, [create_line(alias, id, b"{}") for id in ids])
+    await cluster.close()
+    assert [result.status for result in results] == [201, 201, 400, 201, 201]
+    assert "513" in results[2].problem
+
+
+@pytest.mark.parametrize("id", ["", "y" * 513])
+async def test_unusable_id_is_refused_before_it_joins(store: ElasticsearchStore, index: str, id: str) -> None:
+    commits = store.round_trips.commits
+    with pytest.raises(ApiError) as caught:
+        await store.transact(lambda tx: tx.create(index, "assets", {}, id))
+    assert caught.value.status == 400
+    assert store.round_trips.commits == commits
+
+
+async def test_write_to_a_collection_that_another_process_dropped(
+    store: ElasticsearchStore, index: str, elasticsearch_url: str
+) -> None:
+    other = ElasticsearchStore(elasticsearch_url, Settings())
+    await other.start()
+    await other.drop_collection(index, "assets")
+    await other.close()
+    with pytest.raises(ApiError) as caught:
+        await store.transact(lambda tx: [tx.create(index, "assets", {}, "x"), tx.create(index, "history", {}, "y")])
+    assert caught.value.id == "services.storage.unknown_collection"
+    async with httpx.AsyncClient(base_url=elasticsearch_url) as client:
+        assert (await client.get(f"/{alias_name(index, 'assets').replace('&', '%26')}")).status_code == 404
+    assert await store.read([Key(index, "history", "y")]) == {}
+
+
+async def test_deleted_document_is_nowhere_and_can_be_made_again(store: ElasticsearchStore, index: str) -> None:
+    key = Key(index, "assets", "a")
+    await store.transact(lambda tx: tx.delete(key), refresh=True)
+    again = asyncio.create_task(store.transact(lambda tx: tx.create(index, "assets", {"links": ["again"]}, "a")))
+    assert (await again).source == {"links": ["again"]}
+    assert (await store.get(index, "assets", "a")).source == {"links": ["again"]}
+    await store.transact(lambda tx: tx.delete(key), refresh=True)
+    assert await store.read([key]) == {}
+    found = await store.search(index, "assets", Search(size=100))
+    assert found.total == len(found.hits) == 7
+    assert "a" not in {hit.id for hit in found.hits}
+
+
+async def test_data_of_others_opens_as_it_is(elasticsearch_url: str) -> None:
+    index = f"test-{uuid.uuid4().hex[:12]}"
+    physical = physical_name(index, "assets")
+    body = {"mappings": {"dynamic": "strict", "properties": {"name": {"type": "keyword"}}}}
+    async with httpx.AsyncClient(base_url=elasticsearch_url) as client:
+        path = "/" + physical.replace("&", "%26")
+        (await client.put(path, json=body)).raise_for_status()
+        (await client.put(f"{path}/_doc/old?refresh=true", json={"name": "old"})).raise_for_status()
+    store = ElasticsearchStore(elasticsearch_url, Settings())
+    await store.start()
+    key = Key(index, "assets", "old")
+    assert (await store.read([key]))[key].source == {"name": "old"}
+    await store.transact(lambda tx: tx.replace(key, {"name": tx.read([key])[key].source["name"] + "er"}), refresh=True)
+    hits = (await store.search(index, "assets", Search())).hits
+    assert [hit.source for hit in hits] == [{"name": "older"}]
+    assert set((await store.mappings(index, "assets"))["properties"]) == {"name", "_kuzzle_info"}
+    await store.drop_index(index)
+    await store.close()

@@ -1,0 +1,160 @@
+"""A cluster that stops answering, and answers that get lost on the way (design 9; transactions 1, step 6)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Protocol
+from urllib.parse import urlsplit
+
+import pytest
+import pytest_asyncio
+
+from device_manager.errors import ApiError
+from device_manager.settings import Settings
+from device_manager.storage.contract import Change, Key, Transaction
+from device_manager.storage.elasticsearch.store import ElasticsearchStore
+
+
+class Node(Protocol):
+    """The node of the fixture."""
+
+    @property
+    def url(self) -> str: ...
+
+    def pause(self) -> None: ...
+
+    def resume(self) -> None: ...
+
+
+class Proxy:
+    """Passes bytes on; swallows the next answer, and cuts that connection, when told to."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self._target = parts.hostname, parts.port
+        self.swallows = False
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        upstream, sender = await asyncio.open_connection(*self._target)
+        await asyncio.gather(self._pass(reader, sender), self._answer(upstream, writer), return_exceptions=True)
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(1 << 16):
+            writer.write(data)
+        writer.close()
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(1 << 16):
+            if self.swallows:
+                self.swallows = False
+                break
+            writer.write(data)
+        writer.close()
+
+
+@pytest_asyncio.fixture
+async def proxy(elasticsearch_url: str) -> AsyncIterator[tuple[Proxy, str]]:
+    """A proxy in front of the cluster, and its URL."""
+    proxy = Proxy(elasticsearch_url)
+    server = await asyncio.start_server(proxy.serve, "127.0.0.1", 0)
+    yield proxy, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    server.close()
+
+
+@pytest.mark.parametrize("step", ["intended", "committing"])
+async def test_lost_answer_changes_nothing_about_the_outcome(
+    step: str,
+    store: ElasticsearchStore,
+    index: str,
+    proxy: tuple[Proxy, str],
+    linked: Callable[[str], Awaitable[list[str]]],
+    history: Callable[[], Awaitable[list[str]]],
+) -> None:
+    lossy, url = proxy
+    losses = iter([step])
+
+    def on_step(reached: str) -> None:
+        lossy.swallows = reached == step and next(losses, None) is not None
+
+    other = ElasticsearchStore(url, Settings(), on_step=on_step)
+    await other.start()
+    told: list[Change] = []
+    other.on_commit(told.extend)
+
+    def decide(tx: Transaction) -> None:
+        keys = [Key(index, "assets", "a"), Key(index, "assets", "b")]
+        for key, document in tx.read(keys).items():
+            tx.replace(key, {"links": [*document.source["links"], "once"]})
+        tx.create(index, "history", {"name": "once"})
+
+    await other.transact(decide)
+    await other.close()
+    assert await linked("a") == await linked("b") == ["once"]
+    assert await history() == ["once"]
+    assert len(told) == 3
+
+
+async def test_stopped_cluster(elasticsearch_node: Node, index: str) -> None:
+    store = ElasticsearchStore(elasticsearch_node.url, Settings())
+    await store.start()
+    await store.create_collection(index, "assets", {"dynamic": "false"})
+    for number in range(10):
+        await store.transact(creator(index, str(number)))
+    acknowledged: list[tuple[str, str]] = []
+    slowest = 0.0
+    refused = 0
+    goes_on = True
+
+    async def client(number: int) -> None:
+        nonlocal slowest, refused
+        count = 0
+        while goes_on:
+            name, id, started = f"{number}-{count}", str(count % 10), time.monotonic()
+            key, count = Key(index, "assets", id), count + 1
+            try:
+                found = await store.read([key])
+                await store.transact(appender(key, name), known=found)
+                acknowledged.append((id, name))
+            except ApiError as error:
+                assert error.status == 503, error
+                refused += 1
+                await asyncio.sleep(0.1)
+            slowest = max(slowest, time.monotonic() - started)
+
+    clients = [asyncio.create_task(client(number)) for number in range(20)]
+    with contextlib.ExitStack() as resumed:
+        await reach(lambda: len(acknowledged) > 50)
+        elasticsearch_node.pause()
+        resumed.callback(elasticsearch_node.resume)
+        before = refused
+        await reach(lambda: refused - before >= 40)
+    continued, before = time.monotonic(), len(acknowledged)
+    await reach(lambda: len(acknowledged) > before + 50)
+    assert time.monotonic() - continued < 5
+    goes_on = False
+    await asyncio.gather(*clients)
+    assert slowest < 5
+    for number in range(10):
+        links = (await store.get(index, "assets", str(number))).source["links"]
+        assert {name for id, name in acknowledged if id == str(number)} <= set(links)
+        assert len(links) == len(set(links))
+    await store.drop_index(index)
+    await store.close()
+
+
+def creator(index: str, id: str) -> Callable[[Transaction], object]:
+    return lambda tx: tx.create(index, "assets", {"links": []}, id)
+
+
+def appender(key: Key, name: str) -> Callable[[Transaction], object]:
+    return lambda tx: tx.replace(key, {"links": [*tx.read([key])[key].source["links"], name]})
+
+
+async def reach(is_so: Callable[[], bool]) -> None:
+    """Wait until it is so."""
+    async with asyncio.timeout(30):
+        while not is_so():  # noqa: ASYNC110  # it changes by what many tasks do
+            await asyncio.sleep(0.01)
