@@ -46,6 +46,7 @@ def doctor(
             websocket_url(url)
             findings = asyncio.run(_ask(url, token, engine))
         elif store is not None:
+            _refuse_to_make(store)
             findings = asyncio.run(_read(store, engine, context.obj))
     except (InvalidUrl, InvalidSettings) as error:
         raise click.UsageError(str(error)) from error
@@ -65,6 +66,13 @@ def _chosen(context: click.Context, url: str | None, store: str | None) -> tuple
     """What the command line names wins over the other one, should that come from the environment or the file."""
     said = {name for name in ("url", "store") if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
     return (url if said != {"store"} else None, store if said != {"url"} else None)
+
+
+def _refuse_to_make(store: str) -> None:
+    """Opening a folder that is not there would make it."""
+    scheme, _, folder = store.partition(":")
+    if scheme == "sqlite" and not Path(folder).is_dir():
+        raise InvalidSettings(f'Unusable setting "store": there is no folder "{folder}"')
 
 
 async def examine_server(client: Client, engines: Sequence[str]) -> list[Finding]:
@@ -99,9 +107,6 @@ async def _read(store: str, engines: Sequence[str], settings_file: Path | None) 
     from device_manager.storage.opening import open_store  # the stores: not for commands that only send
     from device_manager.twins.doctor import examine
 
-    scheme, _, folder = store.partition(":")
-    if scheme == "sqlite" and not Path(folder).is_dir():
-        raise InvalidSettings(f'Unusable setting "store": there is no folder "{folder}"')
     settings = load_settings({"store": store}, file=settings_file)
     opened = open_store(settings)
     await opened.start()
