@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from device_manager.errors import ApiError, api_error
+from device_manager.query.conversions import text_of
 from device_manager.query.refusals import malformed, not_runnable
 from device_manager.query.tree import (
     MATCH_ALL,
@@ -22,7 +23,6 @@ from device_manager.query.tree import (
     Terms,
     Wildcard,
 )
-from device_manager.query.values import text_of
 
 MAX_DEPTH = 30
 """Deepest nesting of clauses."""

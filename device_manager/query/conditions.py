@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import orjson
 
+from device_manager.query.conversions import IndexValue, text_of
 from device_manager.query.fields import FieldRef, FieldResolver
 from device_manager.query.patterns import ascii_lower, glob, literal_prefix, next_text
 from device_manager.query.refusals import malformed
@@ -27,7 +28,7 @@ from device_manager.query.tree import (
     Terms,
     Wildcard,
 )
-from device_manager.query.values import Comparable, Interval, check_keyword, equal_to, inside, one_of, text_of
+from device_manager.query.values import Interval, check_keyword, equal_to, inside, one_of
 
 RUNNER = "embedded store"
 """How errors name who cannot run a clause."""
@@ -342,7 +343,7 @@ def _union(found: Sequence[Rows]) -> Rows:
     return Rows(Fragment(sql, parameters), max(2, *(rows.rank for rows in found)))
 
 
-def storable(value: Comparable | None) -> SqlValue:
+def storable(value: IndexValue | None) -> SqlValue:
     """`value` as a parameter: integers beyond 64 bits become floats, which compare the same way."""
     return float(value) if isinstance(value, int) and value not in INT64 else value
 

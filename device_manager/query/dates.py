@@ -1,33 +1,21 @@
-"""Dates as Elasticsearch reads them in queries and documents: formats, rounding, date math, time zones."""
+"""Dates as Elasticsearch reads them in queries: named formats, rounding, date math, time zones."""
 
 from __future__ import annotations
 
 import re
 import time
 from calendar import monthrange
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-DEFAULT_FORMAT = "strict_date_optional_time||epoch_millis"
+from device_manager.query.conversions import text_of
+from device_manager.query.instants import DEFAULT_FORMAT, Parse, compile_format, read_zone
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
 
-_ISO = re.compile(
-    r"(?P<year>\d{4})(?:-(?P<month>\d\d)(?:-(?P<day>\d\d)"
-    r"(?:T(?:(?P<hour>\d\d)(?::(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,](?P<fraction>\d{1,9}))?)?)?"
-    r"(?P<zone>Z|[+-]\d\d(?::?\d\d)?)?)?)?)?)?"
-)
-_NUMBER = re.compile(r"(-?\d+)(?:\.\d+)?")
 _MATH_STEP = re.compile(r"([+-])(\d*)([yMwdhHms])|/([yMwdhHms])")
 
-_PATTERN_PARTS = {
-    "yyyy": r"(?P<year>\d{4})", "uuuu": r"(?P<year>\d{4})", "MM": r"(?P<month>\d\d)", "dd": r"(?P<day>\d\d)",
-    "HH": r"(?P<hour>\d\d)", "mm": r"(?P<minute>\d\d)", "ss": r"(?P<second>\d\d)", "SSS": r"(?P<fraction>\d{3})",
-    "XXX": r"(?P<zone>Z|[+-]\d\d:\d\d)", "Z": r"(?P<zone>[+-]\d{4})",
-}  # fmt: skip
-_PATTERN_PART = re.compile(r"y{4}|u{4}|MM|dd|HH|mm|ss|SSS|XXX|Z|'([^']*)'|([^A-Za-z'])")
 _NAMED_PATTERNS = {
     "date": "yyyy-MM-dd", "strict_date": "yyyy-MM-dd", "basic_date": "yyyyMMdd",
     "date_time": "yyyy-MM-dd'T'HH:mm:ss.SSSXXX", "strict_date_time": "yyyy-MM-dd'T'HH:mm:ss.SSSXXX",
@@ -36,8 +24,6 @@ _NAMED_PATTERNS = {
     "year": "yyyy", "strict_year": "yyyy", "year_month": "yyyy-MM", "strict_year_month": "yyyy-MM",
     "year_month_day": "yyyy-MM-dd", "strict_year_month_day": "yyyy-MM-dd",
 }  # fmt: skip
-
-Reader = Callable[[str, bool, tzinfo], int | None]
 
 
 def now_millis() -> int:
@@ -48,7 +34,7 @@ def now_millis() -> int:
 def parse_date(
     value: object, *, round_up: bool = False, format: str | None = None, time_zone: str | None = None, now: int = 0
 ) -> int:
-    """Milliseconds since 1970 of a date as documents and queries write it.
+    """Milliseconds since 1970 of a date as queries write it.
 
     Args:
         value: text or number; numbers are read as if they were text, so 2020 is a year.
@@ -61,16 +47,17 @@ def parse_date(
     Raises:
         ValueError: the value is no such date, or the format or zone is not known.
     """
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
+    if isinstance(value, bool):
         raise ValueError(f"{value!r} is no date")
-    text = value if isinstance(value, str) else _number_text(value)
-    zone = read_zone(time_zone) if time_zone is not None else UTC
+    text = text_of(value)
+    time_zone = "Z" if time_zone is None else time_zone
+    zone = read_zone(time_zone)
     base, found, steps = text.partition("||")
     if text.startswith("now"):
         return _date_math(now or now_millis(), text[3:], round_up, zone)
     if found:
-        return _date_math(_read(base, False, format or DEFAULT_FORMAT, zone), steps, round_up, zone)
-    return _read(text, round_up, format or DEFAULT_FORMAT, zone)
+        return _date_math(_read(base, False, format or DEFAULT_FORMAT, time_zone), steps, round_up, zone)
+    return _read(text, round_up, format or DEFAULT_FORMAT, time_zone)
 
 
 def format_date(millis: int) -> str:
@@ -81,82 +68,19 @@ def format_date(millis: int) -> str:
         return str(millis)
 
 
-def read_zone(text: str) -> tzinfo:
-    """A time zone from an offset such as `+02:00` or a name such as `Europe/Paris`. Raises ValueError."""
-    if text == "Z":
-        return UTC
-    if match := re.fullmatch(r"([+-])(\d\d):?(\d\d)?", text):
-        sign = -1 if match[1] == "-" else 1
-        return timezone(sign * timedelta(hours=int(match[2]), minutes=int(match[3] or 0)))
-    try:
-        return ZoneInfo(text)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ValueError(f"{text!r} is no time zone") from error
-
-
-def _number_text(value: float) -> str:
-    """A number as Elasticsearch turns it into text: plain digits."""
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
-        return str(int(value))
-    return str(value)
-
-
-def _read(text: str, round_up: bool, formats: str, zone: tzinfo) -> int:
-    for name in formats.split("||"):
-        millis = _reader(name)(text, round_up, zone)
-        if millis is not None:
-            return millis
-    raise ValueError(f"{text!r} is no date of the format {formats}")
+def _read(text: str, round_up: bool, format: str, zone: str) -> int:
+    millis = _parser(format)(text, round_up, zone)
+    if millis is None:
+        raise ValueError(f"{text!r} is no date of the format {format}")
+    return millis
 
 
 @lru_cache(maxsize=256)
-def _reader(name: str) -> Reader:
-    if name in {"strict_date_optional_time", "date_optional_time"}:
-        return lambda text, round_up, zone: _from_match(_ISO.fullmatch(text), round_up, zone)
-    if name == "epoch_millis":
-        return lambda text, round_up, zone: _from_number(text, 1, 0)
-    if name == "epoch_second":
-        return lambda text, round_up, zone: _from_number(text, 1000, 999 if round_up else 0)
-    pattern = re.compile(_pattern_expression(_NAMED_PATTERNS.get(name, name)))
-    return lambda text, round_up, zone: _from_match(pattern.fullmatch(text), round_up, zone)
-
-
-def _pattern_expression(pattern: str) -> str:
-    expression, position = "", 0
-    while position < len(pattern):
-        part = _PATTERN_PART.match(pattern, position)
-        if part is None:
-            raise ValueError(f"{pattern!r} is no date format that can be read here")
-        expression += _PATTERN_PARTS.get(part[0]) or re.escape(part[1] if part[1] is not None else part[0])
-        position = part.end()
-    return expression
-
-
-def _from_number(text: str, factor: int, added: int) -> int | None:
-    match = _NUMBER.fullmatch(text)
-    return int(match[1]) * factor + added if match else None
-
-
-def _from_match(match: re.Match[str] | None, round_up: bool, zone: tzinfo) -> int | None:
-    if match is None:
-        return None
-    parts = match.groupdict()
-
-    def part(name: str, low: int, high: int) -> int:
-        text = parts.get(name)
-        return int(text) if text is not None else high if round_up else low
-
-    year, month, day = part("year", 1970, 1970), part("month", 1, 1), part("day", 1, 1)
-    fraction = parts.get("fraction")
-    millis = int(fraction[:3].ljust(3, "0")) if fraction is not None else 999 if round_up else 0
-    try:
-        moment = datetime(  # the zone in the text wins over the one asked for
-            year, month, day, part("hour", 0, 23), part("minute", 0, 59), part("second", 0, 59), millis * 1000,
-            tzinfo=read_zone(parts["zone"]) if parts.get("zone") else zone,
-        )  # fmt: skip
-    except (ValueError, OverflowError):
-        return None
-    return (moment - EPOCH) // MILLISECOND
+def _parser(format: str) -> Parse:
+    parse = compile_format("||".join(_NAMED_PATTERNS.get(name, name) for name in format.split("||")))
+    if parse is None:
+        raise ValueError(f"{format!r} is no date format that can be read here")
+    return parse
 
 
 def _date_math(millis: int, steps: str, round_up: bool, zone: tzinfo) -> int:

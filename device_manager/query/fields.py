@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 
@@ -14,12 +14,17 @@ class FieldType:
     Attributes:
         type: type of the mapping, such as `keyword`.
         source: path of its values in documents: that of the parent for a multi-field, else its own.
-        format: date format of the mapping, None for the default.
+        definition: how the mapping defines it.
     """
 
     type: str
     source: str
-    format: str | None = None
+    definition: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def format(self) -> str | None:
+        """Date format of the mapping, None for the default."""
+        return self.definition.get("format")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,6 @@ def _collect(properties: Mapping[str, Any], prefix: str, leaves: dict[str, Field
         if type == "object":
             _collect(mapping.get("properties") or {}, f"{path}.", leaves)
         elif type != "nested":
-            leaves[path] = FieldType(type, path, mapping.get("format"))
+            leaves[path] = FieldType(type, path, mapping)
             for sub_name, sub in (mapping.get("fields") or {}).items():
-                leaves[f"{path}.{sub_name}"] = FieldType(sub["type"], path, sub.get("format"))
+                leaves[f"{path}.{sub_name}"] = FieldType(sub["type"], path, sub)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from device_manager.query.conversions import CONVERTERS, Convert, IndexValue, Refused, converter, text_of
 from device_manager.query.fields import FieldType
+from device_manager.query.geo import CHECKS
 from device_manager.query.patterns import ascii_lower, expression
 from device_manager.query.tree import (
     Bool,
@@ -20,15 +23,7 @@ from device_manager.query.tree import (
     Terms,
     Wildcard,
 )
-from device_manager.query.values import (
-    Comparable,
-    check_keyword,
-    document_values,
-    equal_to,
-    inside,
-    one_of,
-    text_of,
-)
+from device_manager.query.values import check_keyword, equal_to, inside, one_of
 
 RUNNER = "matcher"
 """How errors name who cannot run a clause."""
@@ -37,6 +32,7 @@ Matcher = Callable[[str, dict[str, Any]], bool]
 """Takes the id and the source of a document."""
 
 Test = Callable[[Any], bool]
+Read = Callable[[Any], Iterator[IndexValue]]
 
 
 def compile_matcher(query: Query, field_types: Mapping[str, FieldType], *, now: int = 0) -> Matcher:
@@ -132,35 +128,59 @@ def _nothing(id: str, source: dict[str, Any]) -> bool:
     return False
 
 
-def _nothing_equals(value: Comparable) -> bool:
+def _nothing_equals(value: IndexValue) -> bool:
     return False
 
 
 def _any_value(type: FieldType, test: Test) -> Matcher:
     path = tuple(type.source.split("."))
+    read = _reader(type)
 
     def matches(id: str, source: dict[str, Any]) -> bool:
-        return any(test(value) for value in values_at(source, path, type))
+        return any(test(value) for leaf in _leaves_at(source, path) for value in read(leaf))
 
     return matches
 
 
-def values_at(source: dict[str, Any], path: tuple[str, ...], type: FieldType) -> Iterator[Comparable]:
-    """The comparable values of a document at a leaf; names with dots stand for nested objects, as in mappings."""
+def _leaves_at(source: dict[str, Any], path: tuple[str, ...]) -> Iterator[Any]:
+    """What a document holds at the path of a leaf; names with dots stand for nested objects, as in mappings."""
     for length in range(1, len(path) + 1):
         name = ".".join(path[:length])
         if name not in source:
             continue
         if length == len(path):
-            yield from document_values(type.type, source[name], type.format)
+            yield source[name]
         else:
-            for inner in _objects(source[name]):
-                yield from values_at(inner, path[length:], type)
+            for inner in _elements(source[name]):
+                if isinstance(inner, dict):
+                    yield from _leaves_at(inner, path[length:])
 
 
-def _objects(value: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(value, dict):
-        yield value
-    elif isinstance(value, list):
+def _reader(type: FieldType) -> Read:
+    """The values that a field's leaf is compared as; what the mapping would have refused gives none."""
+    if type.type in CHECKS:
+        check = CHECKS[type.type]
+        return lambda leaf: _converted(lambda value: 1 if check(value) else None, leaf)
+    if type.type not in CONVERTERS:
+        return lambda leaf: (1 for value in _elements(leaf) if value is not None)
+    convert = converter(type.definition)
+    takes_null = type.definition.get("null_value") is not None
+    return lambda leaf: (
+        found for value in _elements(leaf) if value is not None or takes_null for found in _converted(convert, value)
+    )
+
+
+def _elements(value: Any) -> Iterator[Any]:
+    """The elements of an array, those of arrays in it included; what is no array is its own element."""
+    if isinstance(value, list):
         for element in value:
-            yield from _objects(element)
+            yield from _elements(element)
+    else:
+        yield value
+
+
+def _converted(convert: Convert, value: Any) -> Iterator[IndexValue]:
+    with contextlib.suppress(Refused):
+        indexed = convert(value)
+        if indexed is not None:
+            yield indexed

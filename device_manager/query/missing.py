@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from device_manager.query.conversions import INTEGER_BOUNDS
 from device_manager.query.search import Sort
 from device_manager.query.tree import Scalar
-from device_manager.query.values import INTEGER_BOUNDS
 
 
 def missing_value(sort: Sort, type: str) -> Scalar:

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from device_manager.query.conditions import RUNNER, Fragment, SqlValue, joined, storable
+from device_manager.query.conversions import number_of, single, text_of, truth_of
 from device_manager.query.dates import parse_date
 from device_manager.query.fields import FieldResolver
 from device_manager.query.missing import missing_value
 from device_manager.query.refusals import malformed, wrong_value
 from device_manager.query.search import Sort
 from device_manager.query.tree import Scalar
-from device_manager.query.values import INTEGERS, check_comparable, number_of, single, text_of, truth_of
+from device_manager.query.values import INTEGERS, check_comparable
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +102,12 @@ def _cursor(key: SortKey, value: Scalar) -> SqlValue:
         return None
     try:
         if key.type == "date":
-            return parse_date(value, format=key.format) if isinstance(value, str) else int(number_of(value))
+            return parse_date(value, format=key.format) if isinstance(value, str) else int(number_of(key.type, value))
         if key.type == "boolean":
             return truth_of(value) if isinstance(value, str) else int(value)
         if key.type == "keyword":
             return text_of(value)
-        number = number_of(value)
+        number = number_of(key.type, value)
         if key.type in INTEGERS:
             return storable(int(number))
         return single(number) if key.type == "float" else float(number)

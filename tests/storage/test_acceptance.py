@@ -23,13 +23,15 @@ FIELDS |= {
     "lenient": {"type": "integer", "ignore_malformed": True},
     "day": {"type": "date", "format": "yyyy/MM/dd"},
     "second": {"type": "date", "format": "epoch_second"},
+    "zoned": {"type": "date", "format": "yyyy-MM-dd'T'HH:mm:ssXXX||yyyyMMdd HHmmssZ"},
     "object": {"properties": {"keyword": {"type": "keyword"}, "integer": {"type": "integer"}}},
     "loose": {"dynamic": "false", "properties": {"keyword": {"type": "keyword"}}},
     "nested": {"type": "nested", "properties": {"integer": {"type": "integer"}}},
     "opaque": {"type": "object", "enabled": False},
 }
 MAPPING = Mapping.compile({"dynamic": "strict", "properties": FIELDS})
-COMPARED = (*SCALARS, "short", "lenient", "day", "second", "object.keyword", "object.integer", "loose.keyword")
+DATE_FIELDS = ("date", "day", "second", "zoned")
+COMPARED = (*SCALARS, "short", "lenient", "day", "second", "zoned", "object.keyword", "object.integer", "loose.keyword")
 PRESENT = ("text", "keyword.text", "geo_point", "object", "loose", "nested")
 
 
@@ -55,7 +57,7 @@ class Reference:
 
     def indexed(self) -> dict[int, dict[str, set[Any]]]:
         """The values that the index holds, by place and field."""
-        fields = [{"field": f, "format": "epoch_millis"} if f in ("date", "day", "second") else f for f in COMPARED]
+        fields = [{"field": f, "format": "epoch_millis"} if f in DATE_FIELDS else f for f in COMPARED]
         body = {"size": 1000, "docvalue_fields": fields, "_source": False}
         hits = self._client.post(f"/{self.name}/_search", json=body).json()["hits"]["hits"]
         return {int(hit["_id"]): {f: set(v) for f, v in hit.get("fields", {}).items()} for hit in hits}
@@ -113,9 +115,7 @@ def values_of(document: dict[str, Any]) -> dict[str, set[Any]]:
 def comparable(fields: dict[str, set[Any]]) -> dict[str, set[Any]]:
     """Dates come as text in milliseconds, floats as the shortest text of 32 bits."""
     dates = {
-        f: {int(value) if value is not None else 2**63 - 1 for value in fields[f]}
-        for f in ("date", "day", "second")
-        if f in fields
+        f: {int(value) if value is not None else 2**63 - 1 for value in fields[f]} for f in DATE_FIELDS if f in fields
     }
     return fields | dates
 
@@ -132,7 +132,7 @@ NUMBERS: list[Any] = [
 TEXTS: list[Any] = [
     "", " ", "5", "5.7", " 5 ", "-5", "+5", "5.", ".5", "1e3", "1E-3", "0x10", "5d", "5f", "1_000", "five", "true",
     "false", "True", "TRUE", "yes", "1e400", "99999999999", "9223372036854775807", "9223372036854775808", "1e18",
-    "12345678901234567890",
+    "12345678901234567890", "1e99999999999999999999", "1e-99999999999999999999",
 ]  # fmt: skip
 DATES: list[Any] = [
     "2020", "2020-01", "2020-02-29", "2019-02-29", "2020-13-01", "2020-01-01T", "2020-01-01T10", "2020-01-01T10:11",
@@ -142,6 +142,7 @@ DATES: list[Any] = [
     "2020-01-01T24:00:00", "2020-01-01T23:59:60", "2020-01-01 10:11:12", "2020-1-1", "20200101", "0000-01-01",
     "1969-12-31T23:59:59.999Z", "-0001-01-01", "10000-01-01", "1577836800000", "-1", "-1.5", "1.5", "1.9999",
     "1577836800000.123", "2020-01T10", "2020-01-01T10Z", "2020-01-01Z", "2020-01-01T10:11:12z", "2020/01/01",
+    "20200101 101112+0200", "20200101 101112+02:00", "20200101 101112Z",
     "2020/13/01", "12", "0", "99999999999999999999", 2020, 999, 10000, 0, -1, 1.5, -1.5, 1577836800.5, 1e+21,
     100000000000000.0, 1577836800000, 2 ** 53 + 1, 253402300800000, "now", "2020-01-01T00:00:00.000Z||+1d",
 ]  # fmt: skip

@@ -34,11 +34,8 @@ class Searcher:
         found = await self._catalogue.find(index, collection)
         body = search_body(search, field_types(found.raw) if search.search_after else None)
         body["query"] = _alive(body["query"])
-        answer = await self._ask(index_path(found.alias, "/_search?allow_partial_search_results=false"), body)
-        if answer.status == 404:
-            self._catalogue.forget(index, collection)
-            found = await self._catalogue.find(index, collection)
-            answer = await self._ask(index_path(found.alias, "/_search?allow_partial_search_results=false"), body)
+        path = "/_search?allow_partial_search_results=false"
+        answer = await self._ask_collection(index, collection, path, body)
         _expect_result(answer)
         hits = [_hit(hit, search) for hit in answer.body["hits"]["hits"]]
         total: int = answer.body["hits"]["total"]["value"]
@@ -46,12 +43,7 @@ class Searcher:
 
     async def scan(self, index: str, collection: str, query: Query, page: int) -> AsyncIterator[list[Document]]:
         """See the contract."""
-        found = await self._catalogue.find(index, collection)
-        answer = await self._ask(index_path(found.alias, f"/_pit?keep_alive={KEEP_ALIVE}"), None)
-        if answer.status == 404:
-            self._catalogue.forget(index, collection)
-            found = await self._catalogue.find(index, collection)
-            answer = await self._ask(index_path(found.alias, f"/_pit?keep_alive={KEEP_ALIVE}"), None)
+        answer = await self._ask_collection(index, collection, f"/_pit?keep_alive={KEEP_ALIVE}", None)
         pit: str = expect(answer, 200).body["id"]
         body: dict[str, Any] = {
             "size": page,
@@ -75,6 +67,20 @@ class Searcher:
         finally:
             with contextlib.suppress(NoAnswer):  # it ends by itself then
                 await self._cluster.call("DELETE", "/_pit", {"id": pit})
+
+    async def _ask_collection(self, index: str, collection: str, action: str, body: dict[str, Any] | None) -> Answer:
+        """Ask about a collection; when it is gone, once more, unless it is not to be found anew.
+
+        Raises:
+            ApiError: `services.storage.unknown_index` or `unknown_collection`.
+        """
+        found = await self._catalogue.find(index, collection)
+        answer = await self._ask(index_path(found.alias, action), body)
+        if answer.status == 404:
+            self._catalogue.forget(index, collection)
+            found = await self._catalogue.find(index, collection)
+            answer = await self._ask(index_path(found.alias, action), body)
+        return answer
 
     async def _ask(self, path: str, body: dict[str, Any] | None) -> Answer:
         self._round_trips.searches += 1

@@ -11,7 +11,8 @@ from device_manager.errors import api_error
 from device_manager.storage.contract import Change, ChangeKind, Document, Key
 from device_manager.storage.elasticsearch.protocol import MARK, TOMBSTONE
 from device_manager.storage.elasticsearch.state import Absent, Blocked, Draft, MissingDocuments, RoundState
-from device_manager.storage.mappings import bad_value, check_id
+from device_manager.storage.mappings import check_id
+from device_manager.storage.sources import encode
 
 
 class Seen(NamedTuple):
@@ -119,10 +120,7 @@ class View:
         for name in (MARK, TOMBSTONE):
             if name in source:
                 raise api_error("services.storage.strict_mapping_rejection", name, key.index, key.collection)
-        try:
-            return orjson.dumps(source)
-        except TypeError as error:
-            raise bad_value(f"The document cannot be written as JSON: {error}.") from error
+        return encode(source)
 
     def _write(
         self, key: Key, source: dict[str, Any], body: bytes, kind: ChangeKind, before: Document | None

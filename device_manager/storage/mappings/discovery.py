@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from device_manager.storage.mappings.dates import compile_format
+from device_manager.query.instants import compile_format
 from device_manager.storage.mappings.syntax import is_object
 
 _TEXT = {"type": "text", "fields": {"keyword": {"type": "keyword", "ignore_above": 256}}}

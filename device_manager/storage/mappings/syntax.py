@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from device_manager.errors import api_error
-from device_manager.storage.mappings.dates import compile_format
+from device_manager.query.instants import compile_format
 
 Properties = dict[str, Any]
 

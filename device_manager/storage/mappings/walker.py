@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from device_manager.storage.mappings.geo import check_geo_point, check_geo_shape
+from device_manager.query.conversions import SURELY_SHORT, Convert, IndexValue, Refused, converter
+from device_manager.query.geo import CHECKS
 from device_manager.storage.mappings.syntax import PARAMETERS, is_object
-from device_manager.storage.mappings.values import CONVERTERS, SURELY_SHORT, Convert, IndexValue, Refused
 
 Found = set[tuple[int, IndexValue]]
 """The distinct (slot, value) pairs of a document."""
@@ -136,11 +136,10 @@ class Compiler:
             self.slots.append(path)
         self.fields[path] = FieldType(path, type, slot, below, definition)
         lenient = definition.get("ignore_malformed") is True
-        if type in ("geo_point", "geo_shape"):
+        if type in CHECKS:
             return _geo(path, type, slot, lenient)
-        convert = CONVERTERS[type](definition)
-        null = definition.get("null_value")
-        walk = _leaf(path, type, slot, convert, None if null is None else convert(null), lenient)
+        takes_null = definition.get("null_value") is not None
+        walk = _leaf(path, type, slot, converter(definition), takes_null, lenient)
         if type == "keyword" and slot is not None and "ignore_above" not in definition:
             return _short_keyword(slot, walk)
         return walk
@@ -183,11 +182,9 @@ def _both(main: Walk, others: list[Walk]) -> Walk:
     return walk
 
 
-def _leaf(path: str, type: str, slot: int | None, convert: Convert, null: IndexValue | None, lenient: bool) -> Walk:
+def _leaf(path: str, type: str, slot: int | None, convert: Convert, takes_null: bool, lenient: bool) -> Walk:
     def walk(value: Any, add: Add) -> None:
-        if value is None:
-            if null is not None and slot is not None:
-                add((slot, null))
+        if value is None and not takes_null:
             return
         if value.__class__ in _ARRAYS:
             for item in value:
@@ -199,8 +196,6 @@ def _leaf(path: str, type: str, slot: int | None, convert: Convert, null: IndexV
             if lenient and not isinstance(value, dict):
                 return
             raise FieldRefused(path, type, str(error)) from None
-        if indexed is None:
-            indexed = null if value == "" and type != "keyword" else None
         if indexed is not None and slot is not None:
             add((slot, indexed))
 
@@ -220,7 +215,7 @@ def _short_keyword(slot: int, otherwise: Walk) -> Walk:
 
 
 def _geo(path: str, type: str, slot: int | None, lenient: bool) -> Walk:
-    check = check_geo_point if type == "geo_point" else check_geo_shape
+    check = CHECKS[type]
 
     def walk(value: Any, add: Add) -> None:
         try:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
-import orjson
-
 from device_manager.errors import api_error
 from device_manager.storage.contract import Change, ChangeKind, Document, Key
 from device_manager.storage.ids import new_id
-from device_manager.storage.mappings import bad_value, check_id
+from device_manager.storage.mappings import check_id
 from device_manager.storage.mappings.mapping import Mapping as FieldMapping
+from device_manager.storage.sources import encode
 from device_manager.storage.sqlite.catalogue import Collection
 from device_manager.storage.sqlite.work import RowState, Work
 
@@ -140,7 +139,7 @@ class SqliteTransaction:
             self.extensions[key.index, key.collection] = extended
         else:
             entry.terms = target.terms(found)
-        entry.text = _text(source)
+        entry.text = encode(source).decode()
         entry.now = Document(key.id, source, version, RowState(rid, self._view.next_seq(), target.revision))
         return entry.now
 
@@ -206,10 +205,3 @@ def _kind(entry: _Entry) -> ChangeKind:
     if entry.before is None:
         return ChangeKind.CREATE
     return ChangeKind.DELETE if entry.now is None else ChangeKind.UPDATE
-
-
-def _text(source: dict[str, Any]) -> str:
-    try:
-        return orjson.dumps(source).decode()
-    except TypeError as error:
-        raise bad_value(f"The document cannot be written as JSON: {error}.") from error

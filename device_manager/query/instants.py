@@ -1,36 +1,53 @@
-"""Dates as Elasticsearch reads them: ISO text or epoch numbers to milliseconds since 1970 (design 6)."""
+"""Single dates as Elasticsearch reads them: ISO text or epoch numbers to milliseconds since 1970 (design 6)."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from typing import Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 DEFAULT_FORMAT = "strict_date_optional_time||epoch_millis"
 
-Parse = Callable[[str], int | None]
 
+class Parse(Protocol):
+    """Reads a text of one format."""
+
+    def __call__(self, text: str, round_up: bool = False, zone: str = "") -> int | None:
+        """Milliseconds since 1970; None when `text` is no date of the format.
+
+        Args:
+            text: the date.
+            round_up: fill the time that the text leaves open with the latest instead of the earliest. A month or day
+                left open is the first either way.
+            zone: what `read_zone` takes, for texts that name no zone of their own; UTC when empty.
+        """
+
+
+_FIXED_ZONE = r"[+-][0-9]{2}(?::?[0-9]{2}(?::?[0-9]{2})?)?"
 _ISO = re.compile(
     r"(-?[0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?"
     r"(?:T(?:([0-9]{2})(?::([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]{1,9}))?)?)?"
-    r"(Z|[+-][0-9]{2}(?::?[0-9]{2}(?::?[0-9]{2})?)?|[A-Z][A-Za-z0-9/_+-]*)?)?)?",
+    rf"(Z|{_FIXED_ZONE}|[A-Z][A-Za-z0-9/_+-]*)?)?)?",
 )
 _NUMBER = re.compile(r"(-?[0-9]{1,19})(?:\.([0-9]*))?")
 _MAX_MILLIS = (1 << 63) - 1
 
 
-def _iso(text: str) -> int | None:
+def _iso(text: str, round_up: bool = False, zone: str = "") -> int | None:
     match = _ISO.fullmatch(text)
     if match is None:
         return None
-    year, month, day, hour, minute, second, fraction, zone = match.groups()
+    year, month, day, hour, minute, second, fraction, own_zone = match.groups()
     y, mo, d = int(year), int(month or 1), int(day or 1)
+    if round_up:
+        hour, minute, second, fraction = hour or "23", minute or "59", second or "59", fraction or "999"
     h, mi, s = int(hour or 0), int(minute or 0), int(second or 0)
     if not (1 <= mo <= 12 and 1 <= d <= _month_length(y, mo) and h <= 23 and mi <= 59 and s <= 59):
         return None
     local = _days(y, mo, d) * 86_400 + h * 3600 + mi * 60 + s
-    offset = _offset(zone, local)
+    zone = own_zone or zone
+    offset = _offset(zone, local) if zone and zone != "Z" else 0
     if offset is None:
         return None
     return (local - offset) * 1000 + int(((fraction or "") + "000")[:3])
@@ -42,12 +59,27 @@ def _month_length(year: int, month: int) -> int:
     return (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)[month - 1]
 
 
-def _offset(zone: str | None, local: int) -> int | None:
+def read_zone(text: str) -> tzinfo:
+    """A time zone from an offset such as `+02:00` or a name such as `Europe/Paris`. Raises ValueError."""
+    if text == "Z":
+        return UTC
+    if re.fullmatch(_FIXED_ZONE, text):
+        offset = _fixed_offset(text)
+        if offset is None:
+            raise ValueError(f"{text!r} is no time zone: offsets go to 18 hours")
+        return timezone(timedelta(seconds=offset))
+    try:
+        return ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError(f"{text!r} is no time zone") from error
+
+
+def _offset(zone: str, local: int) -> int | None:
     """Seconds east of Greenwich at `local` seconds on the zone's own clock; None when there is no such zone."""
-    if not zone or zone == "Z":
-        return 0
-    if zone[0] not in "+-":
-        return _named_offset(zone, local)
+    return _fixed_offset(zone) if zone[0] in "+-" else _named_offset(zone, local)
+
+
+def _fixed_offset(zone: str) -> int | None:
     digits = zone[1:].replace(":", "")
     hours, minutes, seconds = int(digits[:2]), int(digits[2:4] or 0), int(digits[4:] or 0)
     total = hours * 3600 + minutes * 60 + seconds
@@ -58,9 +90,9 @@ def _offset(zone: str | None, local: int) -> int | None:
 
 def _named_offset(zone: str, local: int) -> int | None:
     try:
-        moment = datetime(1970, 1, 1, tzinfo=ZoneInfo(zone)) + timedelta(seconds=local)
+        moment = datetime(1970, 1, 1, tzinfo=read_zone(zone)) + timedelta(seconds=local)
         offset = moment.utcoffset()
-    except (ZoneInfoNotFoundError, ValueError, OverflowError, OSError):
+    except (ValueError, OverflowError):
         return None
     return None if offset is None else int(offset.total_seconds())
 
@@ -76,7 +108,7 @@ def _days(year: int, month: int, day: int) -> int:
 def _epoch(scale: int, digits: int) -> Parse:
     """Units of `scale` milliseconds since 1970 with at most so many digits after the point, rounded down."""
 
-    def parse(text: str) -> int | None:
+    def parse(text: str, round_up: bool = False, zone: str = "") -> int | None:
         match = _NUMBER.fullmatch(text)
         if match is None or len(fraction := match[2] or "") > digits:
             return None
@@ -85,6 +117,8 @@ def _epoch(scale: int, digits: int) -> Parse:
         if value == 0 and scale > 1 and text.startswith("-"):
             return None
         millis = (-value if text.startswith("-") else value) * scale // size
+        if round_up and not fraction:
+            millis += scale - 1
         return millis if abs(millis) <= _MAX_MILLIS else None
 
     return parse
@@ -107,12 +141,15 @@ _LETTERS = {
     "mm": r"(?P<mi>[0-9]{2})",
     "ss": r"(?P<s>[0-9]{2})",
     "SSS": r"(?P<ms>[0-9]{3})",
+    "XXX": r"(?P<zone>Z|[+-][0-9]{2}:[0-9]{2})",
+    "Z": r"(?P<zone>[+-][0-9]{4})",
 }
-_PATTERN_PART = re.compile(r"'([^']*)'|(yyyy|uuuu|MM|dd|HH|mm|ss|SSS)|([^A-Za-z'\[\]{}#]+)")
+_PATTERN_PART = re.compile(r"'([^']*)'|(yyyy|uuuu|MM|dd|HH|mm|ss|SSS|XXX|Z)|([^A-Za-z'\[\]{}#]+)")
+_EARLIEST, _LATEST = ("00", "00", "00", "000"), ("23", "59", "59", "999")
 
 
 def _pattern(pattern: str) -> Parse | None:
-    """A parser for patterns of digits and punctuation such as `yyyy/MM/dd HH:mm`; None for any other."""
+    """A parser for patterns of digits, punctuation and offsets such as `yyyy/MM/dd HH:mm`; None for any other."""
     expression, end = "", 0
     for part in _PATTERN_PART.finditer(pattern):
         if part.start() != end:
@@ -126,13 +163,14 @@ def _pattern(pattern: str) -> Parse | None:
     except re.error:  # the same unit twice
         return None
 
-    def parse(text: str) -> int | None:
+    def parse(text: str, round_up: bool = False, zone: str = "") -> int | None:
         match = compiled.fullmatch(text)
         if match is None:
             return None
         part = match.groupdict()
-        clock = f"{part.get('h') or '00'}:{part.get('mi') or '00'}:{part.get('s') or '00'}.{part.get('ms') or '000'}"
-        return _iso(f"{part.get('y') or '1970'}-{part.get('mo') or '01'}-{part.get('d') or '01'}T{clock}")
+        h, mi, s, ms = map(part.get, ("h", "mi", "s", "ms"), _LATEST if round_up else _EARLIEST)
+        day = f"{part.get('y', '1970')}-{part.get('mo', '01')}-{part.get('d', '01')}"
+        return _iso(f"{day}T{h}:{mi}:{s}.{ms}{part.get('zone', '')}", zone=zone)
 
     return parse
 
@@ -146,9 +184,9 @@ def compile_format(format: str) -> Parse | None:
             return None
         parsers.append(parser)
 
-    def parse(text: str) -> int | None:
+    def parse(text: str, round_up: bool = False, zone: str = "") -> int | None:
         for parser in parsers:
-            value = parser(text)
+            value = parser(text, round_up, zone)
             if value is not None:
                 return value
         return None

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 import struct
 from collections.abc import Callable, Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import orjson
 
-from device_manager.storage.mappings.dates import DEFAULT_FORMAT, compile_format
+from device_manager.query.instants import DEFAULT_FORMAT, compile_format
 
 IndexValue = str | int | float
+"""What is compared: text for keywords, milliseconds for dates, 0 and 1 for booleans, numbers for numbers."""
+
 Convert = Callable[[Any], IndexValue | None]
 """From a value of the source, neither null nor an array, to what the index holds; None indexes nothing."""
 
@@ -25,8 +28,8 @@ _DOUBLE = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[fFd
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _BLANKS = "".join(map(chr, range(33)))
 _MAX_DECIMAL_EXPONENT = 400
-_LONG_MIN, _LONG_MAX = -(1 << 63), (1 << 63) - 1
-_INTEGER_MIN, _INTEGER_MAX = -(1 << 31), (1 << 31) - 1
+INTEGER_BOUNDS = {"integer": (-(1 << 31), (1 << 31) - 1), "long": (-(1 << 63), (1 << 63) - 1)}
+_FLOAT = struct.Struct("<f")
 
 
 class Refused(ValueError):
@@ -34,7 +37,10 @@ class Refused(ValueError):
 
 
 def _refuse(value: object, expected: str) -> Refused:
-    shown = "an object" if isinstance(value, dict) else orjson.dumps(value, default=str).decode()
+    try:
+        shown = "an object" if isinstance(value, dict) else orjson.dumps(value, default=str).decode()
+    except TypeError:  # an integer beyond 64 bits
+        shown = repr(value)
     return Refused(f"expects {expected}, got {shown if len(shown) <= 60 else shown[:57] + '...'}")
 
 
@@ -49,6 +55,35 @@ def text_of(value: Any) -> str:
     if isinstance(value, float):
         return orjson.dumps(value).decode()
     raise _refuse(value, "text")
+
+
+def truth_of(value: Any) -> int:
+    """0 or 1 from a boolean or its name. Raises Refused."""
+    if value is True or value == "true":
+        return 1
+    if value is False or value == "false":
+        return 0
+    raise _refuse(value, "true or false")
+
+
+def number_of(type: str, value: Any) -> int | float:
+    """The finite number that a query means for a field of `type`; integers stay exact. Raises Refused."""
+    if isinstance(value, str) and type == "long":
+        exact = _decimal(value)
+        return int(exact) if exact == int(exact) else float(exact)
+    number = _number_in(value) if isinstance(value, str) else value
+    if isinstance(number, bool) or not isinstance(number, (int, float)) or not math.isfinite(number):
+        raise _refuse(value, "a finite number")
+    return number
+
+
+def single(value: float) -> float:
+    """`value` rounded to 32 bits, as fields of type `float` hold it; infinite when it is too large for them."""
+    try:
+        rounded: float = _FLOAT.unpack(_FLOAT.pack(value))[0]
+    except OverflowError:
+        return math.copysign(math.inf, value)
+    return rounded
 
 
 def keyword(parameters: Mapping[str, Any]) -> Convert:
@@ -78,14 +113,11 @@ def text(parameters: Mapping[str, Any]) -> Convert:
 
 def boolean(parameters: Mapping[str, Any]) -> Convert:
     """Booleans, also written as text; the empty text is false."""
-    known = {"true": 1, "false": 0, "": 0}
 
     def convert(value: Any) -> int:
         if value is True or value is False:
             return int(value)
-        if isinstance(value, str) and value in known:
-            return known[value]
-        raise _refuse(value, "true or false")
+        return 0 if value == "" else truth_of(value)
 
     return convert
 
@@ -93,14 +125,15 @@ def boolean(parameters: Mapping[str, Any]) -> Convert:
 def integer(parameters: Mapping[str, Any]) -> Convert:
     """32 bit integers: numbers and text, fractions cut off unless `coerce` is false."""
     coerce = parameters.get("coerce", True)
+    lowest, highest = INTEGER_BOUNDS["integer"]
 
     def convert(value: Any) -> int | None:
-        if value.__class__ is int and _INTEGER_MIN <= value <= _INTEGER_MAX:
+        if value.__class__ is int and lowest <= value <= highest:
             return value
         number = _number(value, "an integer", coerce)
         if number is None:
             return None
-        if not _INTEGER_MIN <= number <= _INTEGER_MAX or (not coerce and number != int(number)):
+        if not lowest <= number <= highest or (not coerce and number != int(number)):
             raise _refuse(value, "a 32 bit integer")
         return int(number)
 
@@ -110,17 +143,18 @@ def integer(parameters: Mapping[str, Any]) -> Convert:
 def long(parameters: Mapping[str, Any]) -> Convert:
     """64 bit integers: numbers and text, fractions cut off unless `coerce` is false."""
     coerce = parameters.get("coerce", True)
+    lowest, highest = INTEGER_BOUNDS["long"]
 
     def convert(value: Any) -> int | None:
-        if value.__class__ is int and _LONG_MIN <= value <= _LONG_MAX:
+        if value.__class__ is int and lowest <= value <= highest:
             return value
         exact = coerce and isinstance(value, str) and value
         number = _decimal(value) if exact else _number(value, "an integer", coerce)
         if number is None:
             return None
-        if isinstance(number, float) and number == _LONG_MAX + 1:  # the nearest 64 bit float to the largest integer
-            return _LONG_MAX
-        if not _LONG_MIN <= int(number) <= _LONG_MAX or (not coerce and number != int(number)):
+        if isinstance(number, float) and number == highest + 1:  # the nearest 64 bit float to the largest integer
+            return highest
+        if not lowest <= int(number) <= highest or (not coerce and number != int(number)):
             raise _refuse(value, "a 64 bit integer")
         return int(number)
 
@@ -148,15 +182,6 @@ def double(parameters: Mapping[str, Any]) -> Convert:
     return convert
 
 
-_FLOAT = struct.Struct("<f")
-
-
-def rounded_to_float(value: float) -> float:
-    """`value` rounded to 32 bits. Raises OverflowError when it is too large for them."""
-    rounded: float = _FLOAT.unpack(_FLOAT.pack(value))[0]
-    return rounded
-
-
 def float_(parameters: Mapping[str, Any]) -> Convert:
     """32 bit floating point: finite numbers and text, rounded."""
     as_double = double(parameters)
@@ -165,10 +190,10 @@ def float_(parameters: Mapping[str, Any]) -> Convert:
         number = as_double(value)
         if number is None:
             return None
-        try:
-            return rounded_to_float(float(number))
-        except OverflowError:
-            raise _refuse(value, "a number that fits 32 bits") from None
+        rounded = single(float(number))
+        if math.isinf(rounded):
+            raise _refuse(value, "a number that fits 32 bits")
+        return rounded
 
     return convert
 
@@ -205,18 +230,30 @@ def _number(value: Any, expected: str, coerce: bool) -> int | float | None:
             return None
         if value == "NaN" and expected == "an integer":
             return 0
-        stripped = value.strip(_BLANKS)
-        if _DOUBLE.fullmatch(stripped):
-            return float(stripped.rstrip("fFdD"))
+        number = _number_in(value)
+        if number is not None:
+            return number
     raise _refuse(value, expected)
+
+
+def _number_in(text: str) -> int | float | None:
+    """The number in a text as 64 bit floats are read, but integers exactly; None when there is none."""
+    stripped = text.strip(_BLANKS)
+    if not _DOUBLE.fullmatch(stripped):
+        return None
+    plain = stripped.rstrip("fFdD")
+    if set(plain) & set(".eE") or len(plain) > _MAX_DECIMAL_EXPONENT:
+        return float(plain)
+    return int(plain) or float(plain)  # there is a -0.0
 
 
 def _decimal(value: str) -> Decimal:
     """The exact number in a text, as 64 bit integers are read."""
     if _DECIMAL.fullmatch(value):
-        number = Decimal(value)
-        if number.adjusted() < _MAX_DECIMAL_EXPONENT:
-            return number
+        with contextlib.suppress(InvalidOperation):  # an exponent of very many digits
+            number = Decimal(value)
+            if number.adjusted() < _MAX_DECIMAL_EXPONENT:
+                return number
     raise _refuse(value, "an integer")
 
 
@@ -230,3 +267,24 @@ CONVERTERS: dict[str, Callable[[Mapping[str, Any]], Convert]] = {
     "double": double,
     "date": date,
 }
+
+
+def converter(definition: Mapping[str, Any]) -> Convert:
+    """The conversion of one leaf of a mapping, null included when the leaf has a `null_value`.
+
+    Raises:
+        Refused: the leaf does not accept its own `null_value`.
+    """
+    type, null_value = definition["type"], definition.get("null_value")
+    convert = CONVERTERS[type](definition)
+    if null_value is None:
+        return convert
+    null = convert(null_value)
+
+    def convert_or_fill(value: Any) -> IndexValue | None:
+        if value is None:
+            return null
+        indexed = convert(value)
+        return null if indexed is None and value == "" and type != "keyword" else indexed
+
+    return convert_or_fill

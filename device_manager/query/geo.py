@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from typing import Any
 
-from device_manager.storage.mappings.values import Refused
+from device_manager.query.conversions import Refused
 
 _PAIR = re.compile(r"\s*([+-]?[0-9.eE+-]+)\s*,\s*([+-]?[0-9.eE+-]+)\s*(?:,\s*[+-]?[0-9.eE+-]+\s*)?")
 _WKT_POINT = re.compile(r"\s*POINT\s*\(\s*(\S+)\s+(\S+)(?:\s+\S+)?\s*\)\s*", re.IGNORECASE)
@@ -134,3 +135,7 @@ def _check_coordinates(value: Any, depth: int) -> None:
         return
     for item in value:
         _check_coordinates(item, depth - 1)
+
+
+CHECKS: dict[str, Callable[[Any], bool]] = {"geo_point": check_geo_point, "geo_shape": check_geo_shape}
+"""The check of each geographic type, over whole values, arrays included."""
