@@ -196,6 +196,7 @@ async def test_a_full_disk_is_a_503_and_leaves_nothing_half_written(store: Sqlit
 
 async def test_a_locked_file_is_a_503_until_it_is_free(tmp_path: Path, store: SqliteStore) -> None:
     other = apsw.Connection(str(tmp_path / DATABASE))
+    other.set_busy_timeout(10_000)  # the store may be writing still
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(ApiError, check=lambda error: error.id == "services.storage.unavailable"):
         await store.transact(raised(A))

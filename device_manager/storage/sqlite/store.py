@@ -104,6 +104,7 @@ class SqliteStore(Store):
         self._pool.close()
         self._checkpointer.stop()
         self._reader.close()
+        self._decider.close()
         self._writer.stop()  # the last one: closing a connection that can write empties the log
 
     async def is_healthy(self) -> bool:
