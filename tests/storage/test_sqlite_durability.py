@@ -6,6 +6,7 @@ import asyncio
 import random
 import subprocess
 import sys
+import threading
 from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -295,3 +296,21 @@ async def test_an_abandoned_search_is_stopped(tmp_path: Path, store: SqliteStore
             await asyncio.wait_for(pool.run(lambda connection: connection.execute(endless).get, 60), wait)
     assert await pool.run(lambda connection: connection.execute("SELECT 1").get, 5) == 1
     pool.close()
+
+
+async def test_a_store_closes_while_a_checkpoint_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The request to stop must not be taken for the request of the checkpoint that is just being made."""
+    store = SqliteStore(tmp_path / "busy", Settings())
+    begun = threading.Event()
+
+    def slow(connection: apsw.Connection) -> None:
+        begun.set()
+        while not store._checkpointer._stopping:
+            begun.wait()
+
+    monkeypatch.setattr(checkpoints, "_passive", slow)
+    monkeypatch.setattr(checkpoints, "PAGES", 1)
+    await store.start()
+    await store.create_collection("t", "counters", {})
+    await asyncio.to_thread(begun.wait, 30)
+    await asyncio.wait_for(store.close(), 30)

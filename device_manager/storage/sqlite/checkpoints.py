@@ -60,11 +60,12 @@ class Checkpointer:
     def _run(self) -> None:
         while True:
             self._due.wait()
+            self._due.clear()  # before looking at why: a request to stop may come at any moment
             if self._stopping:
                 return
-            _passive(self._connection)
-            self._finish()
-            self._due.clear()
+            if self._pages >= PAGES:
+                _passive(self._connection)
+                self._finish()
 
     def _finish(self) -> None:
         """Let the writer copy what came meanwhile, and wait for that."""
