@@ -31,6 +31,7 @@ class Victim:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.process = process
         self.acknowledged: list[str] = []
+        self.unknown: list[str] = []
 
     async def line(self) -> Any:
         """The next thing that it says; None when it has ended."""
@@ -39,6 +40,8 @@ class Victim:
         value = json.loads(text) if text else None
         if isinstance(value, str) and value != "ready":
             self.acknowledged.append(value)
+        elif isinstance(value, list) and value[0] == "unknown":
+            self.unknown.append(value[1])
         return value
 
     async def until(self, value: Any) -> None:

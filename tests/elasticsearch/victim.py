@@ -2,7 +2,8 @@
 
 `victim.py URL INDEX MODE STEP GRACE`: MODE is `once`, `large` or `hammer:SEED:COUNT`. In the first two it runs one
 transaction, and stops itself at the first STEP (`intended`, `applied`, `committing`, `committed`). Every line that it
-prints is one JSON value: `"ready"`, `["at", STEP]`, and the name of each acknowledged transaction.
+prints is one JSON value: `"ready"`, `["at", STEP]`, the name of each acknowledged transaction, and `["unknown", NAME]`
+for each whose caller was told that its outcome is not known.
 """
 
 from __future__ import annotations
@@ -56,6 +57,8 @@ async def hammer(store: ElasticsearchStore, index: str, seed: int, count: int) -
                 await store.transact(lambda tx: link(tx, index, name, (str(first), str(second))))  # noqa: B023
             except ApiError as error:
                 assert error.status in (409, 503), error
+                if "outcome is not known" in error.message:
+                    say(["unknown", name])
             else:
                 say(name)
 

@@ -205,6 +205,9 @@ def filled(server: ServerProcess, create_fleet: Callable[..., Awaitable[Any]]) -
         async with Client(server.url) as client:
             await create_fleet(client, ENGINE, 1)
             await client.call("device-manager/engine", "create", index="wire-foreign")
+            for controller in (ASSETS, DEVICES):
+                while not (await client.call(controller, "search", engineId=ENGINE))["hits"]:
+                    await asyncio.sleep(0.05)  # on Elasticsearch new documents are searchable a moment later
 
     asyncio.run(fill())
     return server
