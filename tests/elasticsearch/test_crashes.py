@@ -22,7 +22,7 @@ BEFORE_COMMIT = ("intended", "applied", "committing")
 async def eventually(is_so: Callable[[], Awaitable[bool]]) -> None:
     """Wait until it is so."""
     async with asyncio.timeout(30):
-        while not await is_so():  # noqa: ASYNC110  # what it waits for is outside this process
+        while not await is_so():  # what it waits for is outside this process
             await asyncio.sleep(0.05)
 
 

@@ -156,5 +156,5 @@ def appender(key: Key, name: str) -> Callable[[Transaction], object]:
 async def reach(is_so: Callable[[], bool]) -> None:
     """Wait until it is so."""
     async with asyncio.timeout(30):
-        while not is_so():  # noqa: ASYNC110  # it changes by what many tasks do
+        while not is_so():  # it changes by what many tasks do
             await asyncio.sleep(0.01)

@@ -289,7 +289,7 @@ def eventually() -> Callable[..., Awaitable[None]]:
 
     async def wait(condition: Callable[[], bool], seconds: float = 10.0) -> None:
         async with asyncio.timeout(seconds):
-            while not condition():  # noqa: ASYNC110  # the conditions watched are not events
+            while not condition():  # the conditions watched are not events
                 await asyncio.sleep(0.01)
 
     return wait

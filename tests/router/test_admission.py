@@ -64,7 +64,7 @@ def spawn(router: Router, place: int, connection: Connection | None = None) -> a
 
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110  # conditions of plain attributes have no event
+        while not condition():  # conditions of plain attributes have no event
             await asyncio.sleep(0)
 
 
