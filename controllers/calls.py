@@ -8,4 +8,10 @@ from device_manager.twins.call import Call
 
 def call_of(request: Request, *, refresh: bool = False) -> Call:
     """The caller of `request` and its wishes."""
-    return Call(user_id=request.user_id, request=request, dry_run=request.dry_run, refresh=refresh)
+    return Call(
+        user_id=request.user_id,
+        request=request,
+        dry_run=request.dry_run,
+        refresh=refresh,
+        engines=request.engines,
+    )

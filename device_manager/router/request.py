@@ -54,6 +54,7 @@ class Request:
     Attributes:
         received: when it came, in seconds since 1970.
         user_id: the caller's id; None for what plugins do in their own name.
+        engines: the engines that the caller has a right to for this action, None for all; the guard sets it.
         dry_run: nothing must be stored.
         result: what the action answered, set for the pipes that run after it; they may change it.
         error: what failed, set for the pipes of the error path; they may set it to None and give a result.
@@ -66,6 +67,7 @@ class Request:
         "connection",
         "controller",
         "dry_run",
+        "engines",
         "error",
         "http",
         "id",
@@ -100,6 +102,7 @@ class Request:
         self.http = http
         self.user_id: str | None = ANONYMOUS
         self.dry_run = False
+        self.engines: frozenset[str] | None = None
         self.result: Any = None
         self.error: ApiError | None = None
         self.received = time.time()

@@ -23,7 +23,7 @@ CONTROLLERS: list[type[Controller]] = [EngineController, ModelsController, Asset
 ACTIONS = [
     pytest.param(controller, attribute, id=f"{controller.name}:{camel(attribute)}")
     for controller in CONTROLLERS
-    for attribute in vars(controller)
+    for attribute in dir(controller)
     if hasattr(getattr(controller, attribute), "__action__")
 ]
 

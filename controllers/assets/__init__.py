@@ -1,0 +1,14 @@
+"""The controller `device-manager/assets` (device-manager 2.2, 4.2)."""
+
+from __future__ import annotations
+
+from device_manager.controllers.assets.links import AssetLinks
+from device_manager.controllers.assets.twins import AssetTwins
+from device_manager.router.controller import ControllerAlias
+
+
+class AssetsController(AssetLinks, AssetTwins):
+    """`device-manager/assets`: create, find, link assets."""
+
+    name = "device-manager/assets"
+    aliases = (ControllerAlias("device-manager/asset", {}),)

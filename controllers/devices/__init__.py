@@ -1,0 +1,16 @@
+"""The controller `device-manager/devices` (device-manager 2.3, 4.2, 6.1, 6.3)."""
+
+from __future__ import annotations
+
+from device_manager.controllers.devices.bulk import DeviceBulk
+from device_manager.controllers.devices.engines import DeviceEngines
+from device_manager.controllers.devices.links import DeviceLinks
+from device_manager.controllers.devices.twins import DeviceTwins
+from device_manager.router.controller import ControllerAlias
+
+
+class DevicesController(DeviceBulk, DeviceLinks, DeviceEngines, DeviceTwins):
+    """`device-manager/devices`: create, attach, find, link devices."""
+
+    name = "device-manager/devices"
+    aliases = (ControllerAlias("device-manager/device", {"mLink": "mLinkAssets"}),)
