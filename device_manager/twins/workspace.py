@@ -51,10 +51,15 @@ class View:
 
 
 class Workspace(View):
-    """The view that a transaction has of the documents that it works on."""
+    """The view that a transaction has of the documents that it works on.
+
+    Attributes:
+        writes: how many steps wrote something; whoever adds a way to write counts it here.
+    """
 
     def __init__(self, tx: Transaction, places: Places) -> None:
         super().__init__(places)
+        self.writes = 0
         self._tx = tx
 
     def load(self, keys: Iterable[Key]) -> None:
@@ -76,6 +81,7 @@ class Workspace(View):
             for key in done:
                 self._tx.replace(key, self.documents[key].source)
             raise
+        self.writes += 1
         for key, source in changes:
             before = self.documents[key]
             self.documents[key] = Document(before.id, source, before.version, before.token)
