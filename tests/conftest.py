@@ -11,18 +11,109 @@ import signal
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
 from device_manager.cli.client import Client
 from device_manager.cli.process import ServerProcess
-from device_manager.storage.contract import INTERNAL_INDEX
 
 STORES = ("sqlite", "elasticsearch")
 NODE_STARTER = Path(__file__).parent / "elasticsearch_node" / "start.py"
+
+
+@dataclass
+class Answers:
+    """Which answers tests have got, from servers over the wire and from platforms in their own process.
+
+    `tests/surface/test_black_box.py` holds them against what the actions document. Answers of servers that `Servers`
+    started are noted by themselves when they come through `httpx` or the command line's `Client`.
+
+    Attributes:
+        seen: `(store, controller, action, error id)`, the last one None for a success.
+        stores: name of the store by the port of a server.
+    """
+
+    seen: set[tuple[str, str, str, str | None]] = field(default_factory=set)
+    stores: dict[int | None, str] = field(default_factory=dict)
+
+    def note(self, store: str | None, envelope: Any) -> None:
+        """Remember an answer's envelope; `store` is `sqlite` or `elasticsearch`."""
+        if store is not None and isinstance(envelope, dict) and envelope.get("controller") and envelope.get("action"):
+            error = envelope.get("error")
+            id = None if error is None else error.get("id", "")
+            self.seen.add((store, envelope["controller"], envelope["action"], id))
+
+    def note_http(self, response: httpx.Response) -> None:
+        """Remember the answer of a server, if it is one of ours and was read."""
+        store = self.stores.get(response.request.url.port)
+        if store is not None and response.is_stream_consumed:
+            with contextlib.suppress(ValueError):
+                self.note(store, response.json())
+
+
+ANSWERS = pytest.StashKey[Answers]()
+LISTENING = pytest.StashKey[pytest.MonkeyPatch]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Listen to the clients that tests use."""
+    answers = config.stash[ANSWERS] = Answers()
+    patch = config.stash[LISTENING] = pytest.MonkeyPatch()
+    send, send_async, exchange = httpx.Client.send, httpx.AsyncClient.send, Client._exchange
+
+    def heard(client: httpx.Client, *args: Any, **options: Any) -> httpx.Response:
+        response = send(client, *args, **options)
+        answers.note_http(response)
+        return response
+
+    async def heard_async(client: httpx.AsyncClient, *args: Any, **options: Any) -> httpx.Response:
+        response = await send_async(client, *args, **options)
+        answers.note_http(response)
+        return response
+
+    async def heard_exchange(client: Client, *args: Any) -> dict[str, Any]:
+        envelope = await exchange(client, *args)
+        answers.note(answers.stores.get(urlsplit(client._url).port), envelope)
+        return envelope
+
+    patch.setattr(httpx.Client, "send", heard)
+    patch.setattr(httpx.AsyncClient, "send", heard_async)
+    patch.setattr(Client, "_exchange", heard_exchange)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop listening."""
+    config.stash[LISTENING].undo()
+
+
+@pytest.fixture(scope="session")
+def answers(pytestconfig: pytest.Config) -> Answers:
+    """What the session's tests have been answered; in-process platforms `note` here."""
+    return pytestconfig.stash[ANSWERS]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Run what is marked `whole_suite` last, and only when nothing was left out."""
+    whole = [item for item in items if item.get_closest_marker("whole_suite")]
+    items[:] = [item for item in items if item not in whole]
+    if _is_whole_suite(config):
+        items += whole
+    else:
+        config.hook.pytest_deselected(items=whole)
+
+
+def _is_whole_suite(config: pytest.Config) -> bool:
+    here = Path(__file__).parent
+    everything = all(Path(config.invocation_params.dir, arg).resolve() in (here, here.parent) for arg in config.args)
+    option = config.option
+    left_out = option.keyword or option.deselect or option.ignore or option.ignore_glob or getattr(option, "lf", False)
+    return everything and not left_out and option.markexpr in ("", "not soak")
 
 
 @dataclass(frozen=True)
@@ -87,6 +178,7 @@ class Servers:
         self._folder = folder
         self._numbers = itertools.count(1)
         self._started: list[ServerProcess] = []
+        self._answers = request.config.stash[ANSWERS]
 
     def __call__(
         self,
@@ -108,6 +200,7 @@ class Servers:
             store=store, log=self._folder / f"server-{number}.log", plugins=plugins, settings=settings, port=port
         )
         self._started.append(server)
+        self._answers.stores[server.port] = store.partition(":")[0]
         server.start()
         return server
 
@@ -123,7 +216,7 @@ def wipe_cluster(url: str) -> None:
     """Delete what the product keeps in the cluster."""
     with httpx.Client(base_url=url, timeout=60) as client:
         listed = client.get("/_cat/indices", params={"format": "json", "expand_wildcards": "all"}).raise_for_status()
-        ours = [entry["index"] for entry in listed.json() if entry["index"].startswith(("&", f"%{INTERNAL_INDEX}."))]
+        ours = [entry["index"] for entry in listed.json() if entry["index"].startswith(("&", "%"))]
         for name in ours:
             client.delete(f"/{name.replace('%', '%25').replace('&', '%26')}").raise_for_status()
 

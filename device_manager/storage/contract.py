@@ -18,6 +18,14 @@ T = TypeVar("T")
 INTERNAL_INDEX = "device-manager-internal"
 """The index of the product's own records: never listed, never reachable through a request's `index` argument."""
 
+PRIVATE_PREFIX = "%"
+"""Begins the names of the other private indices, such as `%kuzzle` with the users (router-protocol 6.1)."""
+
+
+def is_private(index: str) -> bool:
+    """Whether clients never see `index`: it is not listed, and to them it is an unknown index."""
+    return index.startswith(PRIVATE_PREFIX) or index == INTERNAL_INDEX
+
 
 class StoreError(RuntimeError):
     """The store cannot be opened; the text says why and what to do."""

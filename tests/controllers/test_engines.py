@@ -86,7 +86,7 @@ async def test_another_process_notices_new_engines_and_models(platform: Any) -> 
     """A second domain on the same store stands for another process: it learns of a commit from the generation alone."""
     other = Twins(platform.store, platform.bus, platform.settings)
     listeners = platform.store._listeners
-    listeners.remove(other.catalogue._on_commit)
+    listeners.remove(other.catalogue.generation._on_commit)
     await other.catalogue.start()
     index = f"e{uuid.uuid4().hex[:10]}"
     await platform.do("engine:create", index=index)

@@ -125,14 +125,21 @@ async def test_unknown_index_and_collection(store: Store, index: str) -> None:
         await store.collections(f"{index}-x")
 
 
-async def test_the_internal_index_is_never_listed(store: Store) -> None:
-    await store.create_collection(INTERNAL_INDEX, "tests", {})
+@pytest.mark.parametrize("private", [INTERNAL_INDEX, "%tests", "%plugin-tests"])
+async def test_private_indices_are_never_listed(store: Store, private: str) -> None:
+    await store.create_collection(private, "tests", {})
     try:
-        assert INTERNAL_INDEX not in await store.indices()
-        await store.transact(lambda tx: tx.create(INTERNAL_INDEX, "tests", {"a": 1}, "x"))
-        assert (await store.get(INTERNAL_INDEX, "tests", "x")).source == {"a": 1}
+        assert private not in await store.indices()
+        assert await store.collections(private) == ["tests"] or private == INTERNAL_INDEX
+        await store.transact(lambda tx: tx.create(private, "tests", {"a": 1}, "x"))
+        assert (await store.get(private, "tests", "x")).source == {"a": 1}
     finally:
-        await store.drop_collection(INTERNAL_INDEX, "tests")
+        await store.drop_collection(private, "tests")
+
+
+async def test_no_client_can_make_a_private_index(store: Store) -> None:
+    with refused("invalid_index_name"):
+        await store.create_index("%tests")
 
 
 async def test_every_mapping_has_the_common_part(empty_store: Store, index: str) -> None:

@@ -10,8 +10,8 @@ from device_manager.errors import ApiError
 from device_manager.events.bus import EventBus
 from device_manager.plugins.models import ModelDeclaration
 from device_manager.settings import Settings
+from device_manager.storage import generation as memory
 from device_manager.storage.sqlite.store import SqliteStore
-from device_manager.twins import catalogue
 from device_manager.twins.call import Call
 from device_manager.twins.catalogue import GENERATION
 from device_manager.twins.domain import Twins
@@ -38,7 +38,7 @@ async def test_memory_that_cannot_be_renewed_is_not_trusted(tmp_path: Path, monk
     monkeypatch.setattr(SqliteStore, "shared", True)
     store, twins = await open_twins(tmp_path)
     await twins.engines.create("tenant", "commons", Call())
-    monkeypatch.setattr(catalogue, "TRUST", -1.0)
+    monkeypatch.setattr(memory, "TRUST", -1.0)
     assert (await twins.catalogue.engine("tenant")).group == "commons"
     await twins.stop()
     await store.close()

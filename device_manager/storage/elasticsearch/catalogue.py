@@ -8,7 +8,7 @@ import time
 from typing import Any, NamedTuple
 
 from device_manager.errors import ApiError, api_error
-from device_manager.storage.contract import INTERNAL_INDEX
+from device_manager.storage.contract import is_private
 from device_manager.storage.elasticsearch.client import Cluster, expect, index_path
 from device_manager.storage.elasticsearch.names import ALIAS, PLACEHOLDER, PUBLIC, alias_name, parse_alias
 from device_manager.storage.elasticsearch.protocol import MARKS_MAPPING
@@ -130,7 +130,7 @@ class Catalogue:
         pattern = ALIAS + PUBLIC + "*" if index is None else alias_name(index, "*")
         names = list(await self._aliases(pattern))
         for known in list(self._known):
-            if ((known[0] != INTERNAL_INDEX and index is None) or known[0] == index) and known not in names:
+            if ((index is None and not is_private(known[0])) or known[0] == index) and known not in names:
                 self.forget(*known)
         return names
 

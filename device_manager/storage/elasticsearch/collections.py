@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 
 from device_manager.errors import api_error
-from device_manager.storage.contract import INTERNAL_INDEX
+from device_manager.storage.contract import INTERNAL_INDEX, is_private
 from device_manager.storage.elasticsearch.catalogue import Catalogue, Collection
 from device_manager.storage.elasticsearch.client import Answer, Cluster, expect, index_path, reason
 from device_manager.storage.elasticsearch.names import (
@@ -72,7 +72,7 @@ class Collections:
             _log.warning("searches cannot sort by _id", reason=reason(answer.body))
 
     async def _add_missing_aliases(self) -> None:
-        pattern = f"{PUBLIC}*,{PRIVATE}{INTERNAL_INDEX}.*"
+        pattern = f"{PUBLIC}*,{PRIVATE}*"
         answer = expect(await self._cluster.call("GET", index_path(pattern, "/_alias")), 200, 404)
         indices: dict[str, Any] = answer.body if answer.status == 200 else {}
         taken = {alias for content in indices.values() for alias in content["aliases"]}
@@ -115,7 +115,8 @@ class Collections:
         Raises:
             ApiError: what refuses a name or a mapping.
         """
-        check_index_name(index)
+        if not is_private(index):
+            check_index_name(index)
         check_collection_name(collection)
         known = await self._catalogue.seek(index, collection)
         if known is not None:
@@ -124,7 +125,7 @@ class Collections:
         mapping = Mapping.compile(mappings)
         if not await self._make(index, collection, mapping.to_dict()):
             await self._extend(index, collection, await self._catalogue.find(index, collection), mappings)
-        if index != INTERNAL_INDEX:
+        if not is_private(index):
             await self._drop_physicals((await self._catalogue.physicals(index)).get((index, PLACEHOLDER), []))
 
     async def _make(self, index: str, collection: str, mapping: dict[str, Any]) -> bool:
@@ -180,7 +181,7 @@ class Collections:
         gone = physicals.pop((index, collection), [])
         if not gone:
             return
-        if not physicals and index != INTERNAL_INDEX:
+        if not physicals and not is_private(index):
             await self._make(index, PLACEHOLDER, {"dynamic": "false"})
         await self._drop_physicals(gone)
         self._catalogue.forget(index, collection)
@@ -192,7 +193,7 @@ class Collections:
             ApiError: `services.storage.unknown_index`.
         """
         physicals = await self._catalogue.physicals(index)
-        if not physicals or index == INTERNAL_INDEX:
+        if not physicals or is_private(index):
             raise api_error("services.storage.unknown_index", index)
         await self._drop_physicals([name for names in physicals.values() for name in names])
         for _, collection in physicals:

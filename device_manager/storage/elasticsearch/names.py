@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from device_manager.storage.contract import INTERNAL_INDEX
+from device_manager.storage.contract import INTERNAL_INDEX, PRIVATE_PREFIX, is_private
 from device_manager.storage.mappings.names import RESERVED_COLLECTION
 
 PUBLIC = "&"
-PRIVATE = "%"
+PRIVATE = PRIVATE_PREFIX
 ALIAS = "@"
 PLACEHOLDER = RESERVED_COLLECTION
 
@@ -20,7 +20,8 @@ _PHYSICAL = re.compile(r"([&%])([^.]+)\.([^.]+)(?:\.\d+)?")
 
 def physical_name(index: str, collection: str) -> str:
     """The cluster's index that holds the documents of a new collection."""
-    return f"{PRIVATE if index == INTERNAL_INDEX else PUBLIC}{index}.{collection}"
+    scope = "" if index.startswith(PRIVATE) else PRIVATE if is_private(index) else PUBLIC
+    return f"{scope}{index}.{collection}"
 
 
 def alias_name(index: str, collection: str) -> str:
@@ -35,13 +36,11 @@ def alias_of_physical(physical: str) -> str | None:
 
 
 def parse_alias(alias: str) -> tuple[str, str] | None:
-    """Index and collection of a public alias, or of one of the internal index; None for any other."""
+    """Index and collection of an alias; None for what is no alias of ours."""
     scope, (index, _, collection) = alias[1:2], alias[2:].partition(".")
-    if not alias.startswith(ALIAS) or not collection:
+    if not alias.startswith(ALIAS) or not collection or scope not in (PUBLIC, PRIVATE):
         return None
-    if scope == PUBLIC or (scope == PRIVATE and index == INTERNAL_INDEX):
-        return index, collection
-    return None
+    return index if scope == PUBLIC or index == INTERNAL_INDEX else scope + index, collection
 
 
 TRANSACTIONS_ALIAS = alias_name(INTERNAL_INDEX, TRANSACTIONS)

@@ -12,6 +12,7 @@ import apsw
 import orjson
 
 from device_manager.errors import ApiError, api_error
+from device_manager.storage.contract import is_private
 from device_manager.storage.mappings import Mapping, check_collection_name, check_index_name
 from device_manager.storage.sqlite.catalogue import Catalogue, Collection
 from device_manager.storage.sqlite.sweeping import sweep_step
@@ -53,7 +54,8 @@ class Definitions:
             if existing is not None:
                 await self._replace_mapping(existing, existing.mapping.merge(mappings))
                 return
-            check_index_name(index)
+            if not is_private(index):
+                check_index_name(index)
             check_collection_name(name)
             mapping = Mapping.compile(mappings)
             self._catalogue.add(await self._run_job(lambda connection: _insert(connection, index, name, mapping)))

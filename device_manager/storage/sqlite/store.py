@@ -13,7 +13,7 @@ from device_manager.errors import ApiError, api_error
 from device_manager.query.search import Search, SearchResult
 from device_manager.query.tree import MATCH_ALL, Query
 from device_manager.settings import Settings
-from device_manager.storage.contract import INTERNAL_INDEX, Decide, Document, Key, Store
+from device_manager.storage.contract import Decide, Document, Key, Store, is_private
 from device_manager.storage.sqlite.catalogue import Catalogue
 from device_manager.storage.sqlite.checkpoints import Checkpointer
 from device_manager.storage.sqlite.connections import open_reader, open_writer, out_of_service
@@ -139,7 +139,7 @@ class SqliteStore(Store):
 
     async def indices(self) -> list[str]:
         """See `Store.indices`."""
-        return [index for index in self._catalogue.indices() if index != INTERNAL_INDEX]
+        return [index for index in self._catalogue.indices() if not is_private(index)]
 
     async def collections(self, index: str) -> list[str]:
         """See `Store.collections`."""
