@@ -40,7 +40,8 @@ class ModelsController(Controller):
              "_source": {"type": "asset", "engineGroup": "commons", "asset": {"model": "Container"}}}
 
         Raises:
-            ApiError: a `device_manager.models.*` refusal.
+            ApiError: `device_manager.models.not_pascal_case`, `duplicate_measures`, `unknown_default`,
+                `undeclared_measure_type`, `mappings_conflict`, `services.storage.invalid_mapping`.
         """
         return await self._write(request, body.to_model())
 
@@ -59,7 +60,8 @@ class ModelsController(Controller):
              "_source": {"type": "device", "device": {"model": "DummyTemp"}}}
 
         Raises:
-            ApiError: a `device_manager.models.*` refusal.
+            ApiError: `device_manager.models.not_pascal_case`, `duplicate_measures`, `undeclared_measure_type`,
+                `mappings_conflict`, `services.storage.invalid_mapping`.
         """
         return await self._write(request, body.to_model())
 
@@ -78,7 +80,7 @@ class ModelsController(Controller):
              "_source": {"type": "measure", "measure": {"type": "temperature"}}}
 
         Raises:
-            ApiError: a `device_manager.models.*` refusal.
+            ApiError: `device_manager.models.mappings_conflict`, `services.storage.invalid_mapping`.
         """
         return await self._write(request, body.to_model())
 

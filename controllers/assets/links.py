@@ -38,7 +38,9 @@ class AssetLinks(TwinsController):
              "devices": [{"_id": "DummyTemp-1", "_source": {"model": "DummyTemp"}}]}
 
         Raises:
-            ApiError: unknown or unattached devices, a `device_manager.links.*` refusal.
+            ApiError: `services.storage.not_found`, `device_manager.devices.not_attached`, `attached_elsewhere`,
+                `device_manager.links.no_entry`, `no_slot_to_link`, `undeclared_device_slot`, `unknown_asset_slot`,
+                `different_types`, `asset_slot_taken`, `device_slot_taken`, `no_free_slot`, `slot_named_twice`.
         """
         wanted = body.wanted()
         return _result(
@@ -71,7 +73,8 @@ class AssetLinks(TwinsController):
              "devices": [{"_id": "DummyTemp-1", "_source": {"linkedMeasures": []}}]}
 
         Raises:
-            ApiError: unknown or unattached devices, a `device_manager.links.*` refusal.
+            ApiError: `services.storage.not_found`, `device_manager.devices.not_attached`, `attached_elsewhere`,
+                `device_manager.links.no_slot_to_unlink`, `device_not_linked`, `slot_not_linked`.
         """
         call = call_of(request, refresh=refresh)
         return _result(await self._twins.linking.unlink_devices(engine_id, _id, body.wanted(_id), call))

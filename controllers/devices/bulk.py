@@ -50,8 +50,9 @@ class DeviceBulk(TwinsController):
                          "reason": "Document \"DummyTemp-404\" not found in \"device-manager\":\"devices\"."}]}
 
         Raises:
-            ApiError: unusable records or CSV (400), too many of them (413), an unknown engine; when `strict`, a
-                `device_manager.bulk.*` error whose `errors` names every refused record.
+            ApiError: `device_manager.bulk.malformed`, `services.storage.write_limit_exceeded` and
+                `services.storage.not_found` (the engine); when `strict`, `device_manager.bulk.unknown_twins`,
+                `not_attached` or `refused`, whose `errors` names every refused record.
         """
         records = body.to_records(self._twins.bulk.limit)
         outcome = await self._twins.bulk.link(engine_id, records, strict, call_of(request, refresh=refresh))

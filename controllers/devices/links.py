@@ -40,7 +40,9 @@ class DeviceLinks(TwinsController):
              "assets": [{"_id": "Container-A-1", "_source": {"model": "Container"}}]}
 
         Raises:
-            ApiError: an unknown or unattached device, unknown assets, a `device_manager.links.*` refusal.
+            ApiError: `services.storage.not_found`, `device_manager.devices.not_attached`, `attached_elsewhere`,
+                `device_manager.links.no_entry`, `no_slot_to_link`, `undeclared_device_slot`, `unknown_asset_slot`,
+                `different_types`, `asset_slot_taken`, `device_slot_taken`, `no_free_slot`, `slot_named_twice`.
         """
         wanted = body.wanted()
         return _result(await self._twins.linking.link_assets(engine_id, _id, wanted, call_of(request, refresh=refresh)))
@@ -70,7 +72,8 @@ class DeviceLinks(TwinsController):
              "assets": [{"_id": "Container-A-1", "_source": {"linkedMeasures": []}}]}
 
         Raises:
-            ApiError: an unknown or unattached device, a `device_manager.links.*` refusal.
+            ApiError: `services.storage.not_found`, `device_manager.devices.not_attached`, `attached_elsewhere`,
+                `device_manager.links.nothing_to_unlink`, `no_slot_to_unlink`, `device_not_linked`, `slot_not_linked`.
         """
         call = call_of(request, refresh=refresh)
         return _result(await self._twins.linking.unlink_assets(engine_id, _id, body.selection(), call))

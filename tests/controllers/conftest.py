@@ -75,7 +75,10 @@ class Platform:
 
     Attributes:
         engine: an engine without twins.
+        note: told the store and the envelope of every answer.
     """
+
+    note: Callable[[str, Envelope], None] = staticmethod(lambda store, envelope: None)
 
     def __init__(self, store: Store, bus: EventBus, settings: Settings, engine: str) -> None:
         self.store = store
@@ -99,6 +102,7 @@ class Platform:
         except Refused as refused:
             response = refused.response
         envelope: Envelope = orjson.loads(encode(response, room=False))
+        self.note(self.settings.store.partition(":")[0], envelope)
         return envelope
 
     async def do(self, action: str, **payload: Any) -> Any:
@@ -179,13 +183,14 @@ async def prepared(request: pytest.FixtureRequest, tmp_path_factory: pytest.Temp
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def make_platform(prepared: Prepared) -> AsyncIterator[MakePlatform]:
+async def make_platform(prepared: Prepared, answers: Any) -> AsyncIterator[MakePlatform]:
     """Opens the platform for one test, with listeners and, if given, settings of its own."""
     opened: list[Platform] = []
 
     async def make(**options: Any) -> Platform:
         settings = msgspec.structs.replace(prepared.settings, **options)
         platform = Platform(prepared.store, EventBus(warning=5, deadline=5), settings, prepared.engine)
+        platform.note = answers.note
         opened.append(platform)
         await platform.twins.catalogue.start()
         return platform
