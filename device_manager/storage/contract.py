@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 import msgspec
@@ -12,6 +12,7 @@ import msgspec
 from device_manager.errors import api_error
 from device_manager.query.search import Search, SearchResult
 from device_manager.query.tree import MATCH_ALL, Query
+from device_manager.storage.steps import RECORDER
 
 T = TypeVar("T")
 
@@ -219,8 +220,7 @@ class Store(ABC):
     ) -> AsyncIterator[list[Document]]:
         """Every document that matches, as of now, page by page in constant memory, in no particular order."""
 
-    @abstractmethod
-    async def transact(
+    def transact(
         self,
         decide: Decide[T],
         *,
@@ -228,7 +228,7 @@ class Store(ABC):
         dry_run: bool = False,
         refresh: bool = False,
         large: bool = False,
-    ) -> T:
+    ) -> Coroutine[Any, Any, T]:
         """Run `decide` and apply all the changes that it made, or none; return what it returned once they are durable.
 
         `decide` is pure: it reads through the transaction, decides, and writes through it. It may run several times
@@ -248,3 +248,13 @@ class Store(ABC):
             ApiError: what `decide` raised; `services.storage.too_many_changes` (409) after the bounded number of
                 retries; `services.storage.unavailable` (503) when the store cannot be reached within the deadline.
         """
+        recorder = RECORDER.get()
+        if recorder is not None and not dry_run:
+            decide = recorder.recording(decide)
+        return self._transact(decide, known=known, dry_run=dry_run, refresh=refresh, large=large)
+
+    @abstractmethod
+    async def _transact(
+        self, decide: Decide[T], *, known: Mapping[Key, Document] | None, dry_run: bool, refresh: bool, large: bool
+    ) -> T:
+        """What `transact` does, once it is known what has to be recorded."""

@@ -150,14 +150,8 @@ class ElasticsearchStore(Store):
         """See the contract."""
         return self._searcher.scan(index, collection, query, page)
 
-    async def transact(
-        self,
-        decide: Decide[T],
-        *,
-        known: Mapping[Key, Document] | None = None,
-        dry_run: bool = False,
-        refresh: bool = False,
-        large: bool = False,
+    async def _transact(
+        self, decide: Decide[T], *, known: Mapping[Key, Document] | None, dry_run: bool, refresh: bool, large: bool
     ) -> T:
         """See the contract."""
         job = Job(decide, known, dry_run, large)

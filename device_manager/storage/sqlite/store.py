@@ -204,14 +204,8 @@ class SqliteStore(Store):
             self.round_trips.searches += 1
             yield documents
 
-    async def transact(
-        self,
-        decide: Decide[T],
-        *,
-        known: Mapping[Key, Document] | None = None,
-        dry_run: bool = False,
-        refresh: bool = False,
-        large: bool = False,
+    async def _transact(
+        self, decide: Decide[T], *, known: Mapping[Key, Document] | None, dry_run: bool, refresh: bool, large: bool
     ) -> T:
         """See `Store.transact`. The newest state costs no round trip here, so `known` only saves counting one."""
         if not self._opened:
