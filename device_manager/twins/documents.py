@@ -5,57 +5,21 @@ Sources are what the wire shows, so they stay plain dicts. Every function return
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 from device_manager.storage.contract import Document
-
-Source = dict[str, Any]
-
-
-class Stamp(NamedTuple):
-    """Who changes something, and when: milliseconds since 1970."""
-
-    user_id: str | None
-    now: int
-
-
-def stamp_now(user_id: str | None) -> Stamp:
-    """A stamp of this moment."""
-    return Stamp(user_id, time.time_ns() // 1_000_000)
+from device_manager.storage.stamps import Source as Source
+from device_manager.storage.stamps import Stamp as Stamp
+from device_manager.storage.stamps import changed as changed
+from device_manager.storage.stamps import changed_at as changed_at
+from device_manager.storage.stamps import created as created
+from device_manager.storage.stamps import stamp_now as stamp_now
 
 
 def twin_result(document: Document) -> Source:
     """A twin as actions answer it: `{_id, _source}`."""
     return {"_id": document.id, "_source": document.source}
-
-
-def created(source: Source, stamp: Stamp) -> Source:
-    """`source` as a new document's content."""
-    info = {"author": stamp.user_id, "createdAt": stamp.now, "updatedAt": None, "updater": None}
-    return source | {"_kuzzle_info": info}
-
-
-def changed(source: Source, stamp: Stamp) -> Source:
-    """`source` as the content of a document that `stamp` changed.
-
-    The time of change always grows, also within one millisecond and between servers whose clocks differ, so that the
-    history entries of an asset have one order.
-    """
-    info = source.get("_kuzzle_info") or {}
-    last = max(_millis(info.get("createdAt")), _millis(info.get("updatedAt")))
-    return source | {"_kuzzle_info": info | {"updatedAt": max(stamp.now, last + 1), "updater": stamp.user_id}}
-
-
-def changed_at(source: Source) -> int:
-    """When the document was created or last changed, in milliseconds since 1970."""
-    info = source.get("_kuzzle_info") or {}
-    return max(_millis(info.get("createdAt")), _millis(info.get("updatedAt")))
-
-
-def _millis(value: Any) -> int:
-    return value if type(value) is int else 0
 
 
 def new_provisioning(model: str, reference: str, slots: list[Source], engine: str | None, stamp: Stamp) -> Source:
@@ -112,6 +76,11 @@ def link_event(name: str, device_id: str) -> Source:
 def metadata_event(names: list[str]) -> Source:
     """The event of a history entry for metadata: dotted leaf paths."""
     return {"name": "metadata", "metadata": {"names": names}}
+
+
+def deletion_event() -> Source:
+    """The event of an asset's last history entry; from its time on there is no such asset."""
+    return {"name": "delete"}
 
 
 def history_entry(asset_id: str, asset: Source, event: Source) -> Source:

@@ -6,16 +6,16 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Literal, NamedTuple, TypeVar
 
-from device_manager.errors import ApiError, api_error, unexpected
+from device_manager.errors import ApiError, api_error
 from device_manager.events.bus import EventBus
+from device_manager.events.documents import DocumentEvents, fresh
 from device_manager.storage.contract import Document
 from device_manager.twins.call import Call
 from device_manager.twins.documents import Source, twin_result
 from device_manager.twins.links import Pairs, with_asset_link, with_device_link
-from device_manager.twins.patches import CHANGEABLE, Patch, difference, forbidden_change, fresh
+from device_manager.twins.patches import CHANGEABLE, Patch, difference, forbidden_change
 
 LinkEvent = Literal["link-asset", "unlink-asset"]
-BEFORE_UPDATE = "generic:document:beforeUpdate"
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -37,10 +37,14 @@ class TwinEvents:
     Args:
         bus: the listeners.
         concurrency: records of one bulk call whose pipes run at once.
+
+    Attributes:
+        documents: the generic events of the documents that twins are.
     """
 
     def __init__(self, bus: EventBus, concurrency: int) -> None:
         self._bus = bus
+        self.documents = DocumentEvents(bus)
         self._concurrency = concurrency
 
     def listens(self, event: str) -> bool:
@@ -49,12 +53,11 @@ class TwinEvents:
 
     def listens_before(self, event: LinkEvent) -> bool:
         """Whether anything listens before links are made or go."""
-        return self._bus.listens(f"device-manager:device:{event}:before") or self._bus.listens(BEFORE_UPDATE)
+        return self._bus.listens(f"device-manager:device:{event}:before") or self.documents.listens_before("Update")
 
     def listens_after(self, event: LinkEvent) -> bool:
         """Whether anything listens after links were made or went."""
-        after = f"device-manager:device:{event}:after"
-        return self._bus.listens(after) or self._bus.listens("generic:document:afterUpdate")
+        return self._bus.listens(f"device-manager:device:{event}:after") or self.documents.listens_after("Update")
 
     async def before(
         self, event: LinkEvent, device: Document, asset: Document, planned: Pairs | None, call: Call
@@ -72,7 +75,7 @@ class TwinEvents:
             ApiError: what a pipe raised; `plugin.runtime.forbidden_change` when one changed more than metadata.
         """
         patches = await self._before_link(event, device, asset, call)
-        if planned is None or not self._bus.listens(BEFORE_UPDATE):
+        if planned is None or not self.documents.listens_before("Update"):
             return patches
         more = await self._before_update(
             (device.id, with_device_link(device.source, asset.id, planned)),
@@ -93,7 +96,7 @@ class TwinEvents:
                 if member := forbidden_change(before, after):
                     raise api_error("plugin.runtime.forbidden_change", owner, CHANGEABLE, f"{before['_id']}.{member}")
 
-        left = await self._bus.pipe(BEFORE_UPDATE, fresh(partial), call.request, check=check)
+        left = await self.documents.before("Update", partial, call.request, check=check)
         return Patches(*(difference({}, item["_source"].get(CHANGEABLE) or {}) for item in left))
 
     async def _before_link(self, event: LinkEvent, device: Document, asset: Document, call: Call) -> Patches:
@@ -118,7 +121,7 @@ class TwinEvents:
         payload = {"device": twin_result(device), "asset": twin_result(asset) if asset else None}
         await self._after(f"device-manager:device:{event}:after", payload, call)
         documents = [twin_result(twin) for twin in (device, asset) if twin]
-        await self._after("generic:document:afterUpdate", documents, call)
+        await self.documents.after("Update", documents, call.request)
 
     async def before_attach(self, engine: str, device: Source, call: Call) -> Source:
         """Run the pipes before a device is attached; returns its metadata as they left it.
@@ -156,37 +159,25 @@ class TwinEvents:
         Raises:
             ApiError: what a pipe raised.
         """
-        name = "generic:document:beforeWrite"
-        source: Source = document["_source"]
-        if self._bus.listens(name):
-            source = (await self._bus.pipe(name, [fresh(document)], call.request))[0]["_source"]
+        (left,) = await self.documents.before("Write", [document], call.request)
+        source: Source = left["_source"]
         return source
 
     async def after_write(self, document: Document, call: Call) -> None:
         """Run `generic:document:afterWrite` on a created document. Raises what a pipe raised, `committed: true`."""
-        await self._after("generic:document:afterWrite", [twin_result(document)], call)
+        await self.documents.after("Write", [twin_result(document)], call.request)
 
     async def around(
         self, event: Literal["Get", "Search"], given: T, act: Callable[[T], Awaitable[U]], call: Call
     ) -> U:
         """Read something between `generic:document:before<event>` and `after<event>`; both may change what passes."""
-        before, after = f"generic:document:before{event}", f"generic:document:after{event}"
-        if self._bus.listens(before):
-            given = await self._bus.pipe(before, fresh(given), call.request)
-        found = await act(given)
-        if self._bus.listens(after):
-            found = await self._bus.pipe(after, fresh(found), call.request)
+        found: U = await self.documents.after(
+            event, await act(await self.documents.before(event, given, call.request)), call.request
+        )
         return found
 
     async def _after(self, event: str, payload: Any, call: Call) -> None:
-        if not self._bus.listens(event):
-            return
-        try:
-            await self._bus.pipe(event, fresh(payload), call.request)
-        except Exception as error:
-            refusal = unexpected(error)
-            refusal.extra = refusal.extra | {"committed": True}
-            raise refusal from error
+        await self.documents.tell(event, payload, call.request, committed=True)
 
     async def each(self, run: Callable[[T], Awaitable[U]], items: Sequence[T]) -> list[U | ApiError]:
         """Run something for many records at once, within the bound; refusals stand in the place of results."""

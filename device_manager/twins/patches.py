@@ -13,15 +13,6 @@ REMOVED: Any = object()
 CHANGEABLE = "metadata"
 
 
-def fresh(value: Any) -> Any:
-    """A deep copy of a JSON value, for pipes to write into."""
-    if isinstance(value, dict):
-        return {key: fresh(member) for key, member in value.items()}
-    if isinstance(value, list):
-        return [fresh(member) for member in value]
-    return value
-
-
 def forbidden_change(stored: Source, left: Any) -> str | None:
     """The member of `{_id, _source}` beside the metadata that `left` changed, None when there is none."""
     if not isinstance(left, dict) or not isinstance(left.get("_source"), dict):

@@ -7,7 +7,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from device_manager.twins.patches import difference, forbidden_change, fresh, patched, patched_paths
+from device_manager.events.documents import fresh
+from device_manager.twins.patches import difference, forbidden_change, patched, patched_paths
 
 scalars = st.none() | st.booleans() | st.integers(-5, 5) | st.text("ab", max_size=2)
 values = st.recursive(
