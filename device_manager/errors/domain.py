@@ -31,6 +31,7 @@ TABLE: dict[tuple[str, int, int], list[tuple[str, int, int, str]]] = {
         ("already_attached", 1, 400, 'Device "{0}" is already attached to an engine.'),
         ("not_attached", 2, 400, 'Device "{0}" is not attached to an engine.'),
         ("attached_elsewhere", 3, 400, 'Device "{0}" is not attached to the specified engine.'),
+        ("exists_elsewhere", 4, 400, 'Device "{0}" already exists on another engine. Abort'),
     ],
     ("device_manager.links", 16, 4): [
         ("no_entry", 1, 400, "You must provide at least one asset to be linked."),
@@ -69,5 +70,12 @@ TABLE: dict[tuple[str, int, int], list[tuple[str, int, int, str]]] = {
         ("refused", 4, 400, "{0} of {1} records are refused, nothing was changed."),
         ("unreadable_row", 5, 400, "Row {0} cannot be read: {1}"),
         ("half_pair", 6, 400, 'Give both "deviceSlot" and "assetSlot", or neither to have the slots paired by type.'),
+        ("already_attached", 7, 400, "{0}"),
+        ("unknown_engines", 8, 400, "{0}"),
+        ("unknown_column", 9, 400, 'Unknown column "{0}". Accepted: {1}.'),
+        ("wrong_id", 10, 400, 'The id "{0}" does not follow from model and reference: it has to be "{1}".'),
+    ],
+    ("device_manager.assets", 16, 6): [
+        ("still_linked", 1, 400, 'Asset "{0}" is still linked to devices.'),
     ],
 }

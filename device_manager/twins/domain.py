@@ -11,7 +11,7 @@ from device_manager.plugins.models import ModelDeclaration
 from device_manager.settings import Settings
 from device_manager.storage.contract import Store, Transaction
 from device_manager.twins.assets import Assets
-from device_manager.twins.bulk import BulkLinking
+from device_manager.twins.bulk import Bulk
 from device_manager.twins.catalogue import Catalogue
 from device_manager.twins.devices import Devices
 from device_manager.twins.doctor import examine
@@ -44,7 +44,7 @@ class Twins:
         devices: creation and attachment of devices.
         reading: get and search of twins.
         linking: links of one twin.
-        bulk: links of many.
+        bulk: many twins in one call.
         platform: name of the platform index.
     """
 
@@ -61,7 +61,7 @@ class Twins:
         self.devices = Devices(store, self.catalogue, twin_events, places)
         self.reading = Reading(store, twin_events, settings.search_size)
         self.linking = Linking(store, self.catalogue, twin_events, places, settings.bulk_records)
-        self.bulk = BulkLinking(store, self.catalogue, twin_events, places, settings)
+        self.bulk = Bulk(store, self.catalogue, twin_events, places, settings)
 
     async def start(self, models: Iterable[ModelDeclaration] = ()) -> None:
         """Create what is missing of the platform, load models and engines, and write the plugins' models.

@@ -1,0 +1,218 @@
+"""The run of a bulk action: its records in chunks, as if they were applied one by one in order (design 7)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Generic, NamedTuple
+
+from device_manager.errors import ApiError, api_error
+from device_manager.storage.contract import Document, Key, Store, Transaction
+from device_manager.twins.bulk_action import Answers, Applied, BulkAction, NotAsked, R
+from device_manager.twins.bulk_outcome import BulkOutcome, RecordRefusal, RecordSuccess, strict_refusal
+from device_manager.twins.documents import stamp_now
+from device_manager.twins.workspace import View, Workspace
+
+LARGE = 100
+"""Records from which on a chunk is decided beside the event loop."""
+ROUNDS = 5
+"""How often pipes are asked again because the documents changed while they ran."""
+
+
+class Decided(NamedTuple):
+    """What a transaction decided on one record.
+
+    Attributes:
+        applied: what holds now, or why it was refused.
+        twins: the documents for the `after` pipes.
+    """
+
+    applied: Applied | ApiError
+    twins: list[Document]
+
+
+class _AskAgain(Exception):
+    """The transaction met questions that pipes have not answered; `documents` as it saw them."""
+
+    def __init__(self, places: list[int], documents: dict[Key, Document]) -> None:
+        super().__init__()
+        self.places = places
+        self.documents = documents
+
+
+class BulkRun(Generic[R]):
+    """One call of a bulk action.
+
+    Args:
+        store: where the twins are.
+        action: what to do with each record.
+        strict: refuse the call when any record is refused.
+        chunk: records of one transaction.
+    """
+
+    def __init__(self, store: Store, action: BulkAction[R], *, strict: bool, chunk: int) -> None:
+        self._store = store
+        self._action = action
+        self._strict = strict
+        self._chunk = chunk
+
+    async def run(self, records: Sequence[R]) -> BulkOutcome:
+        """Apply the records in order: chunk by chunk, or all or none when the call is strict.
+
+        A dry run decides on all records at once, because nothing of one chunk is there for the next to see.
+
+        Raises:
+            ApiError: what refuses the call as a whole; a store that fails before anything was written; when `strict`,
+                a `device_manager.bulk.*` error whose `errors` names every refused record.
+        """
+        await self._action.prepare(records)
+        whole = self._strict or self._action.call.dry_run
+        size = max(len(records), 1) if whole else self._chunk
+        total = BulkOutcome([], [])
+        for start in range(0, len(records), size):
+            chunk = records[start : start + size]
+            try:
+                outcome = await self._apply(chunk)
+            except ApiError as error:
+                failed = error.status >= 500
+                if whole or (failed and not total.successes):
+                    raise
+                if failed:
+                    total.errors.extend(RecordRefusal(record, error) for record in records[start:])
+                    break
+                outcome = BulkOutcome([], [RecordRefusal(record, error) for record in chunk])
+            total.successes.extend(outcome.successes)
+            total.errors.extend(outcome.errors)
+        return total
+
+    async def _apply(self, chunk: Sequence[R]) -> BulkOutcome:
+        """One transaction for all records of the chunk that can be applied."""
+        refused = {place: record.refusal for place, record in enumerate(chunk) if record.refusal is not None}
+        answers: dict[int, Answers] | None = None
+        known: dict[Key, Document] = {}
+        if self._action.listens_before:
+            answers = {}
+            view = View(self._action.places, call=self._action.call)
+            for keys in self._action.rounds(_usable(chunk, refused), view):
+                if keys:
+                    view.documents.update(await self._store.read(keys))
+            known = dict(view.documents)
+            await self._ask(chunk, range(len(chunk)), view, answers, refused)
+        for _ in range(ROUNDS):
+            try:
+                decided = await self._transact(chunk, refused, answers, known)
+            except _AskAgain as again:
+                view = View(self._action.places, again.documents, self._action.call)
+                await self._ask(chunk, again.places, view, answers or {}, refused)
+            else:
+                return await self._outcome(chunk, decided)
+        raise api_error("services.storage.too_many_changes", f"row {chunk[0].row}")
+
+    async def _ask(
+        self,
+        chunk: Sequence[R],
+        places: Sequence[int],
+        view: View,
+        answers: dict[int, Answers],
+        refused: dict[int, ApiError],
+    ) -> None:
+        """Run the `before` pipes of several records at once and note what they say."""
+        asked = [place for place in places if place not in refused]
+
+        async def one(place: int) -> Answers:
+            known = answers.get(place, {})
+            return {**known, **await self._action.ask(chunk[place], view, known)}
+
+        for place, answer in zip(asked, await self._action.events.each(one, asked), strict=True):
+            if isinstance(answer, ApiError):
+                refused[place] = answer
+            else:
+                answers[place] = answer
+
+    async def _transact(
+        self,
+        chunk: Sequence[R],
+        refused: dict[int, ApiError],
+        answers: dict[int, Answers] | None,
+        known: dict[Key, Document],
+    ) -> list[Decided]:
+        action = self._action
+        usable = _usable(chunk, refused)
+
+        def decide(tx: Transaction) -> list[Decided]:
+            work = Workspace(tx, action.places, action.call)
+            for keys in action.rounds(usable, work):
+                work.load(keys)
+            verdicts = self._verdicts(work, chunk, refused, answers)
+            if self._strict and (refusals := _refusals(chunk, verdicts)):
+                raise strict_refusal(refusals, len(chunk))
+            return [Decided(verdict, _settled(verdict, work) if action.listens_after else []) for verdict in verdicts]
+
+        call = action.call
+        return await self._store.transact(
+            decide, known=known, dry_run=call.dry_run, refresh=call.refresh, large=len(chunk) >= LARGE
+        )
+
+    def _verdicts(
+        self, work: Workspace, chunk: Sequence[R], refused: dict[int, ApiError], answers: dict[int, Answers] | None
+    ) -> list[Applied | ApiError]:
+        """Apply the records in order. Raises _AskAgain once all were tried."""
+        stamp = stamp_now(self._action.call.user_id)
+        verdicts: list[Applied | ApiError] = []
+        unasked: list[int] = []
+        for place, record in enumerate(chunk):
+            if place in refused:
+                verdicts.append(refused[place])
+                continue
+            said = None if answers is None else answers.get(place, {})
+            try:
+                with work.as_one():
+                    verdicts.append(self._action.apply(work, record, said, stamp))
+            except NotAsked:
+                unasked.append(place)
+            except ApiError as error:
+                verdicts.append(error)
+        if unasked:
+            raise _AskAgain(unasked, dict(work.documents))
+        return verdicts
+
+    async def _outcome(self, chunk: Sequence[R], decided: Sequence[Decided]) -> BulkOutcome:
+        """What became of the records; the `after` pipes of those that changed run several at once."""
+        held = [
+            (record, applied, twins)
+            for record, (applied, twins) in zip(chunk, decided, strict=True)
+            if not isinstance(applied, ApiError)
+        ]
+        failures: list[ApiError | None] = [None] * len(held)
+        if self._action.listens_after and not self._action.call.dry_run:
+
+            async def tell(item: tuple[R, Applied, list[Document]]) -> None:
+                record, applied, twins = item
+                if applied.changed:
+                    await self._action.tell(record, twins)
+
+            failures = await self._action.events.each(tell, held)
+        successes = [
+            RecordSuccess(record, applied.changed, applied.members, failure)
+            for (record, applied, _), failure in zip(held, failures, strict=True)
+        ]
+        return BulkOutcome(successes, _refusals(chunk, [verdict.applied for verdict in decided]))
+
+
+def _usable(chunk: Sequence[R], refused: dict[int, ApiError]) -> list[R]:
+    return [record for place, record in enumerate(chunk) if place not in refused]
+
+
+def _refusals(chunk: Sequence[R], verdicts: Sequence[Applied | ApiError]) -> list[RecordRefusal]:
+    return [
+        RecordRefusal(record, verdict)
+        for record, verdict in zip(chunk, verdicts, strict=True)
+        if isinstance(verdict, ApiError)
+    ]
+
+
+def _settled(verdict: Applied | ApiError, work: Workspace) -> list[Document]:
+    """Each twin as it is once all records are applied, not as it was in between."""
+    if isinstance(verdict, ApiError) or not verdict.changed:
+        return []
+    found = [twin if isinstance(twin, Document) else work.documents.get(twin) for twin in verdict.twins]
+    return [document for document in found if document is not None]
