@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import NamedTuple
 
 from device_manager.storage.contract import Key
@@ -48,6 +49,15 @@ def device_key(engine: str, device_id: str) -> Key:
 def asset_key(engine: str, asset_id: str) -> Key:
     """An asset."""
     return Key(engine, ASSETS, asset_id)
+
+
+def deletion_key(engine: str, asset_id: str) -> Key:
+    """The history entry of an asset's deletion, as long as no asset of that id exists again.
+
+    Whoever creates an asset finds it there, so that the history of the new one begins after the end of the old one.
+    """
+    digest = hashlib.blake2b(asset_id.encode(), digest_size=16).hexdigest()
+    return Key(engine, HISTORY, f"deletion-{digest}")
 
 
 def twin_id(model: str, reference: str) -> str:

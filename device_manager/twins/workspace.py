@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from device_manager.errors import ApiError, api_error
 from device_manager.storage.contract import Document, Key, Transaction
+from device_manager.twins.call import Call
 from device_manager.twins.documents import Source
 from device_manager.twins.places import HISTORY, Places, asset_key, device_key
+
+ANYBODY = Call()
+"""A caller with a right to every engine."""
 
 
 class View:
@@ -16,11 +21,13 @@ class View:
     Attributes:
         places: where documents live.
         documents: those that exist.
+        call: the caller; devices in engines that it has no right to do not exist for it.
     """
 
-    def __init__(self, places: Places, documents: Mapping[Key, Document] | None = None) -> None:
+    def __init__(self, places: Places, documents: Mapping[Key, Document] | None = None, call: Call = ANYBODY) -> None:
         self.places = places
         self.documents: dict[Key, Document] = dict(documents or {})
+        self.call = call
 
     def get(self, key: Key) -> Document:
         """A document. Raises `services.storage.not_found`."""
@@ -38,12 +45,25 @@ class View:
         Raises:
             ApiError: `services.storage.not_found`, `device_manager.devices.not_attached` or `attached_elsewhere`.
         """
-        attached_to = self.get(self.places.provisioning(device_id)).source.get("engineId")
+        attached_to = self.provisioning(device_id).source.get("engineId")
         if not attached_to:
             raise api_error("device_manager.devices.not_attached", device_id)
         if attached_to != engine:
             raise api_error("device_manager.devices.attached_elsewhere", device_id)
         return self.get(device_key(engine, device_id))
+
+    def provisioning(self, device_id: str) -> Document:
+        """The platform's record of a device, unless it is attached where the caller has no right.
+
+        Raises:
+            ApiError: `services.storage.not_found`.
+        """
+        key = self.places.provisioning(device_id)
+        document = self.get(key)
+        attached_to = document.source.get("engineId")
+        if attached_to and not self.call.may_use(attached_to):
+            raise api_error("services.storage.not_found", key.id, key.index, key.collection)
+        return document
 
     def asset(self, engine: str, asset_id: str) -> Document:
         """An asset. Raises `services.storage.not_found`."""
@@ -51,16 +71,12 @@ class View:
 
 
 class Workspace(View):
-    """The view that a transaction has of the documents that it works on.
+    """The view that a transaction has of the documents that it works on, and the changes that it makes to them."""
 
-    Attributes:
-        writes: how many steps wrote something; whoever adds a way to write counts it here.
-    """
-
-    def __init__(self, tx: Transaction, places: Places) -> None:
-        super().__init__(places)
-        self.writes = 0
+    def __init__(self, tx: Transaction, places: Places, call: Call = ANYBODY) -> None:
+        super().__init__(places, call=call)
         self._tx = tx
+        self._undo: list[Callable[[], None]] = []
 
     def load(self, keys: Iterable[Key]) -> None:
         """Read the documents among `keys` that were not read yet, in one round trip at most."""
@@ -68,20 +84,69 @@ class Workspace(View):
         if missing:
             self.documents.update(self._tx.read(missing))
 
+    @contextlib.contextmanager
+    def as_one(self) -> Iterator[None]:
+        """Take back all that was changed inside when something is refused; deletions, which never are, come last."""
+        begun = len(self._undo)
+        try:
+            yield
+        except ApiError:
+            while len(self._undo) > begun:
+                self._undo.pop()()
+            raise
+
+    def create(self, key: Key, source: Source) -> Document:
+        """Add a document. Raises `services.storage.document_already_exists` and what the mapping refuses."""
+        document = self._tx.create(key.index, key.collection, source, key.id)
+        self.documents[key] = document
+
+        def undo() -> None:
+            self._tx.delete(key)
+            self.documents.pop(key, None)
+
+        self._undo.append(undo)
+        return document
+
+    def replace(self, key: Key, source: Source) -> Document:
+        """Give a loaded document a new content. Raises what the mapping refuses."""
+        before = self.get(key)
+        self._tx.replace(key, source)
+        self.documents[key] = after = Document(before.id, source, before.version, before.token)
+
+        def undo() -> None:
+            self._tx.replace(key, before.source)
+            self.documents[key] = before
+
+        self._undo.append(undo)
+        return after
+
+    def delete(self, key: Key) -> None:
+        """Remove a loaded document."""
+        self._tx.delete(key)
+        del self.documents[key]
+
+    def record(self, engine: str, entry: Source) -> None:
+        """Add a history entry. Raises what the mapping refuses."""
+        document = self._tx.create(engine, HISTORY, entry)
+        self._undo.append(lambda: self._tx.delete(Key(engine, HISTORY, document.id)))
+
+    def hold(self, engine: str) -> None:
+        """Make the commit depend on the engine staying in use: its deletion marks the same document first.
+
+        Raises:
+            ApiError: `device_manager.engines.unknown`.
+        """
+        key = self.places.engine_config(engine)
+        self.load((key,))
+        config = self.documents.get(key)
+        if config is None or config.source["engine"].get("closing"):
+            raise api_error("device_manager.engines.unknown", engine)
+        self._tx.touch(key)
+
     def write(self, engine: str, changes: Sequence[tuple[Key, Source]], history: Sequence[Source]) -> None:
         """Give documents new contents and add history entries: all of it, or none when the mapping refuses a part."""
-        done: list[Key] = []
-        try:
+        with self.as_one():
             for key, source in changes:
-                self._tx.replace(key, source)
-                done.append(key)
+                self.replace(key, source)
             for entry in history:
-                self._tx.create(engine, HISTORY, entry)
-        except ApiError:
-            for key in done:
-                self._tx.replace(key, self.documents[key].source)
-            raise
-        self.writes += 1
-        for key, source in changes:
-            before = self.documents[key]
-            self.documents[key] = Document(before.id, source, before.version, before.token)
+                self.record(engine, entry)
