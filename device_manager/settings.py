@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
+import typing
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     store: str = "sqlite:./data"
     """`sqlite:DIR` or `elasticsearch:http://HOST:PORT`."""
     plugin: tuple[str, ...] = ()
-    """Files or modules that are loaded as plugins. In the environment they are separated by commas."""
+    """Files or modules that are loaded as plugins. Lists like this one are separated by commas in the environment, and
+    their flags may be given several times."""
     plugins: dict[str, dict[str, Any]] = {}
     """What each plugin is configured with, by plugin name: the tables `[plugins.<name>]` of the TOML file."""
     insecure: bool = False
@@ -42,6 +44,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Largest WebSocket message and HTTP body."""
     max_depth: int = 200
     """Deepest nesting of a JSON message."""
+    max_form_file_bytes: int = 1 << 20
+    """Largest file in a multipart body."""
+    max_incoming_bytes: int = 256 << 20
+    """Bytes that the half-sent and waiting messages of all connections may hold together, beside 16 kB for each
+    connection; beyond it WebSockets are closed with 1013 and HTTP requests refused with 503."""
     max_connections: int = 10_000
     """Connections that are open at once; further ones are closed."""
     connection_running: int = 64
@@ -65,6 +72,33 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     stalled_reader_timeout: float = 30.0
     """Seconds after which the kernel drops a peer that acknowledges nothing."""
 
+    allowed_origins: tuple[str, ...] = ("*",)
+    """Web origins whose pages may call, over HTTP and WebSocket: `https://app.example`, or with `*` for a part of the
+    host name or the port: `https://*.example:*`. `*` alone allows all. Other pages get 401."""
+    allowed_headers: tuple[str, ...] = (
+        "Content-Type",
+        "Access-Control-Allow-Headers",
+        "Authorization",
+        "X-Requested-With",
+        "Content-Length",
+        "Content-Encoding",
+        "X-Kuzzle-Volatile",
+        "X-Kuzzle-Request-Id",
+        "Idempotency-Key",
+    )
+    """Headers that pages of other origins may send."""
+    allow_credentials: bool = True
+    """Tell browsers that pages of other origins may send cookies."""
+    compression: bool = True
+    """Accept compressed HTTP bodies, and compress answers for clients that ask for it; never streams."""
+    compression_threshold: int = 1024
+    """Bytes from which an HTTP answer is worth compressing."""
+    additional_content_types: tuple[str, ...] = ()
+    """Further content types of HTTP bodies, in lower case. They are read as JSON unless a pipe on
+    `protocol:http:beforeParsingPayload` rewrites them."""
+    strict_sdk_version: bool = True
+    """Refuse requests of SDKs that are too old for this protocol."""
+
     requests_running: int = 100
     """Requests that run at once in this process."""
     requests_waiting: int = 50_000
@@ -82,6 +116,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Most records of one bulk call."""
     bulk_chunk: int = 1000
     """Records of a bulk call that are committed together when it is not strict."""
+    idempotency_kept: float = 86_400.0
+    """Seconds for which the answer to a request with an idempotency key is kept for its retries."""
+    idempotency_wait: float = 10.0
+    """Seconds that a retry waits for the first request with its key, if that still runs, before it gets a 429."""
 
     transaction_retries: int = 5
     """How often a transaction that others were faster than is tried again before it is refused with 409."""
@@ -89,6 +127,29 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Seconds after which a store that does not answer makes a request fail with 503."""
     recovery_grace: float = 10.0
     """Seconds that an undecided transaction of another process is left alone."""
+
+    token_lifetime: float = 3600.0
+    """Seconds that a token lives when its request does not say."""
+    token_longest: float = -1.0
+    """Longest life of a token, in seconds; -1 for no limit."""
+    token_grace: float = 1.0
+    """Seconds that a token stays good after it was refreshed."""
+    api_key_longest: float = -1.0
+    """Longest life of an API key that users make for themselves, in seconds; -1 for no limit."""
+    cookie_auth: bool = True
+    """Whether browsers may keep their token in a cookie."""
+    password_threads: int = 2
+    """Passwords that are hashed at once; each takes 19 MiB."""
+    logins_waiting: int = 64
+    """Requests that wait for a password to be hashed; beyond it 429."""
+    restricted_profiles: tuple[str, ...] = ("default",)
+    """Profiles of users that `security:createRestrictedUser` makes. In the environment they are separated by commas."""
+
+
+LISTS = frozenset(
+    field.name for field in msgspec.structs.fields(Settings) if typing.get_origin(field.type) is tuple
+)
+"""Settings that hold several texts; in the environment they are separated by commas."""
 
 
 def load_settings(
@@ -126,7 +187,7 @@ def _from_file(file: Path) -> dict[str, Any]:
 
 
 def _from_text(name: str, text: str) -> Any:
-    if name == "plugin":
+    if name in ("plugin", "restricted_profiles"):
         return [part for part in text.split(",") if part]
     if name == "plugins":
         try:

@@ -32,7 +32,7 @@ def _setting_options(command: Callable[..., None]) -> Callable[..., None]:
         if isinstance(defaults[name], bool):
             option = click.option(declared, name, is_flag=True, default=None, help=help_text)
         else:
-            option = click.option(declared, name, multiple=name == "plugin", help=help_text)
+            option = click.option(declared, name, multiple=isinstance(defaults[name], tuple), help=help_text)
         command = option(command)
     return command
 
@@ -48,7 +48,7 @@ def serve(context: click.Context, /, **flags: Any) -> None:
     from device_manager import app  # imports the whole server: not for commands that only send
 
     settings_file: Path | None = context.obj
-    flags["plugin"] = flags["plugin"] or None
+    flags = {name: None if value == () else value for name, value in flags.items()}
     try:
         settings = load_settings(flags, file=settings_file)
         uvloop.run(app.serve(settings))

@@ -1,0 +1,72 @@
+"""Signs and reads tokens: JWT, HS256, with a secret made once and kept in the store (router-protocol 5.2)."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+import jwt
+
+from device_manager.errors import ApiError, api_error
+from device_manager.security.places import CONFIG, SECRET, Collections
+from device_manager.storage.contract import Store, Transaction
+
+ALGORITHM = "HS256"
+SECRET_BYTES = 512
+LONGEST_TOKEN = 8192
+"""Characters; a longer one cannot be of our making."""
+
+# Expiry has milliseconds with us, and clocks of servers that share a store differ: neither is for the library to judge.
+_CHECKS = {"verify_exp": False, "verify_iat": False, "verify_nbf": False, "verify_aud": False, "verify_iss": False}
+
+
+class Signer:
+    """Knows the secret once `ready` has returned."""
+
+    def __init__(self, store: Store, collections: Collections) -> None:
+        self._store = store
+        self._collections = collections
+        self._secret = ""
+
+    async def ready(self) -> None:
+        """Read the secret, or make one when there is none; whichever server comes first makes it for all."""
+        if self._secret:
+            return
+        await self._collections.ready(CONFIG)
+        fresh = secrets.token_hex(SECRET_BYTES)
+
+        def decide(tx: Transaction) -> str:
+            stored = tx.read((SECRET,)).get(SECRET)
+            seed = stored.source.get("seed") if stored else None
+            if isinstance(seed, str) and seed:
+                return seed
+            if stored is not None:
+                tx.replace(SECRET, stored.source | {"seed": fresh})
+            else:
+                tx.create(SECRET.index, SECRET.collection, {"seed": fresh}, SECRET.id)
+            return fresh
+
+        self._secret = await self._store.transact(decide)
+
+    def sign(self, claims: dict[str, Any]) -> str:
+        """The token that carries `claims`."""
+        return jwt.encode(claims, self._secret, algorithm=ALGORITHM)
+
+    def read(self, text: str) -> dict[str, Any]:
+        """The claims of a token that this server, or one with the same store, has signed. Expiry is not looked at.
+
+        Raises:
+            ApiError: `security.token.invalid`.
+        """
+        if len(text) > LONGEST_TOKEN:
+            raise invalid_token()
+        try:
+            claims: dict[str, Any] = jwt.decode(text, self._secret, algorithms=[ALGORITHM], options=_CHECKS)  # type: ignore[arg-type]
+        except (jwt.InvalidTokenError, UnicodeError):
+            raise invalid_token() from None
+        return claims
+
+
+def invalid_token() -> ApiError:
+    """The one answer to every token that cannot be used, so that nobody learns why."""
+    return api_error("security.token.invalid")
