@@ -5,10 +5,10 @@ Sources are what the wire shows, so they stay plain dicts. Every function return
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from device_manager.storage.contract import Document
+from device_manager.storage.sources import leaf_paths as leaf_paths
 from device_manager.storage.stamps import Source as Source
 from device_manager.storage.stamps import Stamp as Stamp
 from device_manager.storage.stamps import changed as changed
@@ -107,12 +107,3 @@ def _with_path(target: Any, path: list[str], value: Any) -> Source:
 def device_metadata(mappings: Source, defaults: Source, given: Source) -> Source:
     """Metadata of a device that gets attached: the caller's value, else the default, else null; no other keys (1.9)."""
     return {key: value if (value := given.get(key)) is not None else defaults.get(key) for key in mappings}
-
-
-def leaf_paths(value: Source, above: str = "") -> Iterator[str]:
-    """Dotted paths of the leaves: only plain objects are walked into, empty ones vanish (1.7)."""
-    for key, member in value.items():
-        if isinstance(member, dict):
-            yield from leaf_paths(member, f"{above}{key}.")
-        else:
-            yield f"{above}{key}"

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from device_manager.storage.sources import REMOVED
+from device_manager.storage.sources import patched as patched
+
 Source = dict[str, Any]
 Patch = dict[str, Any]
 """Metadata member -> new value, `REMOVED`, or a `Patch` of the members below. Empty: nothing changes."""
 
-REMOVED: Any = object()
 CHANGEABLE = "metadata"
 
 
@@ -39,19 +41,6 @@ def difference(before: Source, after: Source) -> Patch:
         elif known is REMOVED or known != value or type(known) is not type(value):
             patch[name] = value
     return patch
-
-
-def patched(target: Any, patch: Patch) -> Source:
-    """`target` with `patch` applied."""
-    result: Source = dict(target) if isinstance(target, dict) else {}
-    for name, value in patch.items():
-        if value is REMOVED:
-            result.pop(name, None)
-        elif isinstance(value, dict):
-            result[name] = patched(result.get(name), value)
-        else:
-            result[name] = value
-    return result
 
 
 def patched_paths(patch: Patch, above: str = "") -> Iterator[str]:
