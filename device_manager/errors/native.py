@@ -134,6 +134,12 @@ TABLE: dict[tuple[str, int, int], list[tuple[str, int, int, str]]] = {
         ("too_many_logins_requests", 13, 429, "Too many logins a second."),
         ("forbidden_embedded_sdk_action", 14, 500, 'The action "{0}":"{1}" cannot be called by plugins{2}.'),
         ("idempotency_mismatch", 15, 409, 'The idempotency key "{0}" was used with another request.'),
+        (
+            "idempotent_request_running",
+            16,
+            429,
+            'The first request with the idempotency key "{0}" is still running. Send it again later.',
+        ),
     ],
     ("network.http", 3, 1): [
         ("request_too_large", 1, 413, "The request is too large."),

@@ -11,6 +11,7 @@ from device_manager.gateways.http_body import read_body
 from device_manager.gateways.http_exchange import VERBS, Exchange, bad_request
 from device_manager.gateways.http_request import (
     NOT_ARGUMENTS,
+    add_idempotency_key,
     connection_of,
     message_of,
     query_arguments,
@@ -102,6 +103,7 @@ class HttpFront:
                 raise bad_request("the body of a query is a JSON object")
             if not payload.get("requestId"):
                 payload["requestId"] = request_id
+            add_idempotency_key(exchange, payload)
             token = token_of(exchange, arguments)
             return parse(payload, connection, jwt=token, http=message_of(exchange)), pretty
         match = self._service.handler.match(verb, path)
@@ -112,6 +114,7 @@ class HttpFront:
             for name in NOT_ARGUMENTS.intersection(arguments):
                 del arguments[name]
         arguments.update(match.params)
+        add_idempotency_key(exchange, arguments)
         body = read_body(exchange, self._service.settings) if exchange.body else None
         if not (body is None or isinstance(body, dict | list)):
             raise api_error("api.assert.invalid_type", "body", "object")

@@ -30,6 +30,9 @@ JOURNAL_MAPPING: dict[str, Any] = {
 PIECE = 1 << 20
 """Characters of text in one document; longer texts go on in further documents."""
 SWEEP_PAGE = 500
+SERVER_ERROR = 500
+"""Statuses from here on say that the request itself may be all right."""
+ABSENT_COLLECTION = ("services.storage.unknown_index", "services.storage.unknown_collection")
 
 
 class JournalHead(NamedTuple):
@@ -57,11 +60,16 @@ def journal_id(*scope: str) -> str:
 
 
 class Journal:
-    """The record of one request while it runs; a `steps.Recorder`."""
+    """The record of one request while it runs; a `steps.Recorder`.
+
+    Attributes:
+        is_unfinished: a step failed for a reason that may pass, so the answer is not final even if it is a success.
+    """
 
     def __init__(self, store: Store, head: JournalHead) -> None:
         self.head = head
         self._store = store
+        self.is_unfinished = False
         self._steps = 0
         self._is_retry = False
 
@@ -94,22 +102,23 @@ class Journal:
         self._steps += 1
         if self._is_retry:
             recorded = await self._recorded(suffix, name)
-            if recorded:
+            if recorded is not None:
                 result: T = recorded[0]
                 return result
             self._is_retry = False
         token = RECORDER.set(_OpenStep(self, suffix, name))
         try:
-            return await run()
-        except Exception:
+            result = await run()
+        except Exception as error:
             # Another attempt may have committed this very step, and what it did is in the way of ours.
             recorded = await self._recorded(suffix, name)
-            if not recorded:
+            if recorded is None:
+                self.is_unfinished |= not isinstance(error, ApiError) or error.status >= SERVER_ERROR
                 raise
             result = recorded[0]
-            return result
         finally:
             RECORDER.reset(token)
+        return result
 
     def recording(self, decide: Decide[T]) -> Decide[T]:
         """See `Recorder.recording`."""
@@ -120,6 +129,7 @@ class Journal:
         self._write(tx, suffix, encode(result), name)
 
     async def _recorded(self, suffix: str, name: str) -> tuple[Any] | None:
+        """What the step returned when it was committed, in a tuple; None when it was not."""
         key = self._key(suffix)
         document = (await self._store.read((key,))).get(key)
         if document is None:
@@ -194,7 +204,7 @@ async def _remove(store: Store, query: Query) -> int:
     try:
         await store.refresh(INTERNAL_INDEX, JOURNAL)
     except ApiError as error:
-        if error.status != 404:
+        if error.id not in ABSENT_COLLECTION:
             raise
         return 0  # no request had a key yet
     removed = 0

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from device_manager.errors import ApiError, api_error
 from device_manager.storage.contract import Document, Key, Store, Transaction
+from device_manager.storage.steps import step
 from device_manager.twins.call import Call
 from device_manager.twins.catalogue import Catalogue
 from device_manager.twins.documents import stamp_now
@@ -35,6 +36,10 @@ class Linked(NamedTuple):
     device: Document | None
     asset: Document | None
     others: list[Document]
+
+
+Unlinked = tuple[list[LinkOutcome], list[Document]]
+"""What became of the links, and the twins to show."""
 
 
 class _NewCouples(Exception):
@@ -90,6 +95,12 @@ class Linking:
         for entry in entries:
             if not entry.wanted.pairs and not entry.wanted.implicit:
                 raise api_error("device_manager.links.no_slot_to_link")
+        outcomes = await self._commit_links(entries, call)
+        await self._tell("link-asset", outcomes, call)
+        return outcomes
+
+    @step
+    async def _commit_links(self, entries: list[LinkEntry], call: Call) -> list[LinkOutcome]:
         await self._catalogue.engine(entries[0].engine)
         keys = self._keys(entries)
         known: Mapping[Key, Document] = {}
@@ -104,9 +115,7 @@ class Linking:
             stamp = stamp_now(call.user_id)
             return settled([link(work, entry, stamp, patch) for entry, patch in zip(entries, patches, strict=True)])
 
-        outcomes = await self._store.transact(decide, known=known, dry_run=call.dry_run, refresh=call.refresh)
-        await self._tell("link-asset", outcomes, call)
-        return outcomes
+        return await self._store.transact(decide, known=known, dry_run=call.dry_run, refresh=call.refresh)
 
     def _check_count(self, entries: int) -> None:
         if entries > self._limit:
@@ -138,7 +147,6 @@ class Linking:
             raise api_error("device_manager.links.nothing_to_unlink")
         self._check_count(sum(len(named) for named in selection[1:]))
         _check_entries(selection.entries)
-        await self._catalogue.engine(engine)
         named = [entry.asset_id for entry in selection.entries] + list(selection.assets)
         predictable = not selection.all_measures and not selection.device_slots
         keys = [self._places.provisioning(device_id), device_key(engine, device_id)]
@@ -149,8 +157,8 @@ class Linking:
             work.load(keys)
             return [(device_id, selection)]
 
-        outcomes, work = await self._unlink(engine, choose, call)
-        return Linked(work.get(device_key(engine, device_id)), None, [last.asset for last in outcomes if last.asset])
+        outcomes, (device,) = await self._unlink(engine, choose, [device_key(engine, device_id)], call)
+        return Linked(device, None, [last.asset for last in outcomes if last.asset])
 
     async def unlink_devices(
         self, engine: str, asset_id: str, wanted: Sequence[tuple[str, WantedUnlink]], call: Call
@@ -160,7 +168,6 @@ class Linking:
             raise api_error("device_manager.links.no_slot_to_unlink")
         self._check_count(len(wanted))
         _check_entries([entry for _, entry in wanted])
-        await self._catalogue.engine(engine)
         entries: dict[str, tuple[WantedUnlink, ...]] = {}
         for device_id, entry in wanted:
             entries[device_id] = (*entries.get(device_id, ()), entry)
@@ -173,18 +180,36 @@ class Linking:
             work.asset(engine, asset_id)
             return [(device_id, UnlinkSelection(entries=of_device)) for device_id, of_device in entries.items()]
 
-        _, work = await self._unlink(engine, choose, call)
-        devices = [work.get(device_key(engine, device_id)) for device_id, _ in wanted]
-        return Linked(None, work.get(asset_key(engine, asset_id)), devices)
+        shown = [asset_key(engine, asset_id), *(device_key(engine, device_id) for device_id, _ in wanted)]
+        _, (asset, *devices) = await self._unlink(engine, choose, shown, call)
+        return Linked(None, asset, devices)
 
     async def _unlink(
-        self, engine: str, choose: Callable[[Workspace], list[tuple[str, UnlinkSelection]]], call: Call
-    ) -> tuple[list[LinkOutcome], Workspace]:
+        self,
+        engine: str,
+        choose: Callable[[Workspace], list[tuple[str, UnlinkSelection]]],
+        shown: Sequence[Key],
+        call: Call,
+    ) -> Unlinked:
+        """Unlink in one transaction and tell of it."""
+        unlinked = await self._commit_unlinks(engine, choose, shown, call)
+        await self._tell("unlink-asset", unlinked[0], call)
+        return unlinked
+
+    @step
+    async def _commit_unlinks(
+        self,
+        engine: str,
+        choose: Callable[[Workspace], list[tuple[str, UnlinkSelection]]],
+        shown: Sequence[Key],
+        call: Call,
+    ) -> Unlinked:
         """Unlink in one transaction; `before` pipes run first for the links that it is going to meet."""
+        await self._catalogue.engine(engine)
         listening = self._events.listens_before("unlink-asset")
         patches: dict[Couple, Patches] = {}
 
-        def decide(tx: Transaction) -> tuple[list[LinkOutcome], Workspace]:
+        def decide(tx: Transaction) -> Unlinked:
             work = Workspace(tx, self._places)
             left = {
                 (device_id, asset_id): pairs
@@ -199,21 +224,16 @@ class Linking:
                 unlink(work, engine, *couple, pairs, stamp, patches.get(couple, NO_PATCHES))
                 for couple, pairs in left.items()
             ]
-            return settled(outcomes), work
+            return settled(outcomes), [work.get(key) for key in shown]
 
         known: dict[Key, Document] = {}
         for _ in range(ROUNDS):
             try:
-                outcomes, work = await self._store.transact(
-                    decide, known=known, dry_run=call.dry_run, refresh=call.refresh
-                )
+                return await self._store.transact(decide, known=known, dry_run=call.dry_run, refresh=call.refresh)
             except _NewCouples as met:
                 known = met.known
                 for couple, pairs in met.couples.items():
                     patches[couple] = await self._ask_unlink(engine, couple, pairs, known, call)
-                continue
-            await self._tell("unlink-asset", outcomes, call)
-            return outcomes, work
         raise api_error("services.storage.too_many_changes", next(iter(patches))[0])
 
     async def _ask_unlink(
