@@ -7,6 +7,7 @@ from typing import Generic, NamedTuple
 
 from device_manager.errors import ApiError, api_error
 from device_manager.storage.contract import Document, Key, Store, Transaction
+from device_manager.storage.steps import step
 from device_manager.twins.bulk_action import Answers, Applied, BulkAction, NotAsked, R
 from device_manager.twins.bulk_outcome import BulkOutcome, RecordRefusal, RecordSuccess, strict_refusal
 from device_manager.twins.documents import stamp_now
@@ -71,7 +72,7 @@ class BulkRun(Generic[R]):
         for start in range(0, len(records), size):
             chunk = records[start : start + size]
             try:
-                outcome = await self._apply(chunk)
+                outcome = await self._outcome(chunk, await self._commit(chunk))
             except ApiError as error:
                 failed = error.status >= 500
                 if whole or (failed and not total.successes):
@@ -84,7 +85,8 @@ class BulkRun(Generic[R]):
             total.errors.extend(outcome.errors)
         return total
 
-    async def _apply(self, chunk: Sequence[R]) -> BulkOutcome:
+    @step
+    async def _commit(self, chunk: Sequence[R]) -> list[Decided]:
         """One transaction for all records of the chunk that can be applied."""
         refused = {place: record.refusal for place, record in enumerate(chunk) if record.refusal is not None}
         answers: dict[int, Answers] | None = None
@@ -99,12 +101,10 @@ class BulkRun(Generic[R]):
             await self._ask(chunk, range(len(chunk)), view, answers, refused)
         for _ in range(ROUNDS):
             try:
-                decided = await self._transact(chunk, refused, answers, known)
+                return await self._transact(chunk, refused, answers, known)
             except _AskAgain as again:
                 view = View(self._action.places, again.documents, self._action.call)
                 await self._ask(chunk, again.places, view, answers or {}, refused)
-            else:
-                return await self._outcome(chunk, decided)
         raise api_error("services.storage.too_many_changes", f"row {chunk[0].row}")
 
     async def _ask(
