@@ -72,15 +72,15 @@ class BoundAction:
         arguments = self.bind(request)
         collection = self.declaration.collection
         if collection is not None:
-            self._echo(request.args, collection)
+            self.echo(request.args)
         return self.method(*arguments)
 
-    @staticmethod
-    def _echo(args: dict[str, Any], collection: str) -> None:
-        """The envelope names the collection that the action is about, and the engine as its index."""
-        args["collection"] = collection
-        if "engineId" in args:
-            args["index"] = args["engineId"]
+    def echo(self, args: dict[str, Any]) -> None:
+        """Make the envelope name the collection that the action is about, and the engine as its index."""
+        if self.declaration.collection is not None:
+            args["collection"] = self.declaration.collection
+            if "engineId" in args:
+                args["index"] = args["engineId"]
 
 
 class Registry:
@@ -138,11 +138,11 @@ class Registry:
             reason = "a controller of this name exists already."
             raise api_error("plugin.assert.invalid_controller_definition", name, reason)
         self.table[name] = actions
-        self._public[name] = {known: _full_routes(bound.declaration) for known, bound in actions.items()}
+        self._public[name] = {known: full_routes(bound.declaration) for known, bound in actions.items()}
 
     def _mount(self, name: str, declared: dict[str, ActionDeclaration]) -> None:
         for attribute, declaration in declared.items():
-            for route in _full_routes(declaration):
+            for route in full_routes(declaration):
                 self.routes.add(route.verb, route.path, name, camel(attribute))
 
     def compile(self) -> None:
@@ -178,7 +178,7 @@ def _declared_actions(controller: Controller) -> Iterator[tuple[str, ActionDecla
                 yield attribute, declaration
 
 
-def _full_routes(declaration: ActionDeclaration) -> tuple[HttpRoute, ...]:
+def full_routes(declaration: ActionDeclaration) -> tuple[HttpRoute, ...]:
     """Paths without a leading `/` stand below `/_/` (router-protocol 1.7)."""
     return tuple(
         route if route.path.startswith("/") else HttpRoute(route.verb, f"/_/{route.path}") for route in declaration.http
