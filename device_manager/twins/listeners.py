@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from device_manager.errors import ApiError, api_error
-from device_manager.events.bus import EventBus
+from device_manager.events.bus import Check, EventBus
 from device_manager.events.documents import DocumentEvents, fresh
 from device_manager.storage.contract import Document
 from device_manager.twins.call import Call
 from device_manager.twins.documents import Source, twin_result
 from device_manager.twins.links import Pairs, with_asset_link, with_device_link
+from device_manager.twins.metadata import MetadataChange
 from device_manager.twins.patches import CHANGEABLE, Patch, difference, forbidden_change
 
 LinkEvent = Literal["link-asset", "unlink-asset"]
+TwinKind = Literal["asset", "device"]
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -139,12 +141,8 @@ class TwinEvents:
         if not self._bus.listens(name):
             return metadata
 
-        def check(owner: str, payload: Any) -> None:
-            left = payload.get("device") if isinstance(payload, dict) else None
-            if member := forbidden_change(device, left):
-                raise api_error("plugin.runtime.forbidden_change", owner, CHANGEABLE, f"device.{member}")
-
-        left = await self._bus.pipe(name, {"device": fresh(device), "engineId": engine}, call.request, check=check)
+        payload = {"device": fresh(device), "engineId": engine}
+        left = await self._bus.pipe(name, payload, call.request, check=_only_metadata(device, "device"))
         changed: Source = left["device"]["_source"]["metadata"]
         return changed
 
@@ -152,6 +150,84 @@ class TwinEvents:
         """Run the pipes after a device was attached. Raises what a pipe raised, with `committed: true`."""
         payload = {"device": twin_result(device), "engineId": engine}
         await self._after("device-manager:device:attach-engine:after", payload, call)
+
+    async def before_detach(self, engine: str, device: Document, call: Call) -> None:
+        """Run the pipes before a device leaves its engine; there is nothing left of it that they could change.
+
+        Raises:
+            ApiError: what a pipe raised; `plugin.runtime.forbidden_change` when one changed more than metadata.
+        """
+        stored = twin_result(device)
+        payload = {"device": fresh(stored), "engineId": engine}
+        name = "device-manager:device:detach-engine:before"
+        await self._bus.pipe(name, payload, call.request, check=_only_metadata(stored, "device"))
+
+    async def after_detach(self, engine: str, device: Document, call: Call) -> None:
+        """Run the pipes after a device left its engine, with what it was there. Raises what `after_attach` raises."""
+        payload = {"device": twin_result(device), "engineId": engine}
+        await self._after("device-manager:device:detach-engine:after", payload, call)
+
+    def listens_before_change(self, kind: TwinKind, *, whole: bool) -> bool:
+        """Whether anything listens before the metadata of a twin changes."""
+        generic = self.documents.listens_before("Write" if whole else "Update")
+        return generic or self._bus.listens(f"device-manager:{kind}:update:before")
+
+    async def before_change(
+        self, kind: TwinKind, id: str, source: Source, change: MetadataChange, call: Call
+    ) -> MetadataChange:
+        """Run the pipes before the metadata of a twin changes, then the generic ones; the change as they want it.
+
+        Pipes get the twin as stored, or with its new metadata when this is given as a whole, beside the metadata of the
+        request. What they make of either counts.
+
+        Args:
+            kind: what the twin is.
+            id: its id.
+            source: as stored, or about to be.
+            change: what the request wants.
+            call: the caller.
+
+        Raises:
+            ApiError: what a pipe raised; `plugin.runtime.forbidden_change` when one changed more than metadata.
+        """
+        shown = {"_id": id, "_source": change.applied(source) if change.whole else source}
+        payload = {kind: fresh(shown), "metadata": fresh(change.given)}
+        check = _only_metadata(shown, kind)
+        left = await self._bus.pipe(f"device-manager:{kind}:update:before", payload, call.request, check=check)
+        change = change._replace(given=left.get(CHANGEABLE, change.given), patch=_metadata_patch(shown, left[kind]))
+        return await self._before_generic(id, source, change, call)
+
+    async def _before_generic(self, id: str, source: Source, change: MetadataChange, call: Call) -> MetadataChange:
+        """A replacement shows the whole document to the generic pipe, an update what is merged into it."""
+        kind: Literal["Write", "Update"] = "Write" if change.whole else "Update"
+        if not self.documents.listens_before(kind):
+            return change
+        new = change.applied(source) if change.whole else {CHANGEABLE: change.given}
+        document = {"_id": id, "_source": new}
+
+        def check(owner: str, payload: Any) -> None:
+            left = payload[0] if isinstance(payload, list) and len(payload) == 1 else None
+            if member := forbidden_change(document, left):
+                raise api_error("plugin.runtime.forbidden_change", owner, CHANGEABLE, f"{id}.{member}")
+
+        (left,) = await self.documents.before(kind, [document], call.request, check=check)
+        if change.whole:
+            return change._replace(patch=_joined(change.patch, _metadata_patch(document, left)))
+        return change._replace(given=left["_source"].get(CHANGEABLE) or {})
+
+    async def after_change(self, kind: TwinKind, twin: Document, change: MetadataChange, call: Call) -> None:
+        """Run the pipes after the metadata of a twin changed. Raises what a pipe raised, with `committed: true`."""
+        payload = {kind: twin_result(twin), "metadata": change.given}
+        await self._after(f"device-manager:{kind}:update:after", payload, call)
+        await self.documents.after("Write" if change.whole else "Update", [twin_result(twin)], call.request)
+
+    async def before_delete(self, id: str, call: Call) -> None:
+        """Run `generic:document:beforeDelete`. Raises what a pipe raised."""
+        await self.documents.before("Delete", [{"_id": id}], call.request)
+
+    async def after_delete(self, id: str, call: Call) -> None:
+        """Run `generic:document:afterDelete`. Raises what a pipe raised, with `committed: true`."""
+        await self.documents.after("Delete", [{"_id": id}], call.request)
 
     async def before_write(self, document: Source, call: Call) -> Source:
         """Run `generic:document:beforeWrite` on a document about to be created; returns its source as they left it.
@@ -179,6 +255,17 @@ class TwinEvents:
     async def _after(self, event: str, payload: Any, call: Call) -> None:
         await self.documents.tell(event, payload, call.request, committed=True)
 
+    async def tell_all(self, runs: Iterable[Callable[[], Awaitable[None]]]) -> None:
+        """Run `after` pipes one after another; the first failure is raised once all of them ran."""
+        failure: ApiError | None = None
+        for run in runs:
+            try:
+                await run()
+            except ApiError as error:
+                failure = failure or error
+        if failure is not None:
+            raise failure
+
     async def each(self, run: Callable[[T], Awaitable[U]], items: Sequence[T]) -> list[U | ApiError]:
         """Run something for many records at once, within the bound; refusals stand in the place of results."""
         results: dict[int, U | ApiError] = {}
@@ -193,6 +280,28 @@ class TwinEvents:
 
         await asyncio.gather(*(work() for _ in range(min(self._concurrency, len(items)))))
         return [results[place] for place in range(len(items))]
+
+
+def _only_metadata(stored: Source, role: str) -> Check:
+    """A check that a pipe changed no more of a twin than its metadata; what else it got is an object or gone."""
+
+    def check(owner: str, payload: Any) -> None:
+        left = payload.get(role) if isinstance(payload, dict) else None
+        if member := forbidden_change(stored, left):
+            raise api_error("plugin.runtime.forbidden_change", owner, CHANGEABLE, f"{role}.{member}")
+        if not isinstance(payload.get(CHANGEABLE, {}), dict):
+            raise api_error("plugin.runtime.forbidden_change", owner, CHANGEABLE, CHANGEABLE)
+
+    return check
+
+
+def _joined(first: Patch, second: Patch) -> Patch:
+    """One patch that does what `first` does, then what `second` does."""
+    joined = dict(first)
+    for name, value in second.items():
+        known = first.get(name)
+        joined[name] = _joined(known, value) if isinstance(known, dict) and isinstance(value, dict) else value
+    return joined
 
 
 def _metadata_patch(stored: Source, left: Source) -> Patch:
