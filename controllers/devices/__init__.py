@@ -7,10 +7,19 @@ from device_manager.controllers.devices.engines import DeviceEngines
 from device_manager.controllers.devices.links import DeviceLinks
 from device_manager.controllers.devices.twins import DeviceTwins
 from device_manager.router.controller import ControllerAlias
+from device_manager.security.scope import Scope
+
+OLD_ACTIONS = {
+    "mLink": "mLinkAssets",
+    "mUnlink": "mUnlinkAssets",
+    "mAttach": "mAttachEngines",
+    "mDetach": "mDetachEngines",
+}
 
 
 class DevicesController(DeviceBulk, DeviceLinks, DeviceEngines, DeviceTwins):
     """`device-manager/devices`: create, attach, find, link devices."""
 
     name = "device-manager/devices"
-    aliases = (ControllerAlias("device-manager/device", {"mLink": "mLinkAssets"}),)
+    scope = Scope.ENGINE
+    aliases = (ControllerAlias("device-manager/device", OLD_ACTIONS),)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from device_manager.controllers.bulk_bodies import MEnginesBody, MUnlinkAssetsBody
 from device_manager.controllers.calls import call_of
 from device_manager.controllers.link_bodies import MLinkAssetsBody, link_request_dict
 from device_manager.controllers.twins_controller import TwinsController
@@ -15,7 +16,7 @@ from device_manager.twins.places import DEVICES
 
 
 class DeviceBulk(TwinsController):
-    """Linking many devices to many assets."""
+    """Links and engines of many devices."""
 
     @action(
         http=["PUT /_/device-manager/devices/_mLink", "PUT /_/device-manager/:engineId/devices/_mLink"],
@@ -59,6 +60,118 @@ class DeviceBulk(TwinsController):
         if body.link_requests is not None:
             return _late_result(body, outcome)
         return outcome.to_dict()
+
+    @action(
+        http=["PUT /_/device-manager/devices/_mUnlink", "PUT /_/device-manager/:engineId/devices/_mUnlink"],
+        collection=DEVICES,
+        writes=True,
+    )
+    async def m_unlink_assets(
+        self,
+        request: Request,
+        body: MUnlinkAssetsBody,
+        strict: bool,
+        refresh: Refresh,
+        engine_id: str | None = None,
+    ) -> dict[str, Any]:
+        r"""Unlink many devices, as if the records were applied one by one in order.
+
+        `records`, `deviceIds` or `csv` (column `deviceId` and, optionally, `assetId`, `deviceSlot` and `assetSlot`) say
+        what goes: the link with an asset or, without one, all links of the device; of these only the slots that are
+        named. What is not linked is a success with `changed: false`. `measureSlots` of a success are the pairs that went.
+
+        Example request:
+
+            {"controller": "device-manager/devices", "action": "mUnlinkAssets", "engineId": "tenant-a",
+             "body": {"csv": "assetId,deviceId\nContainer-A-1,DummyTemp-1\n,DummyTemp-404"}}
+
+        Example result:
+
+            {"successes": [{"row": 1, "assetId": "Container-A-1", "deviceId": "DummyTemp-1", "changed": true,
+                            "measureSlots": [{"asset": "temperatureExt", "device": "temperature"}]}],
+             "errors": [{"row": 2, "assetId": null, "deviceId": "DummyTemp-404", "status": 404,
+                         "id": "services.storage.not_found",
+                         "reason": "Document \"DummyTemp-404\" not found in \"device-manager\":\"devices\"."}]}
+
+        Raises:
+            ApiError: unusable records or CSV (400), too many of them (413), an unknown engine; when `strict`, a
+                `device_manager.bulk.*` error whose `errors` names every refused record.
+        """
+        bulk = self._twins.bulk
+        call = call_of(request, refresh=refresh)
+        return (await bulk.unlink(engine_id, body.to_records(bulk.limit), strict, call)).to_dict()
+
+    @action(
+        http=["PUT /_/device-manager/devices/_mAttach", "PUT /_/device-manager/:engineId/devices/_mAttach"],
+        collection=DEVICES,
+        writes=True,
+    )
+    async def m_attach_engines(
+        self,
+        request: Request,
+        body: MEnginesBody,
+        strict: bool,
+        refresh: Refresh,
+        engine_id: str | None = None,
+    ) -> dict[str, Any]:
+        """Attach many provisioned devices to engines, as if the records were applied one by one in order.
+
+        `records` or `csv` (columns `deviceId` and `engineId`) name them; a record without an engine takes that of the
+        call. What is attached there already is a success with `changed: false`.
+
+        Example request:
+
+            {"controller": "device-manager/devices", "action": "mAttachEngines",
+             "body": {"records": [{"deviceId": "DummyTemp-1", "engineId": "tenant-a"}]}}
+
+        Example result:
+
+            {"successes": [{"row": 1, "engineId": "tenant-a", "deviceId": "DummyTemp-1", "changed": true}],
+             "errors": []}
+
+        Raises:
+            ApiError: unusable records or CSV (400), too many of them (413), an unknown engine; when `strict`, a
+                `device_manager.bulk.*` error whose `errors` names every refused record.
+        """
+        bulk = self._twins.bulk
+        call = call_of(request, refresh=refresh)
+        return (await bulk.attach(engine_id, body.to_attach(engine_id, bulk.limit), strict, call)).to_dict()
+
+    @action(
+        http=["PUT /_/device-manager/devices/_mDetach", "PUT /_/device-manager/:engineId/devices/_mDetach"],
+        collection=DEVICES,
+        writes=True,
+    )
+    async def m_detach_engines(
+        self,
+        request: Request,
+        body: MEnginesBody,
+        strict: bool,
+        refresh: Refresh,
+        engine_id: str | None = None,
+    ) -> dict[str, Any]:
+        """Take many devices out of their engines, as if the records were applied one by one in order.
+
+        `records`, `deviceIds` or `csv` (column `deviceId` and, optionally, `engineId`) name them. A device leaves with
+        all its links, which the history of the assets tells. What is attached nowhere is a success with
+        `changed: false`; a device in another engine than the one that is named is an error.
+
+        Example request:
+
+            {"controller": "device-manager/devices", "action": "mDetachEngines", "body": {"deviceIds": ["DummyTemp-1"]}}
+
+        Example result:
+
+            {"successes": [{"row": 1, "engineId": "tenant-a", "deviceId": "DummyTemp-1", "changed": true}],
+             "errors": []}
+
+        Raises:
+            ApiError: unusable records or CSV (400), too many of them (413), an unknown engine; when `strict`, a
+                `device_manager.bulk.*` error whose `errors` names every refused record.
+        """
+        bulk = self._twins.bulk
+        call = call_of(request, refresh=refresh)
+        return (await bulk.detach(engine_id, body.to_detach(bulk.limit), strict, call)).to_dict()
 
 
 def _late_result(body: MLinkAssetsBody, outcome: BulkOutcome) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from device_manager.errors import api_error
 from device_manager.settings import Settings
 from device_manager.storage.contract import Store
 from device_manager.twins.bulk_action import BulkAction, BulkContext, R
+from device_manager.twins.bulk_engines import AttachMany, DetachMany
 from device_manager.twins.bulk_links import LinkMany, UnlinkMany
 from device_manager.twins.bulk_outcome import BulkOutcome
 from device_manager.twins.bulk_run import BulkRun
@@ -15,7 +16,7 @@ from device_manager.twins.call import Call
 from device_manager.twins.catalogue import Catalogue
 from device_manager.twins.listeners import TwinEvents
 from device_manager.twins.places import Places
-from device_manager.twins.records import LinkRecord, UnlinkRecord
+from device_manager.twins.records import DeviceRecord, LinkRecord, UnlinkRecord
 
 
 class Bulk:
@@ -47,6 +48,18 @@ class Bulk:
     ) -> BulkOutcome:
         """Unlink devices, wholly or in part."""
         return await self._run(UnlinkMany(self._context, engine, call), records, strict)
+
+    async def attach(
+        self, engine: str | None, records: Sequence[DeviceRecord], strict: bool, call: Call
+    ) -> BulkOutcome:
+        """Attach devices to the engines that the records name."""
+        return await self._run(AttachMany(self._context, engine, call), records, strict)
+
+    async def detach(
+        self, engine: str | None, records: Sequence[DeviceRecord], strict: bool, call: Call
+    ) -> BulkOutcome:
+        """Take devices out of their engines."""
+        return await self._run(DetachMany(self._context, engine, call), records, strict)
 
     async def _run(self, action: BulkAction[R], records: Sequence[R], strict: bool) -> BulkOutcome:
         if len(records) > self.limit:

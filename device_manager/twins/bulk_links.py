@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, TypeVar
 
@@ -24,7 +24,7 @@ class DeviceAction(BulkAction[R]):
     """A bulk action whose records name a device, and perhaps an asset."""
 
     def rounds(self, records: Sequence[R], view: View) -> Iterator[list[Key]]:
-        """See `BulkAction.rounds`: the engines' documents at once where the engine is known, else after the platform's."""
+        """See `BulkAction.rounds`: all at once where the engine is known, else the provisioning documents first."""
         keys = dict.fromkeys(self.places.provisioning(record.device_id) for record in records)
         known = {
             place: engine for place, record in enumerate(records) if (engine := self._named_engine(record)) is not None
@@ -147,7 +147,7 @@ class UnlinkMany(DeviceAction[UnlinkRecord]):
 
 
 async def ask_unlinks(
-    action: BulkAction[Any], engine: str, device: Document, left: dict[str, Pairs], view: View, answered: Answers
+    action: BulkAction[Any], engine: str, device: Document, left: Mapping[str, Pairs], view: View, answered: Answers
 ) -> dict[Hashable, Patches]:
     """Run the `before` pipes of unlinking for each asset of `left`: asset id -> the pairs that stay."""
     answers: dict[Hashable, Patches] = {}

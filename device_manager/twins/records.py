@@ -1,7 +1,7 @@
-"""The records of bulk calls about links and engines, from JSON or CSV, with a verdict on each unusable one (6.3). Pure.
+"""The records of bulk calls about links and engines, from JSON or CSV (device-manager 6.3). Pure.
 
-Every kind has a `row`, its number from 1 with the CSV header not counted, and a `refusal`: why it cannot be used whatever
-is stored, None for a good one.
+Every kind has a `row`, its number from 1 with the CSV header not counted, and a `refusal`: why it cannot be used
+whatever is stored, None for a good one.
 """
 
 from __future__ import annotations
