@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from device_manager.errors import ApiError, api_error
@@ -80,7 +80,7 @@ class Journal:
             ApiError: `api.process.idempotency_mismatch` for another request with the same key.
         """
         answer, first = self._key(""), self._key("-0")
-        found = await self._store.read((answer, first))
+        found = await self._read((answer, first))
         self._is_retry = first in found
         for document in found.values():
             self._check(document)
@@ -131,13 +131,21 @@ class Journal:
     async def _recorded(self, suffix: str, name: str) -> tuple[Any] | None:
         """What the step returned when it was committed, in a tuple; None when it was not."""
         key = self._key(suffix)
-        document = (await self._store.read((key,))).get(key)
+        document = (await self._read((key,))).get(key)
         if document is None:
             return None
         self._check(document)
         if document.source["step"] != name:
             raise api_error("api.process.idempotency_mismatch", self.head.key)
         return (decode(await self._text(key, document)),)
+
+    async def _read(self, keys: Sequence[Key]) -> dict[Key, Document]:
+        """The documents among `keys` that are committed: a plain read may show what a transaction takes back."""
+        token = RECORDER.set(None)
+        try:
+            return await self._store.transact(lambda tx: tx.read(keys))
+        finally:
+            RECORDER.reset(token)
 
     def _key(self, suffix: str) -> Key:
         return Key(INTERNAL_INDEX, JOURNAL, self.head.id + suffix)
@@ -158,7 +166,7 @@ class Journal:
 
     async def _text(self, key: Key, document: Document) -> str:
         rest = [key._replace(id=f"{key.id}.{number}") for number in range(1, document.source["pieces"])]
-        found = await self._store.read(rest) if rest else {}
+        found = await self._read(rest) if rest else {}
         return "".join([document.source["text"], *(found[piece].source["text"] for piece in rest)])
 
 
