@@ -6,6 +6,7 @@ import msgspec
 
 from device_manager.router.controller import Controller, action
 from device_manager.security import Guard, TokenState
+from device_manager.security.scope import Scope
 
 
 class CheckTokenBody(msgspec.Struct, rename="camel"):
@@ -22,6 +23,7 @@ class AuthController(Controller):
     """
 
     name = "auth"
+    scope = Scope.NONE
 
     def __init__(self, guard: Guard) -> None:
         self._guard = guard

@@ -8,6 +8,7 @@ from device_manager.controllers.calls import call_of
 from device_manager.errors import api_error
 from device_manager.router.controller import Controller, action
 from device_manager.router.request import Request
+from device_manager.security.scope import Scope
 from device_manager.twins.domain import Twins
 from device_manager.twins.places import COMMONS
 
@@ -16,6 +17,7 @@ class EngineController(Controller):
     """`device-manager/engine`: create, delete, list."""
 
     name = "device-manager/engine"
+    scope = Scope.PLATFORM
 
     def __init__(self, twins: Twins) -> None:
         self._twins = twins

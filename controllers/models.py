@@ -7,6 +7,7 @@ from typing import Any
 from device_manager.controllers.calls import call_of
 from device_manager.router.controller import Controller, action
 from device_manager.router.request import Request
+from device_manager.security.scope import Scope
 from device_manager.twins.domain import Twins
 from device_manager.twins.model_bodies import WriteAssetBody, WriteDeviceBody, WriteMeasureBody
 from device_manager.twins.models import Model
@@ -17,6 +18,7 @@ class ModelsController(Controller):
     """`device-manager/models`: write, get and list models."""
 
     name = "device-manager/models"
+    scope = Scope.PLATFORM
 
     def __init__(self, twins: Twins) -> None:
         self._writing = twins.models

@@ -5,10 +5,12 @@ from __future__ import annotations
 from device_manager.controllers.assets.links import AssetLinks
 from device_manager.controllers.assets.twins import AssetTwins
 from device_manager.router.controller import ControllerAlias
+from device_manager.security.scope import Scope
 
 
 class AssetsController(AssetLinks, AssetTwins):
     """`device-manager/assets`: create, find, link assets."""
 
     name = "device-manager/assets"
+    scope = Scope.ENGINE
     aliases = (ControllerAlias("device-manager/asset", {}),)

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
+from device_manager.security.scope import Scope
+
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 
@@ -24,14 +26,18 @@ class ActionDeclaration:
     Attributes:
         http: routes in listing order, which clients observe.
         collection: the collection that the action is about; the envelope echoes it with the engine as index.
-        writes: the action changes documents, so it takes `dryRun`.
+        writes: the action changes documents, so it takes `dryRun` and `idempotencyKey`.
+        secret: what is asked or answered must not be kept, so there is no `idempotencyKey`.
         aliases: further action names under which the method answers.
+        scope: which tenants it concerns (design 8); None takes the controller's.
     """
 
     http: tuple[HttpRoute, ...]
     collection: str | None = None
     writes: bool = False
     aliases: tuple[str, ...] = ()
+    secret: bool = False
+    scope: Scope | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +54,15 @@ class ControllerAlias:
 
 
 class Controller:
-    """Base of all controllers: a name, and methods marked with `@action`."""
+    """Base of all controllers: a name, and methods marked with `@action`.
+
+    Attributes:
+        scope: which tenants its actions concern, unless they say otherwise themselves (design 8). An action for which
+            nobody says it counts as one that concerns the whole platform.
+    """
 
     name: ClassVar[str]
+    scope: ClassVar[Scope | None] = None
     aliases: ClassVar[tuple[ControllerAlias, ...]] = ()
 
 
@@ -60,6 +72,8 @@ def action(
     collection: str | None = None,
     writes: bool = False,
     aliases: Sequence[str] = (),
+    secret: bool = False,
+    scope: Scope | None = None,
 ) -> Callable[[Handler], Handler]:
     """Declare a method as an action; its camel-cased name is the action's name, its signature the contract.
 
@@ -68,11 +82,13 @@ def action(
         collection: the collection that the action is about.
         writes: whether it changes documents.
         aliases: further action names.
+        secret: whether passwords or tokens pass through it, which are not to be kept for a retry.
+        scope: which tenants it concerns, when that differs from the controller's.
     """
     routes = tuple(HttpRoute(*route.split(" ", 1)) for route in http)
 
     def mark(method: Handler) -> Handler:
-        declaration = ActionDeclaration(routes, collection, writes, tuple(aliases))
+        declaration = ActionDeclaration(routes, collection, writes, tuple(aliases), secret, scope)
         method.__action__ = declaration  # type: ignore[attr-defined]
         return method
 

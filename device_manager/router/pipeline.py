@@ -12,6 +12,7 @@ import structlog
 from device_manager.errors import ApiError, api_error, unexpected
 from device_manager.events import EventBus
 from device_manager.router.binding import read_dry_run
+from device_manager.router.idempotency import Idempotency
 from device_manager.router.registry import BoundAction, Registry
 from device_manager.router.request import Request
 from device_manager.router.response import Response
@@ -29,10 +30,19 @@ def failure(request: Request, error: Exception) -> Response:
 
 
 def settle(request: Request, result: Any) -> Response:
-    """The answer for what an action returned, which may be a response of its own making."""
+    """The answer for what an action returned, which may be a response of its own making.
+
+    Raises:
+        ApiError: `api.assert.unsupported_protocol` for a stream that is to go elsewhere than over HTTP.
+    """
     if request.dry_run:
         result = _mark_dry_run(result)
-    return result if type(result) is Response else Response(request, result=result)
+    if type(result) is not Response:
+        return Response(request, result=result)
+    protocol = request.connection.protocol
+    if result.stream is not None and protocol != "http":
+        raise api_error("api.assert.unsupported_protocol", protocol, f"{request.controller}:{request.action}")
+    return result
 
 
 def _mark_dry_run(result: Any) -> Any:
@@ -52,12 +62,14 @@ class Pipeline:
         bus: runs the pipes.
         guard: checks the rights.
         registry: finds the actions.
+        idempotency: answers requests with an idempotency key; without it such keys are not looked at.
     """
 
-    def __init__(self, bus: EventBus, guard: Guard, registry: Registry) -> None:
+    def __init__(self, bus: EventBus, guard: Guard, registry: Registry, idempotency: Idempotency | None = None) -> None:
         self._bus = bus
         self._guard = guard
         self._registry = registry
+        self._idempotency = idempotency
 
     async def run(self, request: Request) -> Response:
         """The response to `request`, whatever happens."""
@@ -80,11 +92,13 @@ class Pipeline:
         """
         try:
             if pending is None:
-                pending = self._guard.authorize(request)
+                pending = self._guard.authorize(request, bound.rule)
             if pending is not None:
                 await pending
             if bound.declaration.writes:
                 request.dry_run = read_dry_run(request)
+                if self._idempotency is not None and self._idempotency.takes(bound, request):
+                    return await self._idempotency.answer(bound, request, lambda: self._execute(bound, request))
             result = bound.call(request)
             return settle(request, await result if bound.is_async else result)
         except Exception as error:
@@ -106,7 +120,7 @@ class Pipeline:
 
     async def _authorize(self, request: Request) -> None:
         try:
-            pending = self._guard.authorize(request)
+            pending = self._guard.authorize(request, self._registry.rule(request))
             if pending is not None:
                 await pending
         except ApiError:
@@ -138,6 +152,14 @@ class Pipeline:
         try:
             if bound.declaration.writes:
                 request.dry_run = read_dry_run(request)
+                if self._idempotency is not None and self._idempotency.takes(bound, request):
+                    return await self._idempotency.answer(bound, request, lambda: self._execute(bound, request))
+        except Exception as error:
+            return await self._recover(bound, request, error)
+        return await self._execute(bound, request)
+
+    async def _execute(self, bound: BoundAction, request: Request) -> Response:
+        try:
             request = await self._pass("request:onExecution", request)
             request = await self._pass(bound.before, request)
             result = bound.call(request)

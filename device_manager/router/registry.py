@@ -12,6 +12,8 @@ from device_manager.router.binding import Binder, camel, compile_binder
 from device_manager.router.controller import ActionDeclaration, Controller, HttpRoute
 from device_manager.router.request import Request
 from device_manager.router.routes import RouteTree
+from device_manager.security import ActionRule
+from device_manager.security.scope import Scope
 
 REQUEST_EVENTS = (
     "request:beforeExecution",
@@ -33,6 +35,7 @@ class BoundAction:
         is_async: the method is a coroutine function.
         before, after, error: names of its events.
         quiet: nobody listens to any of its events.
+        rule: what the guard knows of it.
         call: binds the arguments and calls the method; gives an awaitable if that is a coroutine function.
     """
 
@@ -48,10 +51,17 @@ class BoundAction:
         "is_async",
         "method",
         "quiet",
+        "rule",
     )
 
     def __init__(
-        self, controller: str, action: str, method: Callable[..., Any], declaration: ActionDeclaration, bind: Binder
+        self,
+        controller: str,
+        action: str,
+        method: Callable[..., Any],
+        declaration: ActionDeclaration,
+        bind: Binder,
+        scope: Scope = Scope.PLATFORM,
     ) -> None:
         self.controller = controller
         self.action = action
@@ -64,6 +74,9 @@ class BoundAction:
         self.after = f"{controller}:after{title}"
         self.error = f"{controller}:error{title}"
         self.quiet = False
+        self.rule = ActionRule(
+            controller, action, scope, declaration.collection, needs_engine=_needs_engine(inspect.signature(method))
+        )
         self.call: Callable[[Request], Any] = self._bind_and_call
         if not inspect.signature(method).parameters and declaration.collection is None:
             self.call = lambda request: method()
@@ -126,7 +139,8 @@ class Registry:
                 bind = compile_binder(method, takes_index=takes_index)
             except (TypeError, NameError) as error:
                 raise api_error("plugin.controller.invalid_action", name, action, str(error)) from error
-            bound = BoundAction(name, action, method, declaration, bind)
+            scope = declaration.scope or controller.scope or Scope.PLATFORM
+            bound = BoundAction(name, action, method, declaration, bind, scope)
             for known in (action, *declaration.aliases):
                 if known in actions:
                     raise api_error("plugin.assert.duplicated_api_definition", name, known)
@@ -144,6 +158,11 @@ class Registry:
         for attribute, declaration in declared.items():
             for route in full_routes(declaration):
                 self.routes.add(route.verb, route.path, name, camel(attribute))
+
+    def rule(self, request: Request) -> ActionRule | None:
+        """What the guard knows of the action of a request; None when there is no such action."""
+        bound = self.table.get(request.controller, {}).get(request.action)
+        return None if bound is None else bound.rule
 
     def compile(self) -> None:
         """Find the actions that nobody listens to. Call it when all controllers and listeners are known."""
@@ -165,6 +184,12 @@ class Registry:
             }
             for name, actions in self._public.items()
         }
+
+
+def _needs_engine(signature: inspect.Signature) -> bool:
+    """Whether the binder refuses requests that do not name the engine."""
+    named = (signature.parameters.get(name) for name in ("engine_id", "index"))
+    return any(parameter is not None and parameter.default is parameter.empty for parameter in named)
 
 
 def _declared_actions(controller: Controller) -> Iterator[tuple[str, ActionDeclaration]]:

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from device_manager.errors import ApiError
+from device_manager.security.documents import ANONYMOUS
+from device_manager.security.seen_tokens import Identity
 
-ANONYMOUS = "-1"
-"""The user id of callers who did not log in."""
+__all__ = ["ANONYMOUS", "Connection", "HttpMessage", "Request"]
 
 
 @dataclass(slots=True)
@@ -54,6 +55,7 @@ class Request:
     Attributes:
         received: when it came, in seconds since 1970.
         user_id: the caller's id; None for what plugins do in their own name.
+        identity: what the caller's token says; None without one. The guard sets it.
         engines: the engines that the caller has a right to for this action, None for all; the guard sets it.
         dry_run: nothing must be stored.
         result: what the action answered, set for the pipes that run after it; they may change it.
@@ -71,6 +73,7 @@ class Request:
         "error",
         "http",
         "id",
+        "identity",
         "jwt",
         "received",
         "result",
@@ -101,6 +104,7 @@ class Request:
         self.volatile = volatile
         self.http = http
         self.user_id: str | None = ANONYMOUS
+        self.identity: Identity | None = None
         self.dry_run = False
         self.engines: frozenset[str] | None = None
         self.result: Any = None

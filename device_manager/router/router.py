@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections.abc import Awaitable
+from collections.abc import AsyncIterator, Awaitable
 from typing import Any
 
 import structlog
@@ -14,13 +14,16 @@ from device_manager.events import EventBus
 from device_manager.router.admission import Admission, Slot
 from device_manager.router.binding import read_dry_run
 from device_manager.router.controller import Controller
+from device_manager.router.idempotency import Idempotency
 from device_manager.router.parse import new_request_id
 from device_manager.router.pipeline import Pipeline, failure, settle
 from device_manager.router.registry import BoundAction, Registry
 from device_manager.router.request import Connection, Request
 from device_manager.router.response import Response
 from device_manager.router.routes import Match
+from device_manager.router.streams import HeldStream
 from device_manager.security import Guard, OpenGuard
+from device_manager.storage.steps import RECORDER
 
 OVERLOAD_FILL = 0.1
 """Part of the waiting room that may be taken before `core:overload` is emitted."""
@@ -38,15 +41,24 @@ class Router:
         guard: identifies callers and checks their rights.
         running: requests that run at once.
         waiting: requests that wait for a slot; beyond it they are refused with 503.
+        idempotency: answers requests with an idempotency key; without it such keys are not looked at.
     """
 
-    def __init__(self, bus: EventBus, guard: Guard | None = None, *, running: int = 100, waiting: int = 50_000) -> None:
+    def __init__(
+        self,
+        bus: EventBus,
+        guard: Guard | None = None,
+        *,
+        running: int = 100,
+        waiting: int = 50_000,
+        idempotency: Idempotency | None = None,
+    ) -> None:
         self.bus = bus
         self.guard: Guard = guard or OpenGuard()
         self.registry = Registry(bus)
         self.admission = Admission(running, waiting)
         self.draining = False
-        self._pipeline = Pipeline(bus, self.guard, self.registry)
+        self._pipeline = Pipeline(bus, self.guard, self.registry, idempotency)
         self._table = self.registry.table
         self._overload_told = 0.0
 
@@ -86,14 +98,24 @@ class Router:
 
     def _answer(self, bound: BoundAction, request: Request) -> Response | Awaitable[Response]:
         try:
-            pending = self.guard.authorize(request)
+            pending = self.guard.authorize(request, bound.rule)
             if pending is not None:
                 return self._admit(request, bound, pending)
             if bound.declaration.writes:
                 request.dry_run = read_dry_run(request)
-            return settle(request, bound.call(request))
+            response = settle(request, bound.call(request))
         except Exception as error:
             return failure(request, error)
+        return response if response.stream is None else self._hold(response, response.stream)
+
+    async def _hold(self, response: Response, stream: AsyncIterator[bytes]) -> Response:
+        """Let a stream that was answered in place wait for a slot: it runs beside others from now on."""
+        slot = self.admission.enter()
+        if slot is None:
+            return failure(response.request, api_error("api.process.overloaded"))
+        await slot.wait()
+        response.stream = HeldStream(stream, slot)
+        return response
 
     def _admit(
         self, request: Request, quiet: BoundAction | None = None, pending: Awaitable[None] | None = None
@@ -125,16 +147,22 @@ class Router:
     async def _run(
         self, request: Request, slot: Slot, quiet: BoundAction | None, pending: Awaitable[None] | None
     ) -> Response:
+        held = False
         try:
             if slot.turn is not None:
                 await slot.turn
                 if not request.connection.alive:
                     return failure(request, api_error("api.process.connection_dropped"))
             if quiet is None:
-                return await self._pipeline.run(request)
-            return await self._pipeline.run_quietly(quiet, request, pending)
+                response = await self._pipeline.run(request)
+            else:
+                response = await self._pipeline.run_quietly(quiet, request, pending)
+            if response.stream is not None and response.error is None:
+                response.stream, held = HeldStream(response.stream, slot), True
+            return response
         finally:
-            slot.release()
+            if not held:
+                slot.release()
 
     def _tell_overload(self) -> None:
         fill = self.admission.fill
@@ -177,10 +205,14 @@ class Router:
         )
         request.user_id = as_user
         if check_rights:
-            pending = self.guard.check_rights(request)
+            pending = self.guard.check_rights(request, self.registry.rule(request))
             if pending is not None:
                 await pending
-        return await self._pipeline.call(request, with_events=trigger_events)
+        recorder = RECORDER.set(None)  # what plugins do is not a part of the request that they listen to
+        try:
+            return await self._pipeline.call(request, with_events=trigger_events)
+        finally:
+            RECORDER.reset(recorder)
 
     async def drain(self) -> None:
         """Refuse new requests with 503 and return when the running and waiting ones are answered."""

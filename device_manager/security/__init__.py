@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from device_manager.security.guard import Call, Guard, OpenGuard, TokenState
+from device_manager.security.guard import ActionRule, Call, Guard, OpenGuard, RightsGuard, TokenState
 
-__all__ = ["Call", "Guard", "OpenGuard", "TokenState"]
+__all__ = ["ActionRule", "Call", "Guard", "OpenGuard", "RightsGuard", "TokenState"]

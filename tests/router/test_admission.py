@@ -14,7 +14,7 @@ from device_manager.router.controller import Controller, action
 from device_manager.router.request import Connection, Request
 from device_manager.router.response import Response
 from device_manager.router.router import Router
-from device_manager.security import Call, OpenGuard, TokenState
+from device_manager.security import ActionRule, Call, OpenGuard, TokenState
 
 Ask = Callable[..., Awaitable[dict[str, Any]]]
 OpenRouter = Callable[..., Router]
@@ -170,14 +170,14 @@ class SlowGuard:
     def __init__(self) -> None:
         self.known = asyncio.Event()
 
-    def authorize(self, request: Call) -> Awaitable[None]:
+    def authorize(self, request: Call, rule: ActionRule | None) -> Awaitable[None]:
         return self._fetch(request)
 
     async def _fetch(self, request: Call) -> None:
         await self.known.wait()
-        OpenGuard().authorize(request)
+        OpenGuard().authorize(request, None)
 
-    def check_rights(self, request: Call) -> None:
+    def check_rights(self, request: Call, rule: ActionRule | None) -> None:
         """Everybody may do everything."""
 
     async def check_token(self, token: str | None) -> TokenState:
