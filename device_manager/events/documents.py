@@ -70,6 +70,11 @@ class DocumentEvents:
                 refusal.extra = refusal.extra | {"committed": True}
             raise refusal from error
 
+    @property
+    def injects(self) -> bool:
+        """Whether anything listens to `generic:document:injectMetadata`."""
+        return self._bus.listens(INJECT_METADATA)
+
     async def inject(self, metadata: dict[str, Any], defaults: dict[str, Any] | None, request: Any) -> dict[str, Any]:
         """Let the pipes of `generic:document:injectMetadata` change the `_kuzzle_info` of a write.
 
@@ -85,8 +90,6 @@ class DocumentEvents:
             ApiError: what a pipe raised.
         """
         payload = {"metadata": metadata} | ({} if defaults is None else {"defaultMetadata": defaults})
-        if not self._bus.listens(INJECT_METADATA):
-            return payload
         left: dict[str, Any] = await self._bus.pipe(INJECT_METADATA, fresh(payload) | {"request": request})
         return left
 

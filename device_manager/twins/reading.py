@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from device_manager.errors import api_error
-from device_manager.query.elasticsearch import parse_search
-from device_manager.query.koncorde import parse_koncorde
-from device_manager.query.search import Hit
-from device_manager.storage.contract import INTERNAL_INDEX, Store
+from device_manager.storage.contract import Store, is_private
+from device_manager.storage.finding import find, read_search
 from device_manager.twins.call import Call
 from device_manager.twins.documents import Source, twin_result
 from device_manager.twins.listeners import TwinEvents
@@ -56,28 +52,15 @@ class Reading:
         """
         _refuse_private(engine)
 
-        async def find(body: Source) -> Source:
-            query = parse_koncorde(body.get("query")) if lang == "koncorde" else None
-            search = parse_search(body, offset=offset, size=size, limit=self._limit, query=query)
-            found = await self._store.search(engine, collection, search)
-            result: dict[str, Any] = {
-                "hits": [_hit(hit, engine, collection) for hit in found.hits],
-                "total": found.total,
-                "fetched": len(found.hits),
-            }
-            return result | {"aggregations": found.aggregations} if found.aggregations else result
+        async def act(body: Source) -> Source:
+            search = read_search(body, offset=offset, size=size, lang=lang, limit=self._limit)
+            found = await find(self._store, engine, collection, search)
+            return found | {"fetched": len(found["hits"])}
 
-        return await self._events.around("Search", body, find, call)
+        return await self._events.around("Search", body, act, call)
 
 
 def _refuse_private(engine: str) -> None:
-    """The product's own index does not exist for clients."""
-    if engine == INTERNAL_INDEX:
+    """Private indices do not exist for clients."""
+    if is_private(engine):
         raise api_error("services.storage.unknown_index", engine)
-
-
-def _hit(hit: Hit, engine: str, collection: str) -> Source:
-    item: Source = {"_id": hit.id, "_score": hit.score, "index": engine, "collection": collection}
-    if hit.source is not None:
-        item["_source"] = hit.source
-    return item

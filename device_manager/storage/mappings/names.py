@@ -15,7 +15,7 @@ _FORBIDDEN = re.compile(r'[\\/*?"<>| \t\r\n,+#:.&%]')
 
 def check_index_name(name: str) -> None:
     """Refuse what cannot name a new index. Raises `services.storage.invalid_index_name`."""
-    if not _is_usable(name):
+    if not is_usable_name(name):
         raise api_error("services.storage.invalid_index_name", name)
 
 
@@ -27,7 +27,7 @@ def check_collection_name(name: str) -> None:
     """
     if name == RESERVED_COLLECTION:
         raise api_error("services.storage.collection_reserved", name)
-    if not _is_usable(name):
+    if not is_usable_name(name):
         raise api_error("services.storage.invalid_collection_name", name)
 
 
@@ -40,7 +40,8 @@ def check_id(id: str) -> None:
         )
 
 
-def _is_usable(name: str) -> bool:
+def is_usable_name(name: str) -> bool:
+    """Whether an index or a collection can be called that."""
     return (
         bool(name)
         and name == name.lower()
