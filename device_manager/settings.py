@@ -146,9 +146,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Profiles of users that `security:createRestrictedUser` makes. In the environment they are separated by commas."""
 
 
-LISTS = frozenset(
-    field.name for field in msgspec.structs.fields(Settings) if typing.get_origin(field.type) is tuple
-)
+LISTS = frozenset(field.name for field in msgspec.structs.fields(Settings) if typing.get_origin(field.type) is tuple)
 """Settings that hold several texts; in the environment they are separated by commas."""
 
 

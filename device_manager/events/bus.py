@@ -202,4 +202,4 @@ class EventBus:
 
 def _is_early(event: str) -> bool:
     """Whether the request can still be refused with nothing written, so that a deadline is harmless."""
-    return event.rpartition(":")[2].startswith("before") or event in EARLY
+    return event.rpartition(":")[2].startswith("before") or event in EARLY or event.startswith(("http:", "protocol:"))

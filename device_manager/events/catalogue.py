@@ -58,5 +58,13 @@ EVENTS: tuple[EventDeclaration, ...] = (
     EventDeclaration("kuzzle:shutdown", "(null) when the server begins to stop"),
     EventDeclaration("connection:new", "(connection) of a WebSocket that was opened"),
     EventDeclaration("connection:remove", "(connection) of a WebSocket that is gone"),
+    *(
+        EventDeclaration(f"http:{verb}", "(request) of an HTTP message, before the router gets it")
+        for verb in ("get", "head", "post", "put", "patch", "delete", "options")
+    ),
+    EventDeclaration("protocol:http:beforeParsingPayload", "({connection, message, payload: bytes}) of a body"),
+    EventDeclaration("protocol:http:afterParsingPayload", "({connection, message, payload: value}) of a body"),
+    EventDeclaration("protocol:websocket:beforeParsingPayload", "({connection, payload: text}) of a message"),
+    EventDeclaration("protocol:websocket:afterParsingPayload", "({connection, payload: object}) of a message"),
     EventDeclaration("core:overload", "(percentage of the waiting room in use), at most twice a second"),
 )

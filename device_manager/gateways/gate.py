@@ -37,6 +37,7 @@ class FairGate:
         "_waiting",
         "_waiting_bytes",
         "running",
+        "running_bytes",
     )
 
     def __init__(
@@ -60,6 +61,12 @@ class FairGate:
         self._held = False
         self._pumping = False
         self.running = 0
+        self.running_bytes = 0
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of the messages that run or wait."""
+        return self.running_bytes + self._waiting_bytes
 
     @property
     def idle(self) -> bool:
@@ -96,15 +103,17 @@ class FairGate:
         pending = self._start(message)
         if pending is not None:
             self.running += 1
-            task = self._loop.create_task(self._finish(pending))
+            self.running_bytes += len(message)
+            task = self._loop.create_task(self._finish(pending, len(message)))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _finish(self, pending: Awaitable[None]) -> None:
+    async def _finish(self, pending: Awaitable[None], size: int) -> None:
         try:
             await pending
         finally:
             self.running -= 1
+            self.running_bytes -= size
             if self._waiting and not self._pumping:
                 self._pump()
 

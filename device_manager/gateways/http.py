@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import socket
+import struct
 from collections import deque
 from collections.abc import Awaitable
 from typing import Any, cast
@@ -29,12 +31,18 @@ from device_manager.gateways.http_exchange import (
     head_too_large,
 )
 from device_manager.gateways.http_front import HttpFront
+from device_manager.gateways.http_rendering import Answer
+from device_manager.gateways.http_stream import BrokenStream, Streaming
+from device_manager.gateways.incoming import FREE_BYTES, Share
 from device_manager.gateways.service import Service
 from device_manager.gateways.stall import StallWatch
 from device_manager.gateways.websocket import WebSocketProtocol
+from device_manager.router.streams import close_stream
 
 logger = logging.getLogger(__name__)
 
+RESET = struct.pack("ii", 1, 0)
+"""Lingering for no time: closing sends a reset."""
 LINGER = 5.0
 """Seconds during which bytes of a refused request are thrown away, so that its sender reads the answer."""
 DISCARDED_BYTES = 64 << 20
@@ -64,8 +72,11 @@ class HttpProtocol(HttpToolsProtocol):
         self.upgrading = False
         self.paused = False
         self.write_paused = False
+        self.drain: asyncio.Future[None] | None = None
+        self.streaming: asyncio.Task[None] | None = None
         self.deadline = math.inf
         self.discarded_bytes = 0
+        self.share = Share(self.service.incoming)
         self.stall = StallWatch()
 
     @property
@@ -84,9 +95,13 @@ class HttpProtocol(HttpToolsProtocol):
             self.refuse(api_error("api.process.overloaded"))
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget what waits; what runs goes on and its answer is discarded."""
+        """Forget what waits; what runs goes on and its answer is discarded, but a stream ends here."""
         self.ended = True
         self.line.clear()
+        self.exchange = None
+        self.share.hold(0)
+        if self.streaming is not None:
+            self.streaming.cancel()
         if self.running is not None and self.running.connection is not None:
             self.running.connection.alive = False
         super().connection_lost(exc)
@@ -98,7 +113,15 @@ class HttpProtocol(HttpToolsProtocol):
     def resume_writing(self) -> None:
         """The client caught up."""
         self.write_paused = False
+        if self.drain is not None and not self.drain.done():
+            self.drain.set_result(None)
         self.pump()
+
+    async def drained(self) -> None:
+        """Return when the client has caught up."""
+        if self.write_paused:
+            self.drain = self.loop.create_future()
+            await self.drain
 
     def data_received(self, data: bytes) -> None:
         """Bound the head, watch the clock, parse."""
@@ -154,7 +177,7 @@ class HttpProtocol(HttpToolsProtocol):
         verb = self.parser.get_method().decode("ascii")
         if self.header_block is None or self.header_block.lines != self.headers:
             self.header_block = HeaderBlock(self.headers)
-        self.exchange = Exchange(verb, self.url, self.header_block, keep_alive=keep_alive)
+        self.exchange = Exchange(verb, self.url, self.header_block, keep_alive=keep_alive, chunks=version == "1.1")
         fault = head_fault(self.exchange, version, self.service.settings)
         if fault is not None:
             self.refuse(fault)
@@ -174,6 +197,13 @@ class HttpProtocol(HttpToolsProtocol):
         self.exchange.body += body
         if len(self.exchange.body) > self.service.settings.max_message_bytes:
             self.refuse(body_too_large(self.service.settings))
+        elif not self.count_bodies():
+            self.refuse(api_error("api.process.overloaded"))
+
+    def count_bodies(self) -> bool:
+        """Count the arriving and the running body into the memory of all connections; False when it is full."""
+        size = sum(len(exchange.body) for exchange in (self.exchange, self.running) if exchange is not None)
+        return (size <= FREE_BYTES and not self.share.counted_bytes) or self.share.hold(size)
 
     def on_message_complete(self) -> None:
         """The request is whole: serve it when those before it are answered."""
@@ -194,6 +224,7 @@ class HttpProtocol(HttpToolsProtocol):
         if self.ended:
             return
         protocols = [value.strip().lower() for name, value in self.headers if name == b"upgrade"]
+        forbidden = self.service.origins.refusal(dict(self.headers).get(b"origin"))
         if self.parser.get_method() == b"CONNECT":
             self.refuse(api_error("network.http.unsupported_verb", "CONNECT"))
         elif protocols != [b"websocket"]:
@@ -202,6 +233,8 @@ class HttpProtocol(HttpToolsProtocol):
             self.refuse(bad_request("an upgrade has to wait for the answers of the requests before it"))
         elif self.service.draining:
             self.refuse(api_error("network.entrypoint.shutting_down"))
+        elif forbidden is not None:
+            self.refuse(forbidden)
         else:
             self.become_websocket(rest)
 
@@ -252,14 +285,41 @@ class HttpProtocol(HttpToolsProtocol):
                 task.add_done_callback(self.tasks.discard)
         self.regulate()
 
-    async def respond_later(self, exchange: Exchange, pending: Awaitable[bytes]) -> None:
+    async def respond_later(self, exchange: Exchange, pending: Streaming | Awaitable[Answer]) -> None:
         """Answer when the answer is there, then go on with the line."""
-        self.respond(exchange, await pending)
+        answer = pending if isinstance(pending, Streaming) else await pending
+        if isinstance(answer, bytes):
+            self.respond(exchange, answer)
+        else:
+            await self.respond_in_pieces(exchange, answer)
         self.pump()
+
+    async def respond_in_pieces(self, exchange: Exchange, answer: Streaming) -> None:
+        """Send a stream at the pace of the client; it is cancelled when the client leaves."""
+        if self.transport.is_closing():
+            await close_stream(answer.chunks)
+            return
+        self.streaming = asyncio.current_task()
+        try:
+            await answer.send(self)
+        except BrokenStream:
+            self.break_off(ends_with_connection=not answer.chunked and answer.size is None)
+        finally:
+            self.streaming = None
+        self.respond(exchange, b"")
+
+    def break_off(self, *, ends_with_connection: bool) -> None:
+        """End an answer so that the client notices: by the missing end, or by a reset where an end would look right."""
+        if ends_with_connection:
+            self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+            self.transport.abort()
+        else:
+            self.transport.close()
 
     def respond(self, exchange: Exchange, answer: bytes) -> None:
         """Write head and body in one piece."""
         self.running = None
+        self.count_bodies()
         if self.transport.is_closing():
             return
         self.transport.write(answer)

@@ -28,6 +28,13 @@ VERBS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
 Headers = list[tuple[bytes, bytes]]
 
 
+def add_header(headers: dict[str, str], name: str, value: str) -> None:
+    """Set a header by its name in lower case, or join it to the one that is there."""
+    if name in headers:
+        value = f"{headers[name]}{'; ' if name == 'cookie' else ', '}{value}"
+    headers[name] = value
+
+
 class HeaderBlock:
     """The headers of a request and what follows from them alone; clients repeat them, so a connection keeps the last.
 
@@ -48,8 +55,7 @@ class HeaderBlock:
         self.named = dict(lines)
         self.text: dict[str, str] = {}
         for raw_name, raw_value in lines:
-            name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
-            self.text[name] = f"{self.text[name]}, {value}" if name in self.text else value
+            add_header(self.text, raw_name.decode("latin-1"), raw_value.decode("latin-1"))
         hops = self.text.get("x-forwarded-for", "").split(",")
         self.forwarded = tuple(hop.strip() for hop in hops if hop.strip())
         self.size = sum(len(name) + len(value) + 4 for name, value in lines)
@@ -85,18 +91,22 @@ class Exchange:
         headers: see `HeaderBlock`.
         body: grows while it arrives.
         keep_alive: another request may follow on the connection.
+        chunks: the client understands chunked bodies.
         refused: why it is not handled at all.
         connection: what the router was told about the connection, once it was asked.
     """
 
-    __slots__ = ("body", "connection", "headers", "keep_alive", "refused", "target", "verb")
+    __slots__ = ("body", "chunks", "connection", "headers", "keep_alive", "refused", "target", "verb")
 
-    def __init__(self, verb: str, target: bytes, headers: HeaderBlock, *, keep_alive: bool) -> None:
+    def __init__(
+        self, verb: str, target: bytes, headers: HeaderBlock, *, keep_alive: bool, chunks: bool = True
+    ) -> None:
         self.verb = verb
         self.target = target
         self.headers = headers
         self.body = bytearray()
         self.keep_alive = keep_alive
+        self.chunks = chunks
         self.refused: ApiError | None = None
         self.connection: Connection | None = None
 

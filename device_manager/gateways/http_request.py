@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import parse_qsl
 
 import orjson
 
 from device_manager.errors import api_error
 from device_manager.gateways.http_exchange import Exchange, bad_request
+from device_manager.gateways.http_forms import UnreadableForm, read_pairs
 from device_manager.router.parse import new_request_id
 from device_manager.router.request import Connection, HttpMessage
 
-MOST_PARAMETERS = 1000
 NOT_ARGUMENTS = frozenset({"controller", "action", "body", "jwt", "requestId", "volatile"})
 """What a query string cannot set: the route, the body and the headers are the places for it (router-protocol 9.4)."""
 BEARER = b"bearer "
@@ -34,25 +33,10 @@ def query_arguments(query: bytes) -> dict[str, Any]:
     Raises:
         ApiError: escapes that are no UTF-8, NUL characters, or too many parameters.
     """
-    arguments: dict[str, Any] = {}
-    if not query:
-        return arguments
     try:
-        pairs = parse_qsl(
-            query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MOST_PARAMETERS
-        )
-    except ValueError as error:
+        return read_pairs(query) if query else {}
+    except UnreadableForm as error:
         raise bad_request(f"the query string cannot be read: {error}") from error
-    for name, value in pairs:
-        if "\0" in name or "\0" in value:
-            raise bad_request("the query string holds a NUL character")
-        if name not in arguments:
-            arguments[name] = value
-        elif isinstance(arguments[name], list):
-            arguments[name].append(value)
-        else:
-            arguments[name] = [arguments[name], value]
-    return arguments
 
 
 def token_of(exchange: Exchange, arguments: dict[str, Any]) -> str | None:
@@ -68,6 +52,13 @@ def token_of(exchange: Exchange, arguments: dict[str, Any]) -> str | None:
     if token is not None and not isinstance(token, str):
         raise api_error("api.assert.invalid_type", "jwt", "string")
     return token or None
+
+
+def add_idempotency_key(exchange: Exchange, arguments: dict[str, Any]) -> None:
+    """Put the header `Idempotency-Key` where other protocols have the key (design 9)."""
+    key = exchange.header(b"idempotency-key")
+    if key is not None:
+        arguments["idempotencyKey"] = key.decode("latin-1")
 
 
 def volatile_of(exchange: Exchange) -> dict[str, Any] | None:

@@ -1,81 +1,83 @@
-"""From a response to the bytes of an HTTP answer, head and body in one piece (router-protocol 1.9)."""
+"""From a response to the bytes of an HTTP answer, its head here (router-protocol 1.9)."""
 
 from __future__ import annotations
 
 import functools
 import http
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
 
 from device_manager.gateways.http_exchange import Exchange
+from device_manager.gateways.service import Service
 from device_manager.router.envelope import NODE
+from device_manager.router.response import HeaderValue
 
 JSON = b"application/json"
+BYTES = b"application/octet-stream"
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 FRAMING = frozenset({"connection", "content-length", "transfer-encoding"})
 """Headers that an action cannot set: they belong to the connection."""
 
-ALWAYS = b"".join(
-    b"%b: %b\r\n" % header
-    for header in (
-        (b"x-kuzzle-node", NODE.encode()),
-        (b"access-control-allow-methods", b"GET,POST,PUT,PATCH,DELETE,OPTIONS,HEAD"),
-        (
-            b"access-control-allow-headers",
-            b"Content-Type, Access-Control-Allow-Headers, Authorization, X-Requested-With, Content-Length, "
-            b"Content-Encoding, X-Kuzzle-Volatile, X-Kuzzle-Request-Id, Idempotency-Key",
-        ),
-        (b"access-control-allow-credentials", b"true"),
-    )
-)
 
-
-def http_answer(
-    exchange: Exchange,
-    status: int,
-    body: bytes,
-    *,
-    date: bytes,
-    request_id: str | None = None,
-    content_type: bytes = JSON,
-    headers: dict[str, str] | None = None,
-) -> bytes:
-    """Status line, headers and body.
+class Heads:
+    """Writes the heads of answers.
 
     Args:
-        exchange: what is answered; says whether the connection goes on and whether a body may follow.
-        status: any three digits.
-        body: left out of answers to HEAD, while its length is still told.
-        date: value of the header `Date`.
-        request_id: told as `X-Kuzzle-Request-Id` when it can stand in a header.
-        content_type: of the body.
-        headers: set by the action; they win over ours, except those that frame the message.
-
-    Raises:
-        ValueError: a header of the action that would break the message.
+        service: has the settings and the current date.
     """
-    own = headers or {}
-    parts = [_status_line(status), b"date: ", date, b"\r\n", ALWAYS]
-    if "content-type" not in own:
-        parts += [b"content-type: ", content_type, b"\r\n"]
-    if request_id is not None and request_id.isascii() and request_id.isprintable():
-        parts += [b"x-kuzzle-request-id: ", request_id.encode(), b"\r\n"]
-    origin = exchange.header(b"origin")
-    if origin is not None:
-        parts += [b"access-control-allow-origin: ", origin, b"\r\nvary: Origin\r\n"]
-    for name, value in own.items():
-        parts.append(_header_line(name, value))
-    if not exchange.keep_alive:
-        parts.append(b"connection: close\r\n")
-    if status not in (204, 304):
-        parts.append(b"content-length: %d\r\n" % len(body))
-    parts.append(b"\r\n")
-    if exchange.verb != "HEAD" and status not in (204, 304):
-        parts.append(body)
-    return b"".join(parts)
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._always = b"x-kuzzle-node: %b\r\n%b" % (NODE.encode(), service.origins.always)
+        if service.settings.compression:
+            self._always += b"accept-encoding: gzip,deflate,identity\r\n"
+
+    def write(
+        self,
+        exchange: Exchange,
+        status: int,
+        framing: bytes,
+        *,
+        request_id: str | None = None,
+        content_type: bytes = JSON,
+        headers: Mapping[str, HeaderValue] | None = None,
+        varies: bool = False,
+    ) -> list[bytes]:
+        """The pieces of status line, headers and the empty line behind them.
+
+        Args:
+            exchange: what is answered; says whether the connection goes on.
+            status: any three digits.
+            framing: the header lines that say how the body comes and where it ends.
+            request_id: told as `X-Kuzzle-Request-Id` when it can stand in a header.
+            content_type: of the body.
+            headers: set by the action, names in lower case; they win over ours, except those that frame the message.
+            varies: whether other callers would get the body in another encoding.
+
+        Raises:
+            ValueError: a header of the action that would break the message.
+        """
+        parts = [_status_line(status), b"date: ", self._service.date, b"\r\n", self._always]
+        if not headers or "content-type" not in headers:
+            parts += [b"content-type: ", content_type, b"\r\n"]
+        if headers:
+            for name, value in headers.items():
+                _write_header(parts, name, value)
+        if request_id is not None and request_id.isascii() and request_id.isprintable():
+            parts += [b"x-kuzzle-request-id: ", request_id.encode(), b"\r\n"]
+        origin = exchange.header(b"origin")
+        if origin is not None:
+            parts.append(self._service.origins.echo(origin))
+        if varies:
+            parts.append(b"vary: Accept-Encoding\r\n")
+        if not exchange.keep_alive:
+            parts.append(b"connection: close\r\n")
+        parts += [framing, b"\r\n"]
+        return parts
 
 
 def raw_body(result: Any) -> tuple[bytes, bytes]:
@@ -83,7 +85,7 @@ def raw_body(result: Any) -> tuple[bytes, bytes]:
     if result is None:
         return b"", JSON
     if isinstance(result, bytes | bytearray):
-        return bytes(result), b"application/octet-stream"
+        return bytes(result), BYTES
     if isinstance(result, str):
         return result.encode(), b"text/plain; charset=utf-8"
     return orjson.dumps(result), JSON
@@ -98,9 +100,12 @@ def _status_line(status: int) -> bytes:
     return f"HTTP/1.1 {status} {phrase}\r\n".encode()
 
 
-def _header_line(name: str, value: str) -> bytes:
+def _write_header(parts: list[bytes], name: str, value: HeaderValue) -> None:
+    """Append the line of a header, or its lines: cookies cannot be joined, everything else can."""
     if name.lower() in FRAMING:
-        return b""
-    if not HEADER_NAME.fullmatch(name) or not HEADER_VALUE.fullmatch(value):
-        raise ValueError(f"The response header {name!r} cannot be sent: {value!r}")
-    return f"{name}: {value}\r\n".encode("latin-1")
+        return
+    values = [value] if isinstance(value, str) else value if name.lower() == "set-cookie" else [", ".join(value)]
+    for one in values:
+        if not HEADER_NAME.fullmatch(name) or not HEADER_VALUE.fullmatch(one):
+            raise ValueError(f"The response header {name!r} cannot be sent: {one!r}")
+        parts.append(f"{name}: {one}\r\n".encode("latin-1"))

@@ -13,12 +13,12 @@ from typing import cast
 import uvicorn
 from uvicorn._types import ASGIApplication
 
+from device_manager.events import EventBus
 from device_manager.gateways.http import HttpProtocol
 from device_manager.gateways.listener import listen
 from device_manager.gateways.log_limit import limit_log
 from device_manager.gateways.service import Handler, Service
 from device_manager.gateways.websocket import GOING_AWAY, WebSocketProtocol
-from device_manager.router.request import Connection
 from device_manager.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -130,7 +130,7 @@ class Gateway:
         router: answers requests.
         settings: address, limits and timeouts.
         ready: whether the process can serve, asked by `GET /_ready`.
-        tell: emits events, `connection:new` and `connection:remove` here.
+        events: runs the pipes on messages, and the hooks of `connection:new` and `connection:remove`.
     """
 
     def __init__(
@@ -139,9 +139,10 @@ class Gateway:
         settings: Settings,
         *,
         ready: Callable[[], bool],
-        tell: Callable[[str, Connection], None] = lambda event, connection: None,
+        events: EventBus | None = None,
     ) -> None:
-        self._service = Service(router, settings, ready, tell, date=formatdate(usegmt=True).encode())
+        date = formatdate(usegmt=True).encode()
+        self._service = Service(router, settings, ready, events or EventBus(), date=date)
         self._server: DrainingServer | None = None
         self._serving: asyncio.Task[None] | None = None
         self._port = 0
@@ -166,6 +167,7 @@ class Gateway:
         self._port = listener.getsockname()[1]
         limit_log("uvicorn.error")
         limit_log("device_manager.gateways")
+        self._service.listen()
         config = _configuration(self._service)
         config.load()
         self._server = DrainingServer(config, self._service)

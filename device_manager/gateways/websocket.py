@@ -18,13 +18,15 @@ from websockets.exceptions import InvalidState
 from websockets.frames import Frame
 from websockets.http11 import Request as Upgrade
 
-from device_manager.errors import api_error
+from device_manager.errors import ApiError, api_error
 from device_manager.gateways.answers import refusal, shed, unexpected_response
 from device_manager.gateways.frames import FrameCutter
 from device_manager.gateways.gate import FairGate
+from device_manager.gateways.http_exchange import add_header
+from device_manager.gateways.incoming import FREE_BYTES, Share
 from device_manager.gateways.json_text import UnreadableJson, find_request_id, read_json
 from device_manager.gateways.outgoing import Outgoing
-from device_manager.gateways.service import Service
+from device_manager.gateways.service import AFTER_PARSING, BEFORE_PARSING, Service
 from device_manager.gateways.stall import StallWatch
 from device_manager.router.envelope import encode
 from device_manager.router.parse import Refused, new_request_id, parse
@@ -36,7 +38,10 @@ logger = logging.getLogger(__name__)
 PING, PONG = b'{"p":1}', b'{"p":2}'
 LONGEST_PING = 64
 """Longer messages are not looked at for being a ping with white space."""
-GOING_AWAY, PROTOCOL_ERROR, INVALID_DATA, INTERNAL_ERROR = 1001, 1002, 1007, 1011
+GOING_AWAY, PROTOCOL_ERROR, INVALID_DATA, POLICY_VIOLATION = 1001, 1002, 1007, 1008
+INTERNAL_ERROR, TRY_AGAIN_LATER = 1011, 1013
+MOST_FRAGMENTS = 65_536
+"""Of one message: each of them costs memory beside its bytes."""
 LINGER = 2.0
 """Seconds that a peer gets to take a close frame before the connection is aborted."""
 DISCARDED_BYTES = 64 << 20
@@ -78,6 +83,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self.abort_at: float | None = None
         self.discarded_bytes = 0
         self.stall = StallWatch()
+        self.share = Share(self.service.incoming)
+        self.fragment_bytes = 0
 
     @property
     def busy(self) -> bool:
@@ -96,11 +103,12 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Drop what waits; what runs goes on and its answers are discarded."""
         self.finish()
+        self.share.hold(0)
         self.outgoing.discard()
         self.peer.alive = False
         super().connection_lost(exc)
         if self.peer.id:
-            self.service.tell("connection:remove", self.peer)
+            self.service.events.emit("connection:remove", self.peer)
 
     def pause_writing(self) -> None:
         """The client reads slower than it asks: let its requests wait."""
@@ -129,6 +137,16 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
                 self.receive_message(piece)
             else:
                 self.fail(PROTOCOL_ERROR, "expected a continuation frame")
+        if not self.count_incoming():
+            self.fail(TRY_AGAIN_LATER, "the server holds too many unfinished messages")
+
+    def count_incoming(self, coming: int = 0) -> bool:
+        """Count what came and is not handled, and `coming` bytes more, into the memory of all connections.
+
+        False when it has no place for them.
+        """
+        held = self.cutter.held_bytes + self.fragment_bytes + self.gate.held_bytes + coming
+        return (held <= FREE_BYTES and not self.share.counted_bytes) or self.share.hold(held)
 
     # The handshake
 
@@ -153,7 +171,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             if offered:
                 self.response.headers["Sec-WebSocket-Protocol"] = offered.split(",")[0].strip()
             self.peer = connection_of(event, self.client)
-            self.service.tell("connection:new", self.peer)
+            self.service.events.emit("connection:new", self.peer)
         self.conn.send_response(self.response)
         self.transport.write(b"".join(self.conn.data_to_send()))
         if self.response.status_code == 101:
@@ -170,13 +188,18 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self.conn.receive_data(raw)
         if self.conn.parser_exc is not None:
             self.handle_parser_exception()
-        else:
-            self.handle_events()
+            return
+        self.handle_events()
+        if self.frames:
+            self.fragment_bytes += len(raw)
+            if len(self.frames) > MOST_FRAGMENTS:
+                self.fail(POLICY_VIOLATION, f"a message of more than {MOST_FRAGMENTS} fragments")
 
     def send_receive_event_to_app(self) -> None:
         """A fragmented or binary message is complete; bytes are taken as UTF-8 text."""
         message = b"".join(self.frames)
         self.frames = []
+        self.fragment_bytes = 0
         self.receive_message(message)
 
     def receive_message(self, message: bytes) -> None:
@@ -187,22 +210,43 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             self.outgoing.send_text(PONG)
         elif self.service.draining:
             self.outgoing.send_text(shed("network.entrypoint.shutting_down", message))
-        elif not self.gate.admit(message):
+        elif (len(message) > FREE_BYTES and not self.count_incoming(len(message))) or not self.gate.admit(message):
             self.outgoing.send_text(shed("api.process.overloaded", message))
 
     def answer(self, message: bytes) -> Awaitable[None] | None:
         """Route one message; gives what has to be awaited when it cannot be answered at once."""
+        if self.service.hears_websocket:
+            return self.answer_heard(message)
         try:
-            payload = read_json(message, self.max_depth)
-            if type(payload) is not dict:
-                raise UnreadableJson("a request is a JSON object.")
-            request = parse(payload, self.peer)
-        except UnreadableJson as error:
-            self.refuse_text(message, str(error))
+            request = parse(self.read(message), self.peer)
+        except (Refused, UnreadableJson) as refused:
+            self.refuse(message, refused)
             return None
-        except Refused as refused:
-            self.outgoing.send_text(encode(refused.response, room=bool(refused.response.request.id)))
-            return None
+        return self.route(request)
+
+    async def answer_heard(self, message: bytes) -> None:
+        """Route a message whose way to the router leads through pipes."""
+        show, about = self.service.show_payload, {"connection": self.peer}
+        try:
+            text = await show(BEFORE_PARSING.format("websocket"), about, message.decode())
+            payload = self.read(text.encode()) if isinstance(text, str) else text
+            request = parse(await show(AFTER_PARSING.format("websocket"), about, payload), self.peer)
+        except (ApiError, Refused, UnicodeDecodeError, UnreadableJson) as refused:
+            self.refuse(message, refused)
+            return
+        pending = self.route(request)
+        if pending is not None:
+            await pending
+
+    def read(self, message: bytes) -> dict[str, Any]:
+        """The JSON object of a message; raises `UnreadableJson`."""
+        payload = read_json(message, self.max_depth)
+        if type(payload) is not dict:
+            raise UnreadableJson("a request is a JSON object.")
+        return payload
+
+    def route(self, request: Request) -> Awaitable[None] | None:
+        """Hand a request to the router and its answer to the client, now or later."""
         try:
             outcome = self.service.handler.handle(request)
         except Exception as error:
@@ -220,15 +264,19 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             response = unexpected_response(request, error)
         self.outgoing.send_text(encode(response, room=True))
 
-    def refuse_text(self, message: bytes, reason: str) -> None:
-        """Text that is no UTF-8 ends the connection; text that is no JSON ends its message only."""
+    def refuse(self, message: bytes, refused: Exception) -> None:
+        """Text that is no UTF-8 ends the connection; other messages that cannot be served end themselves only."""
+        if isinstance(refused, Refused):
+            self.outgoing.send_text(encode(refused.response, room=bool(refused.response.request.id)))
+            return
         try:
             message.decode()
         except UnicodeDecodeError:
             self.fail(INVALID_DATA, "invalid UTF-8")
             return
-        error = api_error("network.websocket.unexpected_error", reason)
-        self.outgoing.send_text(refusal(error, find_request_id(message), room=True))
+        if not isinstance(refused, ApiError):
+            refused = api_error("network.websocket.unexpected_error", str(refused))
+        self.outgoing.send_text(refusal(refused, find_request_id(message), room=True))
 
     def handle_ping(self) -> None:
         """Answer through the bounded way out: a peer may send PINGs and never read the PONGs."""
@@ -304,9 +352,13 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             if now >= self.abort_at:
                 self.transport.abort()
             return
+        self.count_incoming()
         settings = self.service.settings
-        if now - self.last_byte > settings.idle_timeout:
+        silence = now - self.last_byte
+        if silence > settings.idle_timeout:
             self.close(GOING_AWAY, "idle")
+        elif silence > settings.body_timeout and (self.cutter.held_bytes or self.frames):
+            self.fail(POLICY_VIOLATION, "the rest of the message did not arrive in time")
         elif self.stall.seconds(self.transport, now) > settings.stalled_reader_timeout:
             self.cut_slow_reader()
 
@@ -324,6 +376,5 @@ def connection_of(upgrade: Upgrade, client: tuple[str, int] | None) -> Connectio
     """What requests see of their connection; `X-Forwarded-For` does not count here (router-protocol 1.2)."""
     headers: dict[str, str] = {}
     for name, value in upgrade.headers.raw_items():
-        name = name.lower()
-        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+        add_header(headers, name.lower(), value)
     return Connection(new_request_id(), "websocket", (client[0],) if client else (), headers)

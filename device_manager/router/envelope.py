@@ -10,7 +10,7 @@ import msgspec
 import orjson
 
 from device_manager.errors import ApiError, api_error
-from device_manager.router.response import ABSENT, Response
+from device_manager.router.response import ABSENT, HeaderValue, Response
 
 ADJECTIVES = ("brave", "calm", "eager", "gentle", "keen", "lively", "mellow", "quick", "steady", "sunny", "wise")
 NAMES = ("badger", "crane", "falcon", "heron", "lynx", "marten", "otter", "plover", "raven", "stoat", "tern", "wren")
@@ -58,7 +58,7 @@ def _content(response: Response, room: bool) -> dict[str, Any]:
         "action": request.action or None,
         "controller": request.controller or None,
         "error": None if error is None else error.to_dict(),
-        "headers": response.headers,
+        "headers": _told(response.headers) if response.headers else {},
         "node": NODE,
         "requestId": request.id,
         "status": response.status,
@@ -73,6 +73,11 @@ def _content(response: Response, room: bool) -> dict[str, Any]:
     if room:
         content["room"] = request.id
     return content
+
+
+def _told(headers: dict[str, HeaderValue]) -> dict[str, HeaderValue]:
+    """Scripts that read the envelope are not to see cookies, which may be out of their reach on purpose."""
+    return {name: value for name, value in headers.items() if name != "set-cookie"}
 
 
 def refusal_encoder(error: ApiError, *, room: bool = False) -> Callable[[str | None], bytes]:

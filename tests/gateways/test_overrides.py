@@ -15,12 +15,13 @@ from device_manager.gateways.websocket import WebSocketProtocol
 
 OURS = {
     WebSocketProtocol: {
-        "answer", "answer_later", "busy", "check_deadlines", "close", "cut_slow_reader", "discard", "fail", "finish",
-        "receive_frame", "receive_message", "receive_upgrade", "refuse_text", "write_last",
+        "answer", "answer_heard", "answer_later", "busy", "check_deadlines", "close", "count_incoming",
+        "cut_slow_reader", "discard", "fail", "finish", "read", "receive_frame", "receive_message", "receive_upgrade",
+        "refuse", "route", "write_last",
     },
     HttpProtocol: {
-        "ask_for_body", "become_websocket", "busy", "check_deadlines", "decline_upgrade", "feed", "pump", "refuse",
-        "regulate", "respond", "respond_later", "upgrade",
+        "ask_for_body", "become_websocket", "break_off", "busy", "check_deadlines", "count_bodies", "decline_upgrade",
+        "drained", "feed", "pump", "refuse", "regulate", "respond", "respond_in_pieces", "respond_later", "upgrade",
     },
     DrainingServer: {"stop_soon", "sweep"},
 }  # fmt: skip
