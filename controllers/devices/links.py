@@ -103,7 +103,9 @@ class DeviceLinks(TwinsController):
              "asset": {"_id": "Container-A-1", "_source": {"model": "Container"}}}
 
         Raises:
-            ApiError: what `linkAssets` raises.
+            ApiError: `services.storage.not_found`, `device_manager.devices.not_attached`, `attached_elsewhere`,
+                `device_manager.links.undeclared_device_slot`, `unknown_asset_slot`, `different_types`,
+                `asset_slot_taken`, `device_slot_taken`, `no_free_slot`, `slot_named_twice`.
         """
         wanted = [(asset_id, body.wanted(implicit_measures_linking))]
         linked = await self._twins.linking.link_assets(engine_id, _id, wanted, call_of(request, refresh=refresh))
@@ -124,7 +126,7 @@ class DeviceLinks(TwinsController):
              "asset": {"_id": "Container-A-1", "_source": {"linkedMeasures": []}}}
 
         Raises:
-            ApiError: what `unlinkAssets` raises.
+            ApiError: `services.storage.not_found`, `device_manager.devices.not_attached`, `attached_elsewhere`.
         """
         everything = UnlinkSelection(all_measures=True)
         linked = await self._twins.linking.unlink_assets(engine_id, _id, everything, call_of(request, refresh=refresh))

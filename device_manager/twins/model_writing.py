@@ -13,6 +13,7 @@ from device_manager.errors import ApiError, api_error
 from device_manager.plugins.models import ModelDeclaration
 from device_manager.query.tree import Term
 from device_manager.storage.contract import Document, Key, Store, Transaction
+from device_manager.storage.mappings import Mapping
 from device_manager.twins.call import Call
 from device_manager.twins.catalogue import GENERATION, Catalogue, EngineConfig, raise_generation
 from device_manager.twins.documents import (
@@ -64,7 +65,9 @@ class ModelWriting:
         """Create or replace a model; collections are mapped before, twins are brought up to date after.
 
         Raises:
-            ApiError: what `check_model` refuses, and `device_manager.models.undeclared_measure_type`.
+            ApiError: what `check_model` refuses, `device_manager.models.undeclared_measure_type`, and mappings that no
+                collection could have: `services.storage.invalid_mapping`, `invalid_mapping_type`,
+                `unexpected_properties`.
         """
         await self._catalogue.ensure()
         (written,) = await self._write_all((model,), call)
@@ -104,6 +107,7 @@ class ModelWriting:
         for model in models:
             if refusal := usable_mappings(model):
                 raise refusal
+            Mapping.compile({"properties": model.mappings[1]})
             check_model(model, others)
             others = others.with_models((model,))
         check_measure_types(others)

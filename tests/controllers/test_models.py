@@ -129,6 +129,30 @@ async def test_a_changed_model_reaches_mappings_and_twins(platform: Any) -> None
             500,
             'Cannot find measure "smell" declared in device "Odd"',
         ),
+        (
+            "writeAsset",
+            {"engineGroup": "c", "model": "Twice", "measures": [{"name": "a", "type": "temperature"}] * 2},
+            400,
+            "Asset model measures contain one or multiple duplicate measure name",
+        ),
+        (
+            "writeAsset",
+            {"engineGroup": "c", "model": "Odd", "measures": [{"name": "a", "type": "smell"}]},
+            500,
+            'Cannot find measure "smell" declared in asset "Odd"',
+        ),
+        (
+            "writeDevice",
+            {"model": "Other", "measures": [], "metadataMappings": {"color": {"type": "integer"}}},
+            409,
+            "New devices mappings are causing conflicts",
+        ),
+        (
+            "writeMeasure",
+            {"type": "warmth", "valuesMappings": {"temperature": {"type": "keyword"}}},
+            409,
+            "New measures mappings are causing conflicts",
+        ),
         ("writeAsset", {"model": "Plane"}, 400, 'Missing argument "body.engineGroup".'),
         ("writeDevice", {"model": "Plane"}, 400, 'Missing argument "body.measures".'),
         ("writeMeasure", {"type": "x"}, 400, 'Missing argument "body.valuesMappings".'),
@@ -138,7 +162,7 @@ async def test_a_changed_model_reaches_mappings_and_twins(platform: Any) -> None
 async def test_what_is_refused(platform: Any, action: str, body: Any, status: int, message: str) -> None:
     error = await platform.refused(f"models:{action}", body=body)
     assert (error["status"], error["message"]) == (status, message)
-    if status == 409:
+    if status == 409 and action == "writeAsset":
         conflicts = [{"path": "asset.metadataMappings.weight.type", "currentType": "integer", "newType": "keyword"}]
         assert error["chunks"][0] == {
             "sourceModel": error["chunks"][0]["sourceModel"],
@@ -146,3 +170,21 @@ async def test_what_is_refused(platform: Any, action: str, body: Any, status: in
             "modelType": "asset",
             "conflicts": conflicts,
         }
+
+
+@pytest.mark.parametrize(
+    ("action", "member", "body"),
+    [
+        ("writeAsset", "metadataMappings", {"engineGroup": "commons", "model": "Odd"}),
+        ("writeDevice", "metadataMappings", {"model": "Odd", "measures": []}),
+        ("writeMeasure", "valuesMappings", {"type": "odd"}),
+    ],
+)
+async def test_mappings_that_no_collection_could_have(platform: Any, action: str, member: str, body: Any) -> None:
+    for field, id in (
+        ({"type": "smell"}, "services.storage.invalid_mapping_type"),
+        ({"index": False}, "services.storage.invalid_mapping"),
+        (7, "api.assert.invalid_type"),
+    ):
+        error = await platform.refused(f"models:{action}", body=body | {member: {"a": field}})
+        assert (error["status"], error["id"]) == (400, id), error
