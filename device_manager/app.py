@@ -69,7 +69,7 @@ class Application:
         for controller in self._controllers(guard):
             self.router.register(controller)
         self.router.compile()
-        self.gateway = Gateway(self.router, settings, ready=lambda: self._healthy, tell=self.events.emit)
+        self.gateway = Gateway(self.router, settings, ready=lambda: self._healthy, events=self.events)
         self._healthy = False
         self._health_watch: asyncio.Task[None] | None = None
 
