@@ -43,7 +43,8 @@ class ModelsController(Controller):
 
         Raises:
             ApiError: `device_manager.models.not_pascal_case`, `duplicate_measures`, `unknown_default`,
-                `undeclared_measure_type`, `mappings_conflict`, `services.storage.invalid_mapping`.
+                `undeclared_measure_type`, `mappings_conflict`, `services.storage.invalid_mapping`,
+                `invalid_mapping_type`.
         """
         return await self._write(request, body.to_model())
 
@@ -63,7 +64,7 @@ class ModelsController(Controller):
 
         Raises:
             ApiError: `device_manager.models.not_pascal_case`, `duplicate_measures`, `undeclared_measure_type`,
-                `mappings_conflict`, `services.storage.invalid_mapping`.
+                `mappings_conflict`, `services.storage.invalid_mapping`, `invalid_mapping_type`.
         """
         return await self._write(request, body.to_model())
 
@@ -82,7 +83,8 @@ class ModelsController(Controller):
              "_source": {"type": "measure", "measure": {"type": "temperature"}}}
 
         Raises:
-            ApiError: `device_manager.models.mappings_conflict`, `services.storage.invalid_mapping`.
+            ApiError: `device_manager.models.mappings_conflict`, `services.storage.invalid_mapping`,
+                `invalid_mapping_type`.
         """
         return await self._write(request, body.to_model())
 
