@@ -9,6 +9,7 @@ import logging
 import signal
 import socket
 import sys
+import time
 from typing import Any
 
 import structlog
@@ -24,8 +25,9 @@ from device_manager.events import Answers, EventBus, UnknownEvent
 from device_manager.gateways.server import Gateway
 from device_manager.plugins import PluginContext, PluginError, Plugins
 from device_manager.router.controller import Controller
+from device_manager.router.idempotency import Idempotency
 from device_manager.router.router import Router
-from device_manager.security import Guard, OpenGuard
+from device_manager.security.service import Security
 from device_manager.settings import InvalidSettings, Settings
 from device_manager.storage.contract import StoreError
 from device_manager.storage.opening import open_store
@@ -36,6 +38,8 @@ START_ERRORS = (ApiError, OSError, PluginError, StoreError, UnknownEvent)
 
 HEALTH_INTERVAL = 1.0
 """Seconds between two looks at the store for `GET /_ready`."""
+REMINDER_INTERVAL = 3600.0
+"""Seconds between two log lines that remind of a server on which everybody may do everything."""
 
 log = structlog.get_logger("app")
 
@@ -47,26 +51,28 @@ class Application:
         settings: what to build.
 
     Raises:
-        InvalidSettings: a store that does not exist, or an address that would let strangers in.
+        InvalidSettings: a store that does not exist.
         PluginError: a plugin that cannot be loaded.
         UnknownEvent: a plugin listens to an event that nothing declares.
     """
 
     def __init__(self, settings: Settings) -> None:
-        guard: Guard = OpenGuard()
-        if not settings.insecure and not _is_loopback(settings.host):
-            raise InvalidSettings(
-                f'Unusable setting "host": anonymous callers may do everything here, so only loopback addresses are '
-                f"served, not {settings.host}. Say --insecure if no stranger can reach that address."
-            )
         self.settings = settings
         self.store = open_store(settings)
         self.events = EventBus(warning=settings.pipe_warning, deadline=settings.pipe_deadline)
         self.answers = Answers()
+        self.security = Security(self.store, settings)
         self.twins = Twins(self.store, self.events, settings)
-        self.router = Router(self.events, guard, running=settings.requests_running, waiting=settings.requests_waiting)
+        self.idempotency = Idempotency(self.store, kept=settings.idempotency_kept, patience=settings.idempotency_wait)
+        self.router = Router(
+            self.events,
+            self.security.guard,
+            running=settings.requests_running,
+            waiting=settings.requests_waiting,
+            idempotency=self.idempotency,
+        )
         self.plugins = self._load_plugins()
-        for controller in self._controllers(guard):
+        for controller in self._controllers():
             self.router.register(controller)
         self.router.compile()
         self.gateway = Gateway(self.router, settings, ready=lambda: self._healthy, events=self.events)
@@ -85,7 +91,7 @@ class Application:
             name, settings=settings, router=self.router, store=self.store, events=self.events, questions=self.answers
         )
 
-    def _controllers(self, guard: Guard) -> list[Controller]:
+    def _controllers(self) -> list[Controller]:
         server = ServerController(
             self.router.registry,
             storage=self.settings.store.partition(":")[0],
@@ -94,19 +100,22 @@ class Application:
         )
         twins = self.twins
         domain = [EngineController(twins), ModelsController(twins), AssetsController(twins), DevicesController(twins)]
-        return [server, AuthController(guard), *domain, *self.plugins.controllers()]
+        return [server, AuthController(self.security.guard), *domain, *self.plugins.controllers()]
 
     async def start(self) -> None:
         """Open the store, prepare the domain, start the plugins, and listen last.
 
         Raises:
             ApiError: the store cannot be opened or reached.
+            InvalidSettings: an address that would let strangers do everything.
             PluginError: a plugin fails to start.
             OSError: the address cannot be bound.
         """
         await self.store.start()
         try:
             await self.events.pipe("kuzzle:state:start", None)
+            await self.security.start()
+            self._check_exposure()
             await self.twins.start(self.plugins.models())
             await self.plugins.start()
             self._healthy = True
@@ -115,9 +124,11 @@ class Application:
             await self.events.pipe("kuzzle:state:ready", None)
         except BaseException:
             await self.twins.stop()
+            await self.security.stop()
             await self.store.close()
             raise
         self._health_watch = asyncio.create_task(self._watch_health())
+        await self.idempotency.start()
         _quieten_garbage_collector()
         log.info("serving", host=self.settings.host, port=self.gateway.port, store=self.settings.store)
 
@@ -131,16 +142,42 @@ class Application:
             log.error("a pipe refused the shutdown, which goes on", reason=error.message)
         await self.gateway.stop()
         await self.router.drain()
+        await self.idempotency.stop()
         try:
             await self.plugins.stop()
         finally:
             await self.events.close()
             await self.twins.stop()
+            await self.security.stop()
             await self.store.close()
 
+    def _check_exposure(self) -> None:
+        """Refuse addresses that strangers may reach while they may do everything, and remind of it (design 8)."""
+        settings = self.settings
+        if not self.security.is_open:
+            return
+        if not settings.insecure and not _is_loopback(settings.host):
+            raise InvalidSettings(
+                f'Unusable setting "host": anonymous callers may do everything here, so only loopback addresses are '
+                f"served, not {settings.host}. Make an administrator with `device-manager user create NAME "
+                f"--first-admin --store {settings.store}`, or say --insecure if no stranger can reach that address."
+            )
+        self._remind()
+
+    def _remind(self) -> None:
+        if self.security.is_open:
+            log.warning(
+                "anonymous callers may do everything: `device-manager user create NAME --first-admin` ends that",
+                host=self.settings.host,
+            )
+
     async def _watch_health(self) -> None:
+        reminded = time.monotonic()
         while True:
             self._healthy = await self.store.is_healthy()
+            if time.monotonic() - reminded > REMINDER_INTERVAL:
+                reminded = time.monotonic()
+                self._remind()
             await asyncio.sleep(HEALTH_INTERVAL)
 
 

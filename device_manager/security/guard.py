@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import msgspec
 
 from device_manager.errors import ApiError, api_error
+from device_manager.security.cookies import token_of
 from device_manager.security.documents import ANONYMOUS, Profile, User
 from device_manager.security.memory import SecurityMemory
 from device_manager.security.rights import EVERYWHERE, Grant, grant
@@ -28,6 +29,7 @@ class Call(Protocol):
     action: str
     args: dict[str, Any]
     jwt: str | None
+    connection: Any
     user_id: str | None
     identity: Identity | None
     engines: frozenset[str] | None
@@ -142,17 +144,19 @@ class RightsGuard:
         memory: users, profiles and roles.
         tokens: verifies tokens.
         platform: the platform index, which is a tenant like any other.
+        cookies: whether tokens may come by cookie.
     """
 
-    def __init__(self, memory: SecurityMemory, tokens: Verifier, platform: str) -> None:
+    def __init__(self, memory: SecurityMemory, tokens: Verifier, platform: str, *, cookies: bool = True) -> None:
         self._memory = memory
         self._tokens = tokens
         self._platform = platform
+        self._cookies = cookies
 
     def authorize(self, request: Call, rule: ActionRule | None) -> Awaitable[None] | None:
         """See `Guard.authorize`."""
-        token = request.jwt
-        if not token:
+        token = token_of(request, allowed=self._cookies)
+        if token is None:
             return self._check(request, rule, ANONYMOUS)
         identity = self._tokens.verify(token)
         if isinstance(identity, Identity):

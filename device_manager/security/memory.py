@@ -5,6 +5,7 @@ Roles and profiles are few and all of them are there. Users may be many: they ar
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 from device_manager.errors import ApiError
@@ -61,8 +62,7 @@ class SecurityMemory:
         Raises:
             ApiError: the store does not answer.
         """
-        for collection, mapping in MAPPINGS.items():
-            await self._create(collection, mapping)
+        await asyncio.gather(*(self._create(collection, mapping) for collection, mapping in MAPPINGS.items()))
         await self.generation.start()
 
     async def _create(self, collection: str, mapping: dict[str, object]) -> None:
