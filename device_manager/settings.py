@@ -112,6 +112,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     search_size: int = 10_000
     """Largest `size` and largest `from + size` of a search."""
+    documents_write_count: int = 200
+    """Most documents that one native `m*` action or one deletion by query may write."""
     bulk_records: int = 20_000
     """Most records of one bulk call."""
     bulk_chunk: int = 1000

@@ -9,7 +9,7 @@ from device_manager.call import Call
 from device_manager.documents import operations
 from device_manager.documents.acts import shown
 from device_manager.documents.addresses import Target, check_address
-from device_manager.documents.operations import Item, Operation, Outcome, Place, marks_of
+from device_manager.documents.operations import LARGE, Item, Operation, Outcome, Place, marks_of
 from device_manager.documents.writers import DIRECT, Owner
 from device_manager.errors import ApiError, api_error
 from device_manager.events.documents import DocumentEvents, Kind
@@ -17,8 +17,6 @@ from device_manager.storage.contract import Store, Transaction
 from device_manager.storage.sources import leaf_paths
 from device_manager.storage.stamps import Source, stamp_now
 
-LARGE = 100
-"""Items from which on a batch is decided beside the event loop."""
 WHOLE_REQUEST = frozenset({"services.storage.unknown_index", "services.storage.unknown_collection"})
 """Errors that are about no item in particular."""
 

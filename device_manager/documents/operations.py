@@ -15,6 +15,9 @@ from device_manager.storage.contract import Document, Key, Transaction
 from device_manager.storage.sources import patched, without
 from device_manager.storage.stamps import INFO, Source, Stamp, changed_at
 
+LARGE = 100
+"""Documents from which on a transaction is decided beside the event loop."""
+
 
 class Place(NamedTuple):
     """A collection and who writes its documents."""
