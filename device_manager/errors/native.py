@@ -289,6 +289,9 @@ TABLE: dict[tuple[str, int, int], list[tuple[str, int, int, str]]] = {
         ("unknown_strategy", 1, 400, 'Unknown strategy "{0}".'),
         ("database_inconsistency", 2, 500, 'The credentials of the user "{0}" are inconsistent.'),
         ("rejected", 3, 400, "The credentials were rejected: {0}"),
+        ("username_taken", 4, 412, 'The username "{0}" is taken.'),
+        ("already_exist", 5, 412, 'The user "{0}" has credentials of the strategy "{1}" already.'),
+        ("not_found", 6, 404, 'There are no credentials of "{0}" for the strategy "{1}".'),
     ],
     ("security.rights", 7, 3): [
         ("unauthorized", 1, 401, 'Log in to use "{0}":"{1}" (user "{2}" has no right to it).'),

@@ -11,9 +11,7 @@ import orjson
 
 from device_manager.errors import ApiError, api_error
 from device_manager.router.response import ABSENT, HeaderValue, Response
-
-ADJECTIVES = ("brave", "calm", "eager", "gentle", "keen", "lively", "mellow", "quick", "steady", "sunny", "wise")
-NAMES = ("badger", "crane", "falcon", "heron", "lynx", "marten", "otter", "plover", "raven", "stoat", "tern", "wren")
+from device_manager.storage.ids import ADJECTIVES, NAMES
 
 
 def _name_node() -> str:

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from device_manager.errors import ApiError
 from device_manager.security.documents import SECURITY_INDEX
 from device_manager.storage.contract import INTERNAL_INDEX, Key, Store
 
@@ -38,7 +39,7 @@ API_KEYS = Place(
         "properties": {
             "userId": {"type": "keyword"},
             "expiresAt": {"type": "long"},
-            "ttl": {"type": "long"},
+            "ttl": {"type": "keyword"},
             "description": {"type": "text"},
             "fingerprint": {"type": "keyword"},
         },
@@ -88,5 +89,13 @@ class Collections:
         """Make the collections at `places` unless this process knows that they exist."""
         for place in places:
             if place[:2] not in self._ready:
-                await self._store.create_collection(place.index, place.collection, dict(place.mapping))
+                await self._create(place)
                 self._ready.add(place[:2])
+
+    async def _create(self, place: Place) -> None:
+        try:
+            await self._store.create_collection(place.index, place.collection, dict(place.mapping))
+        except ApiError as error:
+            # Data of another making may map a field differently; searches by it are then what that mapping allows.
+            if error.id != "services.storage.cannot_change_mapping":
+                raise

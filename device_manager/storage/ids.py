@@ -10,6 +10,9 @@ _ORDERED = bytes.maketrans(
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_",
     b"-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz",
 )
+ADJECTIVES = ("brave", "calm", "eager", "gentle", "keen", "lively", "mellow", "quick", "steady", "sunny", "wise")
+NAMES = ("badger", "crane", "falcon", "heron", "lynx", "marten", "otter", "plover", "raven", "stoat", "tern", "wren")
+"""Words of generated names that people tell apart."""
 _RANDOM_BITS = 48
 _last = [0, 0]
 

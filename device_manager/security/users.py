@@ -1,0 +1,280 @@
+"""Users: create, change, delete with everything that is theirs, find (router-protocol 5.10)."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from device_manager.call import Call
+from device_manager.errors import api_error
+from device_manager.query.search import Search
+from device_manager.security.api_keys import ApiKeys
+from device_manager.security.documents import (
+    ANONYMOUS,
+    ANONYMOUS_PROFILE,
+    SECURITY_INDEX,
+    USERS,
+    profile_key,
+    user_key,
+)
+from device_manager.security.findings import decide_on_findings
+from device_manager.security.local import LocalStrategy, NewCredentials
+from device_manager.security.memory import raise_generation
+from device_manager.security.places import TOKENS, Collections
+from device_manager.security.revocations import revoke_all
+from device_manager.storage.contract import Document, Key, Store, Transaction
+from device_manager.storage.ids import ADJECTIVES, NAMES
+from device_manager.storage.stamps import INFO, changed, created, stamp_now
+
+Content = dict[str, Any]
+Hit = dict[str, Any]
+"""`{_id, _source}`."""
+
+ANONYMOUS_IDS = frozenset({ANONYMOUS, "anonymous"})
+ANONYMOUS_HIT: Hit = {"_id": ANONYMOUS, "_source": {"profileIds": [ANONYMOUS_PROFILE], "name": "Anonymous"}}
+GENERATED_NUMBERS = 10**7
+
+
+class Found(NamedTuple):
+    """A page of a search and how much there is."""
+
+    hits: list[Hit]
+    total: int
+
+
+class Users:
+    """Reads and writes users.
+
+    Args:
+        store: where they are.
+        collections: makes the collections of what goes with users.
+        strategies: by name.
+        api_keys: of users.
+    """
+
+    def __init__(
+        self, store: Store, collections: Collections, strategies: Mapping[str, LocalStrategy], api_keys: ApiKeys
+    ) -> None:
+        self._store = store
+        self._collections = collections
+        self._strategies = strategies
+        self._api_keys = api_keys
+
+    async def create(self, kuid: str, content: Content, credentials: Mapping[str, Any], call: Call) -> Hit:
+        """Add a user, with credentials by strategy.
+
+        Raises:
+            ApiError: `security.user.already_exists`, `security.profile.not_found`, a wrong `profileIds`,
+                `security.credentials.unknown_strategy`, `rejected` or `username_taken`.
+        """
+        self._check_new(kuid)
+        content = user_content(content, "body.content")
+        new = await self._prepare(credentials)
+
+        def decide(tx: Transaction) -> Hit:
+            if user_key(kuid) in tx.read((user_key(kuid),)):
+                raise api_error("security.user.already_exists", kuid)
+            return self.add(tx, kuid, content, new, call.user_id)
+
+        return await self._store.transact(decide, dry_run=call.dry_run, refresh=call.refresh)
+
+    def _check_new(self, kuid: str) -> None:
+        if kuid in ANONYMOUS_IDS:
+            raise api_error("security.user.already_exists", kuid)
+
+    async def _prepare(self, credentials: Mapping[str, Any]) -> list[tuple[LocalStrategy, NewCredentials]]:
+        for name in credentials:
+            if name not in self._strategies:
+                raise api_error("security.credentials.unknown_strategy", name)
+        return [
+            (self._strategies[name], await self._strategies[name].prepare(content, complete=True))
+            for name, content in credentials.items()
+        ]
+
+    def add(
+        self,
+        tx: Transaction,
+        kuid: str,
+        content: Content,
+        credentials: Iterable[tuple[LocalStrategy, NewCredentials]],
+        author: str | None,
+    ) -> Hit:
+        """Add a user who does not exist, as a step of a transaction."""
+        check_profiles(tx, content)
+        key = user_key(kuid)
+        document = tx.create(key.index, key.collection, created(content, stamp_now(author)), kuid)
+        for strategy, new in credentials:
+            strategy.add(tx, kuid, new, author)
+        raise_generation(tx)
+        return hit_of(document)
+
+    async def update(self, kuid: str, content: Content, call: Call) -> Hit:
+        """Merge `content` into a user.
+
+        Raises:
+            ApiError: `security.user.not_found`, `prevent_overwrite`, `anonymous_profile_required`,
+                `security.profile.not_found`, a wrong `profileIds`.
+        """
+        return await self._change(kuid, lambda source: source | content, content, call)
+
+    async def replace(self, kuid: str, content: Content, call: Call) -> Hit:
+        """Give a user a new content, `profileIds` included. Raises what `update` raises."""
+        content = user_content(content, "body")
+        return await self._change(kuid, lambda source: {INFO: source.get(INFO), **content}, content, call)
+
+    async def _change(self, kuid: str, merge: Any, content: Content, call: Call) -> Hit:
+        check_not_anonymous(kuid, content)
+        if "profileIds" in content:
+            check_profile_ids(content, "body")
+        content.pop(INFO, None)
+        key = user_key(kuid)
+
+        def decide(tx: Transaction) -> Hit:
+            stored = tx.read((key,)).get(key)
+            if stored is None:
+                raise api_error("security.user.not_found", kuid)
+            return self._write(tx, key, merge(stored.source), content, call)
+
+        return await self._store.transact(decide, dry_run=call.dry_run, refresh=call.refresh)
+
+    def _write(self, tx: Transaction, key: Key, source: Content, content: Content, call: Call) -> Hit:
+        if "profileIds" in content:
+            check_profiles(tx, content)
+        document = tx.replace(key, changed(source, stamp_now(call.user_id)))
+        raise_generation(tx)
+        return hit_of(document)
+
+    async def upsert(
+        self, kuid: str, content: Content, default: Content, credentials: Mapping[str, Any], call: Call
+    ) -> Hit:
+        """Merge `content` into a user, or create one of `default` and `content`, with credentials.
+
+        Raises:
+            ApiError: what `create` and `update` raise.
+        """
+        check_not_anonymous(kuid, content)
+        if "profileIds" in content:
+            check_profile_ids(content, "body.content")
+        content.pop(INFO, None)
+        new = await self._prepare(credentials)
+        key = user_key(kuid)
+
+        def decide(tx: Transaction) -> Hit:
+            stored = tx.read((key,)).get(key)
+            if stored is not None:
+                return self._write(tx, key, stored.source | content, content, call)
+            return self.add(tx, kuid, user_content(default | content, "body.content"), new, call.user_id)
+
+        return await self._store.transact(decide, dry_run=call.dry_run, refresh=call.refresh)
+
+    async def delete(self, kuid: str, call: Call) -> None:
+        """Delete a user with credentials, API keys and session tokens.
+
+        Raises:
+            ApiError: `security.user.not_found`, `prevent_overwrite`.
+        """
+        check_not_anonymous(kuid, {})
+        await self._collections.ready(TOKENS)
+        key = user_key(kuid)
+
+        async def find() -> tuple[list[Key], list[Document | None]]:
+            keys = await self._api_keys.keys_of(kuid)
+            return keys, [await strategy.find(kuid, current=True) for strategy in self._strategies.values()]
+
+        def decide(tx: Transaction, found: tuple[list[Key], list[Document | None]]) -> None:
+            keys, credentials = found
+            if key not in tx.read((key, *keys)):
+                raise api_error("security.user.not_found", kuid)
+            for gone in (key, *tx.read(keys)):
+                tx.delete(gone)
+            for strategy, document in zip(self._strategies.values(), credentials, strict=True):
+                strategy.remove(tx, document)
+            revoke_all(tx, kuid)
+            raise_generation(tx)
+
+        await decide_on_findings(self._store, key, find, decide, dry_run=call.dry_run, refresh=call.refresh)
+
+    async def get(self, kuid: str) -> Hit:
+        """A user; the anonymous one too. Raises `security.user.not_found`."""
+        hits = await self.get_many((kuid,))
+        if not hits:
+            raise api_error("security.user.not_found", kuid)
+        return hits[0]
+
+    async def get_many(self, kuids: Sequence[str]) -> list[Hit]:
+        """The users among `kuids` that exist, in that order."""
+        documents = await self._store.read([user_key(kuid) for kuid in kuids if kuid not in ANONYMOUS_IDS])
+        hits = []
+        for kuid in kuids:
+            document = documents.get(user_key(kuid))
+            if kuid in ANONYMOUS_IDS:
+                hits.append(ANONYMOUS_HIT)
+            elif document is not None:
+                hits.append(hit_of(document))
+        return hits
+
+    async def search(self, search: Search) -> Found:
+        """Users that match. Raises what `Store.search` raises."""
+        found = await self._store.search(SECURITY_INDEX, USERS, search)
+        return Found([{"_id": hit.id, "_source": hit.source} for hit in found.hits], found.total)
+
+    async def strategies_of(self, kuid: str) -> list[str]:
+        """Names of the strategies for which a user has credentials."""
+        if kuid in ANONYMOUS_IDS:
+            return []
+        return [name for name, strategy in self._strategies.items() if await strategy.find(kuid) is not None]
+
+
+def new_kuid(kind: str) -> str:
+    """A generated user id: of words that people can tell apart, or with `kind` `uuid` a UUID.
+
+    Raises:
+        ApiError: `api.assert.invalid_argument` for another kind.
+    """
+    if kind == "uuid":
+        return f"kuid-{uuid.uuid4()}"
+    if kind != "human":
+        raise api_error("api.assert.invalid_argument", "kuid", '"human" or "uuid"')
+    pick = random.SystemRandom()
+    return f"kuid-{pick.choice(ADJECTIVES)}-{pick.choice(NAMES)}-{pick.randrange(GENERATED_NUMBERS)}"
+
+
+def user_content(content: Content, where: str) -> Content:
+    """The content of a new user. Raises a 400 for `profileIds` that are missing or of the wrong type."""
+    if "profileIds" not in content:
+        raise api_error("api.assert.missing_argument", f"{where}.profileIds")
+    check_profile_ids(content, where)
+    return {name: value for name, value in content.items() if name != INFO}
+
+
+def check_profile_ids(content: Content, where: str) -> None:
+    """Refuse `profileIds` that are no list of ids with at least one."""
+    ids = content["profileIds"]
+    if not isinstance(ids, list) or not all(isinstance(id, str) for id in ids):
+        raise api_error("api.assert.invalid_type", f"{where}.profileIds", "array")
+    if not ids:
+        raise api_error("api.assert.empty_argument", f"{where}.profileIds")
+
+
+def check_profiles(tx: Transaction, content: Content) -> None:
+    """Refuse a user with a profile that does not exist. Raises `security.profile.not_found`."""
+    stored = tx.read([profile_key(id) for id in content["profileIds"]])
+    for id in content["profileIds"]:
+        if profile_key(id) not in stored:
+            raise api_error("security.profile.not_found", id)
+
+
+def check_not_anonymous(kuid: str, content: Content) -> None:
+    """Refuse to change the anonymous user, who is not stored."""
+    if kuid not in ANONYMOUS_IDS:
+        return
+    if "profileIds" in content and content["profileIds"] != [ANONYMOUS_PROFILE]:
+        raise api_error("security.user.anonymous_profile_required")
+    raise api_error("security.user.prevent_overwrite")
+
+
+def hit_of(document: Document) -> Hit:
+    """A document as the wire shows it."""
+    return {"_id": document.id, "_source": document.source}
