@@ -69,6 +69,7 @@ class Application:
             self.security.guard,
             running=settings.requests_running,
             waiting=settings.requests_waiting,
+            strict_sdk=settings.strict_sdk_version,
             idempotency=self.idempotency,
         )
         self.plugins = self._load_plugins()

@@ -21,6 +21,7 @@ from device_manager.router.registry import BoundAction, Registry
 from device_manager.router.request import Connection, Request
 from device_manager.router.response import Response
 from device_manager.router.routes import Match
+from device_manager.router.sdk_version import sdk_refusal
 from device_manager.router.streams import HeldStream
 from device_manager.security import Guard, OpenGuard
 from device_manager.storage.steps import RECORDER
@@ -42,6 +43,7 @@ class Router:
         running: requests that run at once.
         waiting: requests that wait for a slot; beyond it they are refused with 503.
         idempotency: answers requests with an idempotency key; without it such keys are not looked at.
+        strict_sdk: refuse SDKs that are too old.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Router:
         running: int = 100,
         waiting: int = 50_000,
         idempotency: Idempotency | None = None,
+        strict_sdk: bool = True,
     ) -> None:
         self.bus = bus
         self.guard: Guard = guard or OpenGuard()
@@ -61,6 +64,7 @@ class Router:
         self._pipeline = Pipeline(bus, self.guard, self.registry, idempotency)
         self._table = self.registry.table
         self._overload_told = 0.0
+        self._strict_sdk = strict_sdk
 
     def register(self, controller: Controller) -> None:
         """Add a controller; call `compile` after the last one.
@@ -89,6 +93,10 @@ class Router:
         Plain functions without listeners are answered in place: they need no slot because nothing runs beside them.
         The bounds are checked here, before anything is awaited, so that a burst cannot slip past them.
         """
+        if request.volatile and self._strict_sdk:
+            too_old = sdk_refusal(request.volatile)
+            if too_old is not None:
+                return failure(request, too_old)
         actions = self._table.get(request.controller)
         bound = actions.get(request.action) if actions is not None else None
         if bound is not None and bound.quiet and not self.draining and "targets" not in request.args:
