@@ -117,7 +117,12 @@ class LocalStrategy:
         key = CREDENTIALS.key(username)
         if key in tx.read((key,)):
             raise api_error("security.credentials.username_taken", username)
-        source = {"kuid": kuid, "userPassword": new.hashed, "algorithm": ALGORITHM, "passwordHistory": []}
+        source: dict[str, Any] = {
+            "kuid": kuid,
+            "userPassword": new.hashed,
+            "algorithm": ALGORITHM,
+            "passwordHistory": [],
+        }
         tx.create(key.index, key.collection, created(source, stamp_now(author)), key.id)
         return {"username": username, "kuid": kuid}
 
