@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from device_manager.controllers.assets.bulk import AssetBulk
 from device_manager.controllers.assets.links import AssetLinks
 from device_manager.controllers.assets.twins import AssetTwins
 from device_manager.router.controller import ControllerAlias
 from device_manager.security.scope import Scope
 
 
-class AssetsController(AssetLinks, AssetTwins):
-    """`device-manager/assets`: create, find, link assets."""
+class AssetsController(AssetBulk, AssetLinks, AssetTwins):
+    """`device-manager/assets`: create, find, link, import assets."""
 
     name = "device-manager/assets"
     scope = Scope.ENGINE

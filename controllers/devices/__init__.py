@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from device_manager.controllers.devices.bulk import DeviceBulk
 from device_manager.controllers.devices.engines import DeviceEngines
+from device_manager.controllers.devices.imports import DeviceImports
 from device_manager.controllers.devices.links import DeviceLinks
 from device_manager.controllers.devices.twins import DeviceTwins
 from device_manager.router.controller import ControllerAlias
@@ -17,8 +18,8 @@ OLD_ACTIONS = {
 }
 
 
-class DevicesController(DeviceBulk, DeviceLinks, DeviceEngines, DeviceTwins):
-    """`device-manager/devices`: create, attach, find, link devices."""
+class DevicesController(DeviceBulk, DeviceImports, DeviceLinks, DeviceEngines, DeviceTwins):
+    """`device-manager/devices`: create, attach, find, link, import devices."""
 
     name = "device-manager/devices"
     scope = Scope.ENGINE

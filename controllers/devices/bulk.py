@@ -78,7 +78,7 @@ class DeviceBulk(TwinsController):
 
         `records`, `deviceIds` or `csv` (column `deviceId` and, optionally, `assetId`, `deviceSlot` and `assetSlot`) say
         what goes: the link with an asset or, without one, all links of the device; of these only the slots that are
-        named. What is not linked is a success with `changed: false`. `measureSlots` of a success are the pairs that went.
+        named. What is not linked is a success with `changed: false`. `measureSlots` of a success names what went.
 
         Example request:
 

@@ -74,6 +74,7 @@ TABLE: dict[tuple[str, int, int], list[tuple[str, int, int, str]]] = {
         ("unknown_engines", 8, 400, "{0}"),
         ("unknown_column", 9, 400, 'Unknown column "{0}". Accepted: {1}.'),
         ("wrong_id", 10, 400, 'The id "{0}" does not follow from model and reference: it has to be "{1}".'),
+        ("foreign_field", 11, 400, 'The column "{0}" is no field of the model "{1}".'),
     ],
     ("device_manager.assets", 16, 6): [
         ("still_linked", 1, 400, 'Asset "{0}" is still linked to devices.'),

@@ -9,11 +9,14 @@ from device_manager.settings import Settings
 from device_manager.storage.contract import Store
 from device_manager.twins.bulk_action import BulkAction, BulkContext, R
 from device_manager.twins.bulk_engines import AttachMany, DetachMany
+from device_manager.twins.bulk_import import ImportAssets
+from device_manager.twins.bulk_import_devices import ImportDevices
 from device_manager.twins.bulk_links import LinkMany, UnlinkMany
 from device_manager.twins.bulk_outcome import BulkOutcome
 from device_manager.twins.bulk_run import BulkRun
 from device_manager.twins.call import Call
 from device_manager.twins.catalogue import Catalogue
+from device_manager.twins.import_records import ImportFile
 from device_manager.twins.listeners import TwinEvents
 from device_manager.twins.places import Places
 from device_manager.twins.records import DeviceRecord, LinkRecord, UnlinkRecord
@@ -60,6 +63,23 @@ class Bulk:
     ) -> BulkOutcome:
         """Take devices out of their engines."""
         return await self._run(DetachMany(self._context, engine, call), records, strict)
+
+    async def import_assets(
+        self, engine: str, file: ImportFile, strict: bool, call: Call, *, upsert: bool
+    ) -> BulkOutcome:
+        """Create assets; with `upsert` update those that exist."""
+        action = ImportAssets(self._context, engine, call, file.columns, upsert=upsert)
+        return await self._run(action, file.records, strict)
+
+    async def import_devices(
+        self, engine: str | None, file: ImportFile, strict: bool, call: Call, *, upsert: bool
+    ) -> BulkOutcome:
+        """Provision devices and attach them to the engines that the records name; with `upsert` update what exists.
+
+        The platform index stands for no engine.
+        """
+        action = ImportDevices(self._context, engine, call, file.columns, upsert=upsert)
+        return await self._run(action, file.records, strict)
 
     async def _run(self, action: BulkAction[R], records: Sequence[R], strict: bool) -> BulkOutcome:
         if len(records) > self.limit:

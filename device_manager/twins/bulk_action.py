@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from device_manager.errors import ApiError, api_error
 from device_manager.storage.contract import Document, Key
+from device_manager.twins.asking import Answers as Answers
+from device_manager.twins.asking import NotAsked as NotAsked
+from device_manager.twins.asking import answer_of as answer_of
 from device_manager.twins.call import Call
 from device_manager.twins.catalogue import Catalogue
 from device_manager.twins.documents import Stamp
 from device_manager.twins.listeners import TwinEvents
 from device_manager.twins.places import Places
 from device_manager.twins.workspace import View, Workspace
-
-Answers = Mapping[Hashable, Any]
-"""What the `before` pipes of one record answered: question -> what they want changed."""
 
 
 class Record(Protocol):
@@ -52,10 +52,6 @@ class Applied(NamedTuple):
     twins: tuple[Key | Document, ...] = ()
 
 
-class NotAsked(Exception):
-    """Applying a record raises a question that its `before` pipes were not asked: the world moved meanwhile."""
-
-
 class BulkContext(NamedTuple):
     """What every bulk action works with.
 
@@ -84,11 +80,12 @@ class BulkAction(ABC, Generic[R]):
         self.engine = engine
         self.call = call
 
-    async def prepare(self, records: Sequence[R]) -> None:
-        """Check what concerns all records. Raises what refuses the call as a whole."""
+    async def prepare(self, records: Sequence[R]) -> Sequence[R]:
+        """The records as they are going to be applied. Raises what refuses the call as a whole."""
         await self.catalogue.ensure()
         if self.engine is not None:
             await self.catalogue.engine(self.engine)
+        return records
 
     @abstractmethod
     def rounds(self, records: Sequence[R], view: View) -> Iterator[list[Key]]:
@@ -134,8 +131,12 @@ class BulkAction(ABC, Generic[R]):
         """
 
     @abstractmethod
-    async def tell(self, record: R, twins: Sequence[Document]) -> None:
-        """Run the `after` pipes of a record that changed something. Raises what a pipe raised."""
+    async def tell(self, record: R, applied: Applied, twins: Sequence[Document]) -> None:
+        """Run the `after` pipes of a record that changed something; `twins` are those of `applied`.
+
+        Raises:
+            ApiError: what a pipe raised, with `committed: true`.
+        """
 
     def engine_of(self, device_id: str, view: View, named: str | None = None) -> str:
         """The engine that a record about a device is about: `named`, the call's, or else the device's own.
@@ -152,17 +153,14 @@ class BulkAction(ABC, Generic[R]):
         self.check_engine(own)
         return own
 
+    async def look_for(self, engines: set[str]) -> None:
+        """Look for changes of other processes when `engines` names one that is not in memory."""
+        await self.catalogue.ensure()
+        if engines - self.catalogue.engines.keys() - {""}:
+            await self.catalogue.look()
+
     def check_engine(self, engine: str) -> None:
         """Refuse an engine found in a record that is not in use, or that the caller has no right to."""
         config = self.catalogue.engines.get(engine)
         if config is None or config.closing or not self.call.may_use(engine):
             raise api_error("device_manager.engines.unknown", engine)
-
-
-def answer_of(answers: Answers | None, question: Hashable, default: Any) -> Any:
-    """The answer to `question`, `default` when nobody is asked. Raises NotAsked."""
-    if answers is None:
-        return default
-    if question not in answers:
-        raise NotAsked
-    return answers[question]

@@ -18,13 +18,23 @@ from device_manager.twins.device_steps import (
     plan_device,
 )
 from device_manager.twins.documents import Source, Stamp, stamp_now
-from device_manager.twins.listeners import NO_PATCHES
+from device_manager.twins.listeners import NO_PATCHES, TwinEvents
 from device_manager.twins.places import asset_key, device_key
 from device_manager.twins.records import DeviceRecord
 from device_manager.twins.workspace import View, Workspace
 
 ATTACH = "attach-engine"
 DETACH = "detach-engine"
+
+
+def listens_before_attach(events: TwinEvents) -> bool:
+    """Whether anything listens before devices are attached."""
+    return events.listens(f"device-manager:device:{ATTACH}:before") or events.documents.listens_before("Write")
+
+
+def listens_after_attach(events: TwinEvents) -> bool:
+    """Whether anything listens after devices were attached."""
+    return events.listens(f"device-manager:device:{ATTACH}:after") or events.documents.listens_after("Write")
 
 
 async def ask_attach(action: BulkAction[Any], engine: str, device_id: str, planned: Source) -> Source:
@@ -38,11 +48,10 @@ async def ask_attach(action: BulkAction[Any], engine: str, device_id: str, plann
 class AttachMany(BulkAction[DeviceRecord]):
     """Attaches provisioned devices to engines. What is attached there already is a success."""
 
-    async def prepare(self, records: Sequence[DeviceRecord]) -> None:
+    async def prepare(self, records: Sequence[DeviceRecord]) -> Sequence[DeviceRecord]:
         """See `BulkAction.prepare`; looks again when a record names an engine that is not in memory."""
-        await super().prepare(records)
-        if any(record.engine_id not in self.catalogue.engines for record in records):
-            await self.catalogue.look()
+        await self.look_for({record.engine_id for record in records})
+        return await super().prepare(records)
 
     def rounds(self, records: Sequence[DeviceRecord], view: View) -> Iterator[list[Key]]:
         """See `BulkAction.rounds`: all at once."""
@@ -55,14 +64,12 @@ class AttachMany(BulkAction[DeviceRecord]):
     @property
     def listens_before(self) -> bool:
         """See `BulkAction`."""
-        events = self.events
-        return events.listens(f"device-manager:device:{ATTACH}:before") or events.documents.listens_before("Write")
+        return listens_before_attach(self.events)
 
     @property
     def listens_after(self) -> bool:
         """See `BulkAction`."""
-        events = self.events
-        return events.listens(f"device-manager:device:{ATTACH}:after") or events.documents.listens_after("Write")
+        return listens_after_attach(self.events)
 
     async def ask(self, record: DeviceRecord, view: View, answered: Answers) -> Answers:
         """See `BulkAction.ask`: one question a device that gets attached."""
@@ -80,7 +87,7 @@ class AttachMany(BulkAction[DeviceRecord]):
         attach_device(work, record.engine_id, record.device_id, source, stamp)
         return Applied(True, {}, (device_key(record.engine_id, record.device_id),))
 
-    async def tell(self, record: DeviceRecord, twins: Sequence[Document]) -> None:
+    async def tell(self, record: DeviceRecord, applied: Applied, twins: Sequence[Document]) -> None:
         """See `BulkAction.tell`."""
         for device in twins:
             await self.events.after_write(device, self.call)
@@ -143,7 +150,7 @@ class DetachMany(DeviceAction[DeviceRecord]):
         twins += [asset_key(engine, asset_id) for asset_id in linked if removal.device]
         return Applied(True, {"engineId": engine}, tuple(twins))
 
-    async def tell(self, record: DeviceRecord, twins: Sequence[Document]) -> None:
+    async def tell(self, record: DeviceRecord, applied: Applied, twins: Sequence[Document]) -> None:
         """See `BulkAction.tell`: each asset that was unlinked, then the device."""
         if twins:
             device, *assets = twins

@@ -102,7 +102,7 @@ class LinkMany(DeviceAction[LinkRecord]):
         twins = (device_key(engine, record.device_id), asset_key(engine, record.asset_id))
         return Applied(outcome.changed, {"measureSlots": slots_shown(outcome.pairs)}, twins)
 
-    async def tell(self, record: LinkRecord, twins: Sequence[Document]) -> None:
+    async def tell(self, record: LinkRecord, applied: Applied, twins: Sequence[Document]) -> None:
         """See `BulkAction.tell`."""
         device, asset = twins
         await self.events.after("link-asset", device, asset, self.call)
@@ -139,7 +139,7 @@ class UnlinkMany(DeviceAction[UnlinkRecord]):
         twins = unlink_links(work, engine, record.device_id, left, answers, stamp)
         return Applied(bool(left), {"measureSlots": slots_shown(gone)}, twins)
 
-    async def tell(self, record: UnlinkRecord, twins: Sequence[Document]) -> None:
+    async def tell(self, record: UnlinkRecord, applied: Applied, twins: Sequence[Document]) -> None:
         """See `BulkAction.tell`: once for each asset."""
         device, *assets = twins
         for asset in assets:

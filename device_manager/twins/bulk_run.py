@@ -65,7 +65,7 @@ class BulkRun(Generic[R]):
             ApiError: what refuses the call as a whole; a store that fails before anything was written; when `strict`,
                 a `device_manager.bulk.*` error whose `errors` names every refused record.
         """
-        await self._action.prepare(records)
+        records = await self._action.prepare(records)
         whole = self._strict or self._action.call.dry_run
         size = max(len(records), 1) if whole else self._chunk
         total = BulkOutcome([], [])
@@ -104,7 +104,8 @@ class BulkRun(Generic[R]):
                 return await self._transact(chunk, refused, answers, known)
             except _AskAgain as again:
                 view = View(self._action.places, again.documents, self._action.call)
-                await self._ask(chunk, again.places, view, answers or {}, refused)
+                if answers is not None:
+                    await self._ask(chunk, again.places, view, answers, refused)
         raise api_error("services.storage.too_many_changes", f"row {chunk[0].row}")
 
     async def _ask(
@@ -145,7 +146,7 @@ class BulkRun(Generic[R]):
             verdicts = self._verdicts(work, chunk, refused, answers)
             if self._strict and (refusals := _refusals(chunk, verdicts)):
                 raise strict_refusal(refusals, len(chunk))
-            return [Decided(verdict, _settled(verdict, work) if action.listens_after else []) for verdict in verdicts]
+            return [_decided(verdict, work, told=action.listens_after) for verdict in verdicts]
 
         call = action.call
         return await self._store.transact(
@@ -188,7 +189,7 @@ class BulkRun(Generic[R]):
             async def tell(item: tuple[R, Applied, list[Document]]) -> None:
                 record, applied, twins = item
                 if applied.changed:
-                    await self._action.tell(record, twins)
+                    await self._action.tell(record, applied, twins)
 
             failures = await self._action.events.each(tell, held)
         successes = [
@@ -210,9 +211,12 @@ def _refusals(chunk: Sequence[R], verdicts: Sequence[Applied | ApiError]) -> lis
     ]
 
 
-def _settled(verdict: Applied | ApiError, work: Workspace) -> list[Document]:
-    """Each twin as it is once all records are applied, not as it was in between."""
-    if isinstance(verdict, ApiError) or not verdict.changed:
-        return []
+def _decided(verdict: Applied | ApiError, work: Workspace, *, told: bool) -> Decided:
+    """The verdict with its twins as they are once all records are applied, when anybody is told of them."""
+    if isinstance(verdict, ApiError):
+        return Decided(verdict, [])
+    bare = verdict._replace(twins=())
+    if not told or not verdict.changed:
+        return Decided(bare, [])
     found = [twin if isinstance(twin, Document) else work.documents.get(twin) for twin in verdict.twins]
-    return [document for document in found if document is not None]
+    return Decided(bare, [document for document in found if document is not None])

@@ -172,6 +172,15 @@ class TwinEvents:
         generic = self.documents.listens_before("Write" if whole else "Update")
         return generic or self._bus.listens(f"device-manager:{kind}:update:before")
 
+    def listens_after_change(self, kind: TwinKind, *, whole: bool = False) -> bool:
+        """Whether anything listens after the metadata of a twin changed."""
+        generic = self.documents.listens_after("Write" if whole else "Update")
+        return generic or self._bus.listens(f"device-manager:{kind}:update:after")
+
+    def listens_after_change(self, kind: TwinKind) -> bool:
+        """Whether anything listens after metadata was merged into that of a twin."""
+        return self.documents.listens_after("Update") or self._bus.listens(f"device-manager:{kind}:update:after")
+
     async def before_change(
         self, kind: TwinKind, id: str, source: Source, change: MetadataChange, call: Call
     ) -> MetadataChange:
@@ -215,11 +224,21 @@ class TwinEvents:
             return change._replace(patch=_joined(change.patch, _metadata_patch(document, left)))
         return change._replace(given=left["_source"].get(CHANGEABLE) or {})
 
-    async def after_change(self, kind: TwinKind, twin: Document, change: MetadataChange, call: Call) -> None:
-        """Run the pipes after the metadata of a twin changed. Raises what a pipe raised, with `committed: true`."""
-        payload = {kind: twin_result(twin), "metadata": change.given}
+    async def after_change(
+        self, kind: TwinKind, twin: Document, metadata: Source, call: Call, *, whole: bool = False
+    ) -> None:
+        """Run the pipes after the metadata of a twin changed. Raises what a pipe raised, with `committed: true`.
+
+        Args:
+            kind: what the twin is.
+            twin: as stored.
+            metadata: what the request wanted, as the pipes before left it.
+            call: the caller.
+            whole: each member replaced the stored one.
+        """
+        payload = {kind: twin_result(twin), "metadata": metadata}
         await self._after(f"device-manager:{kind}:update:after", payload, call)
-        await self.documents.after("Write" if change.whole else "Update", [twin_result(twin)], call.request)
+        await self.documents.after("Write" if whole else "Update", [twin_result(twin)], call.request)
 
     async def before_delete(self, id: str, call: Call) -> None:
         """Run `generic:document:beforeDelete`. Raises what a pipe raised."""
