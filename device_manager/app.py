@@ -72,6 +72,7 @@ class Application:
             strict_sdk=settings.strict_sdk_version,
             idempotency=self.idempotency,
         )
+        self.security.accounts.roles.actions = self.router.registry.table
         self.plugins = self._load_plugins()
         for controller in self._controllers():
             self.router.register(controller)

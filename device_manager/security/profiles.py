@@ -9,6 +9,7 @@ from device_manager.call import Call
 from device_manager.errors import api_error
 from device_manager.query.search import Search
 from device_manager.query.tree import Term
+from device_manager.security.definitions import PROTECTED
 from device_manager.security.documents import ANONYMOUS_PROFILE, PROFILES, SECURITY_INDEX, USERS, profile_key, role_key
 from device_manager.security.findings import decide_on_findings
 from device_manager.security.memory import GENERATION, raise_generation
@@ -17,8 +18,6 @@ from device_manager.storage.contract import Key, Store, Transaction
 from device_manager.storage.stamps import INFO, changed, created, stamp_now
 
 Content = dict[str, Any]
-PROTECTED = frozenset({"admin", "default", "anonymous"})
-"""Profiles and roles that are always there."""
 POLICY_KEYS = ("roleId", "restrictedTo")
 RESTRICTION_KEYS = ("index", "collections")
 

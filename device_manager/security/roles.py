@@ -2,37 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from device_manager.call import Call
 from device_manager.errors import api_error
 from device_manager.query.search import Search
 from device_manager.query.tree import Term
+from device_manager.security.definitions import ANONYMOUS, PROTECTED
 from device_manager.security.documents import PROFILES, ROLES, SECURITY_INDEX, read_role, role_key
 from device_manager.security.findings import decide_on_findings
 from device_manager.security.memory import GENERATION, raise_generation
 from device_manager.security.native_actions import Actions, check_names
-from device_manager.security.profiles import PROTECTED
 from device_manager.security.users import Found, Hit, hit_of
 from device_manager.storage.contract import Document, Store, Transaction
 from device_manager.storage.stamps import INFO, changed, created, stamp_now
 
 Content = dict[str, Any]
-ANONYMOUS_ROLE = "anonymous"
 
 
 class Roles:
     """Reads and writes roles.
 
-    Args:
-        store: where they are.
-        actions: the actions that this server has, by controller.
+    Attributes:
+        actions: the actions that this server has, by controller, which roles may name; whoever has the controllers
+            sets it.
     """
 
-    def __init__(self, store: Store, actions: Callable[[], Actions]) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
-        self._actions = actions
+        self.actions: Actions = {}
 
     async def create(self, id: str, content: Content, call: Call, *, force: bool = False) -> Hit:
         """Add a role. Raises `services.storage.document_already_exists`, and what `put` raises."""
@@ -69,9 +68,9 @@ class Roles:
 
     def _checked(self, id: str, content: Content, *, force: bool) -> Content:
         controllers = check_role(content)
-        check_names(id, controllers, self._actions(), force=force)
+        check_names(id, controllers, self.actions, force=force)
         content = {name: value for name, value in content.items() if name != INFO}
-        if id == ANONYMOUS_ROLE and not read_role(Document(id, content, 0)).allows("auth", "login"):
+        if id == ANONYMOUS and not read_role(Document(id, content, 0)).allows("auth", "login"):
             raise api_error("security.role.login_required")
         return content
 

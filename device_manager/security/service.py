@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from device_manager.security.accounts import Accounts
 from device_manager.security.bootstrap import is_open, store_missing
 from device_manager.security.guard import RightsGuard
 from device_manager.security.memory import SecurityMemory
@@ -18,6 +19,7 @@ class Security:
         memory: users, profiles and roles.
         collections: makes the other collections when they are first needed.
         tokens: session tokens and API keys.
+        accounts: users with credentials and API keys, profiles and roles.
         guard: judges requests.
     """
 
@@ -26,6 +28,7 @@ class Security:
         self.memory = SecurityMemory(store)
         self.collections = Collections(store)
         self.tokens = Tokens(store, self.collections, settings)
+        self.accounts = Accounts(store, self.collections, self.tokens, settings)
         self.guard = RightsGuard(self.memory, self.tokens, settings.platform_index, cookies=settings.cookie_auth)
 
     async def start(self) -> None:
@@ -42,6 +45,7 @@ class Security:
         """Stop following."""
         await self.tokens.stop()
         await self.memory.close()
+        self.accounts.close()
 
     @property
     def is_open(self) -> bool:
