@@ -69,9 +69,9 @@ class Users:
             ApiError: `security.user.already_exists`, `security.profile.not_found`, a wrong `profileIds`,
                 `security.credentials.unknown_strategy`, `rejected` or `username_taken`.
         """
-        self._check_new(kuid)
+        self.check_new(kuid)
         content = user_content(content, "body.content")
-        new = await self._prepare(credentials)
+        new = await self.prepare(credentials)
 
         def decide(tx: Transaction) -> Hit:
             if user_key(kuid) in tx.read((user_key(kuid),)):
@@ -80,11 +80,26 @@ class Users:
 
         return await self._store.transact(decide, dry_run=call.dry_run, refresh=call.refresh)
 
-    def _check_new(self, kuid: str) -> None:
+    def check_new(self, kuid: str) -> None:
+        """Refuse ids that are those of the anonymous user. Raises `security.user.already_exists`."""
+        """Refuse the ids of the anonymous user. Raises `security.user.already_exists`."""
         if kuid in ANONYMOUS_IDS:
             raise api_error("security.user.already_exists", kuid)
 
-    async def _prepare(self, credentials: Mapping[str, Any]) -> list[tuple[LocalStrategy, NewCredentials]]:
+    async def prepare(self, credentials: Mapping[str, Any]) -> list[tuple[LocalStrategy, NewCredentials]]:
+        """Check the credentials of a new user and hash passwords, before a transaction stores them.
+
+        Args:
+            credentials: by name of the strategy.
+
+        Raises:
+            ApiError: `security.credentials.unknown_strategy`, `rejected`.
+        """
+        """Credentials of a new user, by strategy, checked and ready for `add`.
+
+        Raises:
+            ApiError: `security.credentials.unknown_strategy` or `rejected`.
+        """
         for name in credentials:
             if name not in self._strategies:
                 raise api_error("security.credentials.unknown_strategy", name)
@@ -158,7 +173,7 @@ class Users:
         if "profileIds" in content:
             check_profile_ids(content, "body.content")
         content.pop(INFO, None)
-        new = await self._prepare(credentials)
+        new = await self.prepare(credentials)
         key = user_key(kuid)
 
         def decide(tx: Transaction) -> Hit:
