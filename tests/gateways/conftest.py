@@ -15,6 +15,7 @@ import uvloop
 from websockets.speedups import apply_mask
 
 from device_manager.errors import api_error
+from device_manager.events import EventBus
 from device_manager.gateways.server import Gateway
 from device_manager.router.request import Request
 from device_manager.router.response import Response
@@ -37,9 +38,14 @@ class EchoRouter:
     started: int = 0
     finished: int = 0
     most_running: int = 0
+    produce: Callable[[], AsyncIterator[bytes]] | None = None
+    answer_with: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.routes.add("HEAD", "/_stream", "test", "stream")
         for verb in ("GET", "POST", "PUT", "DELETE", "PATCH"):
+            self.routes.add(verb, "/_stream", "test", "stream")
+            self.routes.add(verb, "/_given", "test", "given")
             self.routes.add(verb, "/_now", "server", "now")
             self.routes.add(verb, "/_echo/:engineId/:_id", "test", "echo")
             self.routes.add(verb, "/_wait", "test", "wait")
@@ -66,6 +72,8 @@ class EchoRouter:
                 return self.raw(request)
             case "broken":
                 raise RuntimeError("the handler broke")
+            case "stream" | "given":
+                return self.given(request)
             case "unserializable":
                 return Response(request, result={"value": 1 << 70})
             case "echo":
@@ -82,6 +90,11 @@ class EchoRouter:
         self.finished += 1
         return Response(request, result="waited")
 
+    def given(self, request: Request) -> Response:
+        """What the test gave, as a stream or as it is."""
+        stream = self.produce() if self.produce is not None and request.action == "stream" else None
+        return Response(request, stream=stream, **self.answer_with)
+
     def raw(self, request: Request) -> Response:
         """Results that are bodies themselves."""
         results: dict[str, Any] = {"text": "plain", "bytes": b"\x00\xff", "null": None, "object": {"a": 1}}
@@ -95,6 +108,7 @@ class Running:
 
     gateway: Gateway
     router: EchoRouter
+    events: EventBus = field(default_factory=EventBus)
     ready: bool = True
 
     @property
@@ -190,6 +204,19 @@ class RawClient:
             if first == 0x88:
                 return int.from_bytes(payload[:2])
 
+    async def chunks(self) -> list[bytes]:
+        """The chunks of a chunked body, up to its end.
+
+        Raises:
+            asyncio.IncompleteReadError: the connection ended before the body.
+        """
+        found = []
+        async with asyncio.timeout(10):
+            while size := int(await self.reader.readuntil(b"\r\n"), 16):
+                found.append((await self.reader.readexactly(size + 2))[:-2])
+            assert await self.reader.readexactly(2) == b"\r\n"
+        return found
+
     async def closed(self, seconds: float = 10.0) -> bytes:
         """Read until the server closes; what came."""
         pieces = []
@@ -259,14 +286,18 @@ Start = Callable[..., Awaitable[Running]]
 
 @pytest.fixture
 async def start() -> AsyncIterator[Start]:
-    """Start gateways with given settings; all are stopped after the test."""
+    """Start gateways with given settings and listeners; all are stopped after the test."""
     started: list[Running] = []
 
-    async def run(**settings: Any) -> Running:
+    async def run(prepare: Callable[[EventBus], None] | None = None, **settings: Any) -> Running:
         router = EchoRouter()
         given: dict[str, Any] = {"host": "127.0.0.1", "port": 0, "shutdown_timeout": 2.0}
         running = Running(None, router)  # type: ignore[arg-type]
-        running.gateway = Gateway(router, Settings(**given | settings), ready=lambda: running.ready)
+        if prepare is not None:
+            prepare(running.events)
+        running.gateway = Gateway(
+            router, Settings(**given | settings), ready=lambda: running.ready, events=running.events
+        )
         await running.gateway.start()
         started.append(running)
         return running
@@ -275,6 +306,7 @@ async def start() -> AsyncIterator[Start]:
     for running in started:
         running.router.gate.set()
         await running.gateway.stop()
+        await running.events.close()
 
 
 @pytest.fixture
