@@ -14,12 +14,17 @@ from typing import Any
 
 import structlog
 
+from device_manager.controllers.admin import AdminController
 from device_manager.controllers.assets import AssetsController
 from device_manager.controllers.auth import AuthController
+from device_manager.controllers.collection import CollectionController
 from device_manager.controllers.devices import DevicesController
+from device_manager.controllers.document import DocumentController
 from device_manager.controllers.engine import EngineController
+from device_manager.controllers.index import IndexController
 from device_manager.controllers.models import ModelsController
 from device_manager.controllers.server import ServerController
+from device_manager.documents.domain import Documents
 from device_manager.errors import ApiError
 from device_manager.events import Answers, EventBus, UnknownEvent
 from device_manager.gateways.server import Gateway
@@ -63,6 +68,7 @@ class Application:
         self.answers = Answers()
         self.security = Security(self.store, settings)
         self.twins = Twins(self.store, self.events, settings)
+        self.documents = Documents(self.store, self.events, settings)
         self.idempotency = Idempotency(self.store, kept=settings.idempotency_kept, patience=settings.idempotency_wait)
         self.router = Router(
             self.events,
@@ -102,7 +108,11 @@ class Application:
         )
         twins = self.twins
         domain = [EngineController(twins), ModelsController(twins), AssetsController(twins), DevicesController(twins)]
-        return [server, AuthController(self.security.guard), *domain, *self.plugins.controllers()]
+        native = [
+            controller(self.documents)
+            for controller in (IndexController, CollectionController, DocumentController, AdminController)
+        ]
+        return [server, AuthController(self.security.guard), *native, *domain, *self.plugins.controllers()]
 
     async def start(self) -> None:
         """Open the store, prepare the domain, start the plugins, and listen last.

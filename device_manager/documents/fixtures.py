@@ -76,8 +76,8 @@ class Loading:
     async def load_fixtures(self, content: Source, call: Call) -> None:
         """Write documents as they are: `{index: {collection: [bulk lines]}}`.
 
-        Bulk lines are `{create|index: {_id}}`, each followed by the document, `{update: {_id}}` followed by `{doc}`, and
-        `{delete: {_id}}` alone.
+        Bulk lines are `{create|index: {_id}}`, each followed by the document, `{update: {_id}}` followed by `{doc}`,
+        and `{delete: {_id}}` alone.
         Collections are loaded in order, up to the first one with a line that fails; its other lines are written.
         Links and attachments are not looked at: `doctor` tells which of them do not fit together.
 

@@ -1,0 +1,85 @@
+"""The controller `index` (router-protocol 5.3)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from device_manager.controllers.calls import call_of
+from device_manager.documents.domain import Documents
+from device_manager.router.controller import Controller, action
+from device_manager.router.request import Request
+from device_manager.router.response import ABSENT, Response
+
+
+class IndexController(Controller):
+    """`index`: create, find, list and delete indices."""
+
+    name = "index"
+
+    def __init__(self, documents: Documents) -> None:
+        self._collections = documents.collections
+
+    @action(http=["POST /:index/_create"], writes=True)
+    async def create(self, request: Request, index: str) -> Response:
+        """Add an index. To make it an engine, create the engine instead.
+
+        Example request:
+
+            {"controller": "index", "action": "create", "index": "weather"}
+
+        Example result:
+
+            null
+
+        Raises:
+            ApiError: `services.storage.index_already_exists`, `invalid_index_name`.
+        """
+        await self._collections.create_index(index, call_of(request))
+        return Response(request, result=ABSENT)
+
+    @action(http=["GET /:index/_exists"])
+    async def exists(self, index: str) -> bool:
+        """Whether there is an index of that name.
+
+        Example request:
+
+            {"controller": "index", "action": "exists", "index": "weather"}
+
+        Example result:
+
+            true
+        """
+        return await self._collections.has_index(index)
+
+    @action(http=["GET /_list"])
+    async def list(self, request: Request, count_collection: bool = False) -> dict[str, Any]:
+        """The indices that the caller has a right to, with `countCollection` also how many collections each has.
+
+        Example request:
+
+            {"controller": "index", "action": "list", "countCollection": true}
+
+        Example result:
+
+            {"indexes": ["device-manager", "weather"], "collections": {"device-manager": 4, "weather": 1}}
+        """
+        return await self._collections.indices(call_of(request), count=count_collection)
+
+    @action(http=["DELETE /:index"], writes=True)
+    async def delete(self, request: Request, index: str, force: bool = False) -> dict[str, bool]:
+        """Remove an index with its collections. An engine is deleted as an engine, unless `force` says otherwise.
+
+        Example request:
+
+            {"controller": "index", "action": "delete", "index": "weather"}
+
+        Example result:
+
+            {"acknowledged": true}
+
+        Raises:
+            ApiError: `services.storage.unknown_index`, `device_manager.native.managed_collection`,
+                `services.storage.index_protected`.
+        """
+        await self._collections.delete_index(index, call_of(request), force=force)
+        return {"acknowledged": True}
