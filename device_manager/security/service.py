@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from device_manager.security.accounts import Accounts
+from device_manager.security.accounts import Accounts
 from device_manager.security.bootstrap import is_open, store_missing
+from device_manager.security.first_admin import FirstAdmin
 from device_manager.security.guard import RightsGuard
 from device_manager.security.memory import SecurityMemory
 from device_manager.security.places import Collections
@@ -20,6 +22,8 @@ class Security:
         collections: makes the other collections when they are first needed.
         tokens: session tokens and API keys.
         accounts: users with credentials and API keys, profiles and roles.
+        accounts: users, credentials, API keys, profiles and roles, to read and write.
+        first_admin: takes the platform out of its open state.
         guard: judges requests.
     """
 
@@ -29,6 +33,8 @@ class Security:
         self.collections = Collections(store)
         self.tokens = Tokens(store, self.collections, settings)
         self.accounts = Accounts(store, self.collections, self.tokens, settings)
+        self.accounts = Accounts(store, self.collections, self.tokens, settings)
+        self.first_admin = FirstAdmin(store, self.accounts.users)
         self.guard = RightsGuard(self.memory, self.tokens, settings.platform_index, cookies=settings.cookie_auth)
 
     async def start(self) -> None:
@@ -45,6 +51,7 @@ class Security:
         """Stop following."""
         await self.tokens.stop()
         await self.memory.close()
+        self.accounts.close()
         self.accounts.close()
 
     @property

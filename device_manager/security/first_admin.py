@@ -1,0 +1,70 @@
+"""Making the first administrator, and closing the platform to strangers (router-protocol 5.10, design 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from device_manager.call import Call
+from device_manager.errors import api_error
+from device_manager.query.search import Search
+from device_manager.query.tree import Term
+from device_manager.security.bootstrap import restrict
+from device_manager.security.definitions import ADMIN
+from device_manager.security.documents import SECURITY_INDEX, USERS, user_key
+from device_manager.security.findings import decide_on_findings
+from device_manager.security.memory import GENERATION
+from device_manager.security.users import Content, Hit, Users
+from device_manager.storage.contract import Store, Transaction
+
+
+class FirstAdmin:
+    """Takes a platform out of the state in which everybody may do everything."""
+
+    def __init__(self, store: Store, users: Users) -> None:
+        self._store = store
+        self._users = users
+
+    async def create(
+        self, kuid: str, content: Content, credentials: Mapping[str, Any], call: Call, *, reset: bool = False
+    ) -> Hit:
+        """Add a user of the profile `admin`, unless there is one.
+
+        Args:
+            kuid: id of the new user.
+            content: what is stored of the user beside the profile.
+            credentials: by strategy.
+            call: the caller.
+            reset: restrict what strangers and users of the profile `default` may do, in the same transaction.
+
+        Raises:
+            ApiError: `api.process.admin_exists` (412), `api.assert.forbidden_argument` for `profileIds`, and what
+                `Users.create` raises.
+        """
+        if "profileIds" in content:
+            raise api_error("api.assert.forbidden_argument", "body.content.profileIds")
+        self._users.check_new(kuid)
+        content = content | {"profileIds": [ADMIN]}
+        new = await self._users.prepare(credentials)
+
+        def decide(tx: Transaction, admins: int) -> Hit:
+            if admins:
+                raise api_error("api.process.admin_exists")
+            if user_key(kuid) in tx.read((user_key(kuid),)):
+                raise api_error("security.user.already_exists", kuid)
+            if reset:
+                restrict(tx, call.user_id)
+            return self._users.add(tx, kuid, content, new, call.user_id)
+
+        # Whoever makes or changes a user raises the generation, so that two first administrators cannot be made at once.
+        return await decide_on_findings(
+            self._store, GENERATION, self._admins, decide, dry_run=call.dry_run, refresh=call.refresh
+        )
+
+    async def _admins(self) -> int:
+        await self._store.refresh(SECURITY_INDEX, USERS)
+        return (await self._store.search(SECURITY_INDEX, USERS, Search(query=Term("profileIds", ADMIN), size=0))).total
+
+    async def restrict_default_rights(self, call: Call) -> None:
+        """Leave strangers no more than logging in."""
+        await self._store.transact(lambda tx: restrict(tx, call.user_id), dry_run=call.dry_run, refresh=call.refresh)
