@@ -14,7 +14,7 @@ from device_manager.twins.places import COMMONS
 
 
 class EngineController(Controller):
-    """`device-manager/engine`: create, delete, list."""
+    """`device-manager/engine`: create, update, delete, list."""
 
     name = "device-manager/engine"
     scope = Scope.PLATFORM
@@ -41,6 +41,23 @@ class EngineController(Controller):
                 `services.storage.invalid_index_name`.
         """
         return {"index": index, "collections": await self._engines.create(index, group, call_of(request))}
+
+    @action(http=["PUT /_/device-manager/engine/:index"], writes=True)
+    async def update(self, request: Request, index: str, group: str | None = None) -> dict[str, Any]:
+        """Bring an engine's collections up to date with the models of its engine group, or move it to another group.
+
+        Example request:
+
+            {"controller": "device-manager/engine", "action": "update", "index": "tenant-a", "group": "air-quality"}
+
+        Example result:
+
+            {"index": "tenant-a", "collections": ["assets", "assets-history", "groups", "devices", "measures"]}
+
+        Raises:
+            ApiError: `device_manager.engines.not_found`, `closing` or `collection_failed`.
+        """
+        return {"index": index, "collections": await self._engines.update(index, group, call_of(request))}
 
     @action(http=["DELETE /_/device-manager/engine/:index"], writes=True)
     async def delete(self, request: Request, index: str) -> dict[str, Any]:

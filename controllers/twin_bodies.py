@@ -13,3 +13,17 @@ class CreateBody(msgspec.Struct):
     model: str
     reference: str
     metadata: dict[str, Any] = {}
+
+
+class UpsertBody(msgspec.Struct):
+    """A twin that may exist already."""
+
+    model: str
+    reference: str
+    metadata: dict[str, Any]
+
+
+class MetadataBody(msgspec.Struct):
+    """New metadata of a twin."""
+
+    metadata: dict[str, Any]

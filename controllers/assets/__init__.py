@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from device_manager.controllers.assets.bulk import AssetBulk
+from device_manager.controllers.assets.changes import AssetChanges
 from device_manager.controllers.assets.links import AssetLinks
 from device_manager.controllers.assets.twins import AssetTwins
 from device_manager.router.controller import ControllerAlias
 from device_manager.security.scope import Scope
 
 
-class AssetsController(AssetBulk, AssetLinks, AssetTwins):
+class AssetsController(AssetBulk, AssetLinks, AssetChanges, AssetTwins):
     """`device-manager/assets`: create, find, link, import assets."""
 
     name = "device-manager/assets"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from device_manager.controllers.devices.bulk import DeviceBulk
+from device_manager.controllers.devices.changes import DeviceChanges
 from device_manager.controllers.devices.engines import DeviceEngines
 from device_manager.controllers.devices.imports import DeviceImports
 from device_manager.controllers.devices.links import DeviceLinks
@@ -18,7 +19,7 @@ OLD_ACTIONS = {
 }
 
 
-class DevicesController(DeviceBulk, DeviceImports, DeviceLinks, DeviceEngines, DeviceTwins):
+class DevicesController(DeviceBulk, DeviceImports, DeviceLinks, DeviceEngines, DeviceChanges, DeviceTwins):
     """`device-manager/devices`: create, attach, find, link, import devices."""
 
     name = "device-manager/devices"

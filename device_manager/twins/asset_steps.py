@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from device_manager.errors import api_error
+from device_manager.errors import ApiError
 from device_manager.storage.contract import Document, Key
 from device_manager.twins.documents import (
     Source,
@@ -40,7 +40,7 @@ class AssetDeletion(NamedTuple):
 
 
 def asset_keys(engine: str, asset_id: str) -> list[Key]:
-    """What has to be loaded before an asset is created, changed or deleted."""
+    """What has to be loaded before an asset is created; to change or delete one, the first of them is enough."""
     return [asset_key(engine, asset_id), deletion_key(engine, asset_id)]
 
 
@@ -105,30 +105,24 @@ def delete_asset(
     engine: str,
     asset_id: str,
     stamp: Stamp,
-    *,
-    strict: bool = False,
     patches: Mapping[str, Patches] | None = None,
 ) -> AssetDeletion:
     """Unlink an asset from all devices, then delete it; its history tells of each, its last entry of the deletion.
 
-    `asset_keys` and `asset_deletion_keys` are loaded. A device that is gone is no obstacle.
+    The asset and `asset_deletion_keys` are loaded. A device that is gone is no obstacle.
 
     Args:
         work: the documents.
         engine: where the asset is.
         asset_id: the asset.
         stamp: who does it, and when.
-        strict: refuse when the asset is linked.
         patches: device id -> what the pipes of that link want.
 
     Raises:
-        ApiError: `services.storage.not_found`, `device_manager.assets.still_linked`, and what the mapping refuses of
-            the patches.
+        ApiError: `services.storage.not_found`, and what the mapping refuses of the patches.
     """
     key, end = asset_keys(engine, asset_id)
     devices = linked_devices(work, engine, asset_id)
-    if strict and devices:
-        raise api_error("device_manager.assets.still_linked", asset_id)
     unlinked: list[LinkOutcome] = []
     with work.as_one():
         for device_id in devices:
@@ -138,14 +132,21 @@ def delete_asset(
             else:
                 _drop_link(work, engine, asset_id, device_id, stamp)
         last = work.get(key)
-        entry = history_entry(asset_id, changed(last.source, stamp), deletion_event())
-        if end in work.documents:
-            work.record(engine, work.get(end).source)
-            work.replace(end, entry)
-        else:
-            work.create(end, entry)
+        _record_end(work, engine, end, history_entry(asset_id, changed(last.source, stamp), deletion_event()))
         work.delete(key)
     return AssetDeletion(last, settled(unlinked))
+
+
+def _record_end(work: Workspace, engine: str, end: Key, entry: Source) -> None:
+    """Add the entry of a deletion at its place, which is free unless something else brought the asset back."""
+    try:
+        work.create(end, entry)
+    except ApiError as error:
+        if error.id != "services.storage.document_already_exists":
+            raise
+        work.load((end,))
+        work.record(engine, work.get(end).source)
+        work.replace(end, entry)
 
 
 def _drop_link(work: Workspace, engine: str, asset_id: str, device_id: str, stamp: Stamp) -> None:

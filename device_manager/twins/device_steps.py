@@ -33,8 +33,13 @@ class DeviceRemoval(NamedTuple):
 
 
 def device_keys(places: Places, engine: str, device_id: str) -> list[Key]:
-    """What has to be loaded before a device is created, attached, changed, detached or deleted."""
-    return [places.provisioning(device_id), device_key(engine, device_id), places.engine_config(engine)]
+    """What has to be loaded before a device is created, changed, detached or deleted."""
+    return [*attach_keys(places, engine, device_id), device_key(engine, device_id)]
+
+
+def attach_keys(places: Places, engine: str, device_id: str) -> list[Key]:
+    """What has to be loaded before a device is attached."""
+    return [places.provisioning(device_id), places.engine_config(engine)]
 
 
 def plan_device(provisioning: Source, model: Model, given: Source, engine: str, stamp: Stamp) -> Source:
@@ -55,7 +60,7 @@ def create_device(
     """Provision a device, and attach it when there is an `engine`; returns the engine's document, else the record.
 
     Args:
-        work: the documents; `device_keys` are loaded, or are read one after another.
+        work: the documents; the engine's configuration is loaded, or is read.
         engine: where it gets attached.
         device_id: the device.
         provisioning: the platform's record, `engineId` included.
@@ -86,7 +91,7 @@ def free_device(view: View, device_id: str) -> Document:
 
 
 def attach_device(work: Workspace, engine: str, device_id: str, source: Source, stamp: Stamp) -> Document:
-    """Attach a provisioned device; `device_keys` are loaded. Returns the engine's document.
+    """Attach a provisioned device; `attach_keys` are loaded. Returns the engine's document.
 
     Args:
         work: the documents.
@@ -175,17 +180,20 @@ def delete_device(
 ) -> DeviceRemoval:
     """Unlink a device from all assets, then delete it from its engine and from the platform.
 
-    The arguments are those of `detach_device`. The record of a device that is attached elsewhere stays.
+    The arguments are those of `detach_device`. A copy in the engine that the record does not know of goes as well, and
+    the record of a device that is attached elsewhere stays.
 
     Raises:
         ApiError: `services.storage.not_found`, and what the mapping refuses of the patches.
     """
     key = work.places.provisioning(device_id)
-    work.get(device_key(engine, device_id))
+    record = work.documents.get(key)
+    attached_to = record.source.get("engineId") if record else None
+    if attached_to != engine:
+        work.get(device_key(engine, device_id))
     with work.as_one():
         unlinked = _unlink_all(work, engine, device_id, stamp, patches)
-        record = work.documents.get(key)
-        if record is not None and record.source.get("engineId") in (None, engine):
+        if record is not None and attached_to in (None, engine):
             work.delete(key)
         device = _remove(work, device_key(engine, device_id))
     return DeviceRemoval(device, unlinked)

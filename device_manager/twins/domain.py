@@ -13,6 +13,7 @@ from device_manager.storage.contract import Store, Transaction
 from device_manager.twins.assets import Assets
 from device_manager.twins.bulk import Bulk
 from device_manager.twins.catalogue import Catalogue
+from device_manager.twins.detaching import Detaching
 from device_manager.twins.devices import Devices
 from device_manager.twins.doctor import examine
 from device_manager.twins.documents import created, stamp_now
@@ -40,8 +41,9 @@ class Twins:
         catalogue: models and engines, from memory.
         engines: engine administration.
         models: writing of models.
-        assets: creation of assets.
-        devices: creation and attachment of devices.
+        assets: creation, change and deletion of assets.
+        devices: creation, attachment and change of devices.
+        detaching: detachment and deletion of devices.
         reading: get and search of twins.
         linking: links of one twin.
         bulk: many twins in one call.
@@ -57,8 +59,9 @@ class Twins:
         self.catalogue = Catalogue(store, places)
         self.engines = Engines(store, self.catalogue, places)
         self.models = ModelWriting(store, self.catalogue, self.engines, places)
-        self.assets = Assets(store, self.catalogue, twin_events)
+        self.assets = Assets(store, self.catalogue, twin_events, places)
         self.devices = Devices(store, self.catalogue, twin_events, places)
+        self.detaching = Detaching(store, self.catalogue, twin_events, places)
         self.reading = Reading(store, twin_events, settings.search_size)
         self.linking = Linking(store, self.catalogue, twin_events, places, settings.bulk_records)
         self.bulk = Bulk(store, self.catalogue, twin_events, places, settings)

@@ -1,6 +1,6 @@
-"""Engines, the tenants: their creation, their list and their deletion (device-manager 2.1).
+"""Engines, the tenants: their creation, update, list and deletion (device-manager 2.1).
 
-Both creation and deletion are done in steps that can be repeated: an interrupted one is completed by calling it again.
+Each is done in steps that can be repeated: an interrupted one is completed by calling it again.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import Any
 
 from device_manager.errors import ApiError, api_error
 from device_manager.query.tree import Term
-from device_manager.storage.contract import INTERNAL_INDEX, Key, Store, Transaction
+from device_manager.storage.contract import INTERNAL_INDEX, Document, Key, Store, Transaction
 from device_manager.twins.call import Call
 from device_manager.twins.catalogue import GENERATION, Catalogue, EngineConfig, raise_generation, read_engine
 from device_manager.twins.documents import changed, created, stamp_now
@@ -19,7 +19,7 @@ from device_manager.twins.places import CONFIG, DEVICES, ENGINE_COLLECTIONS, Pla
 
 
 class Engines:
-    """Creates and deletes engines."""
+    """Creates, updates and deletes engines."""
 
     def __init__(self, store: Store, catalogue: Catalogue, places: Places) -> None:
         self._store = store
@@ -83,6 +83,51 @@ class Engines:
                     "device_manager.engines.collection_failed", collection, engine.index, error.message
                 ) from error
 
+    async def update(self, index: str, group: str | None, call: Call) -> list[str]:
+        """Map the collections of an engine as its models want it; returns those collections.
+
+        Args:
+            index: the engine.
+            group: the engine group that it is to be in; None leaves it in its own.
+            call: the caller.
+
+        Raises:
+            ApiError: `device_manager.engines.not_found`, `closing` or `collection_failed`.
+        """
+        await self._catalogue.ensure()
+        known = (await self._config(index)).group
+        collections = [collection for collection in ENGINE_COLLECTIONS if collection != CONFIG]
+        if call.dry_run:
+            return collections
+        engine = EngineConfig(index, group or known)
+        models = self._catalogue.models
+        await self.map_collections(engine, models)
+        if engine.group != known:
+            await self._move(engine, call)
+        await self._catalogue.look()
+        if self._catalogue.models is not models:
+            # A model was written meanwhile: whoever committed later, engine or model, sees the other one and maps it.
+            await self.map_collections(engine, self._catalogue.models)
+        return collections
+
+    async def _config(self, index: str) -> EngineConfig:
+        """The engine as it is stored. Raises `device_manager.engines.not_found` or `closing`."""
+        key = self._places.engine_config(index)
+        return _in_use(index, (await self._store.read((key,))).get(key))
+
+    async def _move(self, engine: EngineConfig, call: Call) -> None:
+        """Store the engine's new group."""
+        key = self._places.engine_config(engine.index)
+
+        def decide(tx: Transaction) -> None:
+            config = tx.read((key, GENERATION)).get(key)
+            _in_use(engine.index, config)
+            if config is not None:
+                tx.replace(key, changed(config.source | engine.source(), stamp_now(call.user_id)))
+                raise_generation(tx)
+
+        await self._store.transact(decide, refresh=True)
+
     async def exists(self, index: str) -> bool:
         """Whether `index` is an engine, one that is being deleted included."""
         key = self._places.engine_config(index)
@@ -141,6 +186,16 @@ class Engines:
         async for page in self._store.scan(self._places.platform, DEVICES, Term("engineId", index)):
             keys = [self._places.provisioning(document.id) for document in page]
             await self._store.transact(lambda tx, keys=keys: _free(tx, keys, index))  # type: ignore[misc]
+
+
+def _in_use(index: str, config: Document | None) -> EngineConfig:
+    """The engine that a document describes. Raises `device_manager.engines.not_found` or `closing`."""
+    engine = read_engine(config) if config else None
+    if engine is None:
+        raise api_error("device_manager.engines.not_found", index)
+    if engine.closing:
+        raise api_error("device_manager.engines.closing", index)
+    return engine
 
 
 def _free(tx: Transaction, keys: list[Key], index: str) -> None:

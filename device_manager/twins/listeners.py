@@ -172,11 +172,6 @@ class TwinEvents:
         generic = self.documents.listens_before("Write" if whole else "Update")
         return generic or self._bus.listens(f"device-manager:{kind}:update:before")
 
-    def listens_after_change(self, kind: TwinKind, *, whole: bool = False) -> bool:
-        """Whether anything listens after the metadata of a twin changed."""
-        generic = self.documents.listens_after("Write" if whole else "Update")
-        return generic or self._bus.listens(f"device-manager:{kind}:update:after")
-
     def listens_after_change(self, kind: TwinKind) -> bool:
         """Whether anything listens after metadata was merged into that of a twin."""
         return self.documents.listens_after("Update") or self._bus.listens(f"device-manager:{kind}:update:after")

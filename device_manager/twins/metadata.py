@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from device_manager.storage.contract import Document
 from device_manager.twins.documents import Source, leaf_paths
 from device_manager.twins.patches import CHANGEABLE, Patch, patched, patched_paths
 
@@ -41,6 +42,20 @@ class MetadataChange(NamedTuple):
 
     def _accepted(self, stored: dict[str, Any]) -> Source:
         return {name: value for name, value in self.given.items() if name in stored or name in self.allowed}
+
+
+class WrittenTwin(NamedTuple):
+    """A twin after its transaction.
+
+    Attributes:
+        document: as stored.
+        is_new: it did not exist in its engine before.
+        metadata: what changed it, as the pipes wanted it; None when nothing but its creation happened.
+    """
+
+    document: Document
+    is_new: bool
+    metadata: Source | None
 
 
 def _once(names: Iterable[str]) -> list[str]:
