@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 from device_manager.errors import ApiError, api_error
 from device_manager.query.tree import Query, Range, Term
 from device_manager.storage.contract import INTERNAL_INDEX, Decide, Document, Key, Store, Transaction
+from device_manager.storage.removal import remove_matching
 from device_manager.storage.steps import RECORDER
 from device_manager.storage.typed_json import decode, encode
 
@@ -29,7 +30,6 @@ JOURNAL_MAPPING: dict[str, Any] = {
 """Texts are not mapped, hence not indexed: they may be of any size."""
 PIECE = 1 << 20
 """Characters of text in one document; longer texts go on in further documents."""
-SWEEP_PAGE = 500
 SERVER_ERROR = 500
 """Statuses from here on say that the request itself may be all right."""
 ABSENT_COLLECTION = ("services.storage.unknown_index", "services.storage.unknown_collection")
@@ -210,14 +210,8 @@ async def remove_of_engine(store: Store, engine: str) -> int:
 
 async def _remove(store: Store, query: Query) -> int:
     try:
-        await store.refresh(INTERNAL_INDEX, JOURNAL)
+        return await remove_matching(store, INTERNAL_INDEX, JOURNAL, query)
     except ApiError as error:
         if error.id not in ABSENT_COLLECTION:
             raise
         return 0  # no request had a key yet
-    removed = 0
-    async for page in store.scan(INTERNAL_INDEX, JOURNAL, query, page=SWEEP_PAGE):
-        keys = [Key(INTERNAL_INDEX, JOURNAL, document.id) for document in page]
-        await store.transact(lambda tx, keys=keys: [tx.delete(key) for key in tx.read(keys)])  # type: ignore[misc]
-        removed += len(keys)
-    return removed
