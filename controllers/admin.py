@@ -10,12 +10,14 @@ from device_manager.router.controller import Controller, action
 from device_manager.router.parameters import Refresh
 from device_manager.router.request import Request
 from device_manager.router.response import ABSENT, Response
+from device_manager.security.scope import Scope
 
 
 class AdminController(Controller):
     """`admin`: load what a test or an installation needs."""
 
     name = "admin"
+    scope = Scope.PLATFORM
 
     def __init__(self, documents: Documents) -> None:
         self._loading = documents.loading

@@ -9,6 +9,7 @@ from device_manager.documents.domain import Documents
 from device_manager.errors import api_error
 from device_manager.router.controller import Controller, action
 from device_manager.router.request import Request
+from device_manager.security.scope import Scope
 
 ACKNOWLEDGED = {"acknowledged": True}
 AT_ROOT = ("properties", "dynamic", "_meta")
@@ -33,6 +34,7 @@ class CollectionController(Controller):
     """`collection`: create, change, find, list, empty and delete collections."""
 
     name = "collection"
+    scope = Scope.ENGINE
 
     def __init__(self, documents: Documents) -> None:
         self._collections = documents.collections

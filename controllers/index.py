@@ -9,12 +9,14 @@ from device_manager.documents.domain import Documents
 from device_manager.router.controller import Controller, action
 from device_manager.router.request import Request
 from device_manager.router.response import ABSENT, Response
+from device_manager.security.scope import Scope
 
 
 class IndexController(Controller):
     """`index`: create, find, list and delete indices."""
 
     name = "index"
+    scope = Scope.ENGINE
 
     def __init__(self, documents: Documents) -> None:
         self._collections = documents.collections
@@ -51,7 +53,7 @@ class IndexController(Controller):
         """
         return await self._collections.has_index(index)
 
-    @action(http=["GET /_list"])
+    @action(http=["GET /_list"], scope=Scope.FOUND)
     async def list(self, request: Request, count_collection: bool = False) -> dict[str, Any]:
         """The indices that the caller has a right to, with `countCollection` also how many collections each has.
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from device_manager.controllers.document.batches import DocumentBatches
 from device_manager.controllers.document.reading import DocumentQueries
 from device_manager.controllers.document.writing import DocumentWrites
+from device_manager.security.scope import Scope
 
 
 class DocumentController(DocumentQueries, DocumentWrites, DocumentBatches):
     """`document`: create, read, search, change and delete documents."""
 
     name = "document"
+    scope = Scope.ENGINE

@@ -56,7 +56,7 @@ class FirstAdmin:
                 restrict(tx, call.user_id)
             return self._users.add(tx, kuid, content, new, call.user_id)
 
-        # Whoever makes or changes a user raises the generation, so that two first administrators cannot be made at once.
+        # Whoever makes a user raises the generation, so that two first administrators cannot be made at once.
         return await decide_on_findings(
             self._store, GENERATION, self._admins, decide, dry_run=call.dry_run, refresh=call.refresh
         )

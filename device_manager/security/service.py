@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from device_manager.security.accounts import Accounts
-from device_manager.security.accounts import Accounts
 from device_manager.security.bootstrap import is_open, store_missing
 from device_manager.security.first_admin import FirstAdmin
 from device_manager.security.guard import RightsGuard
@@ -21,7 +20,6 @@ class Security:
         memory: users, profiles and roles.
         collections: makes the other collections when they are first needed.
         tokens: session tokens and API keys.
-        accounts: users with credentials and API keys, profiles and roles.
         accounts: users, credentials, API keys, profiles and roles, to read and write.
         first_admin: takes the platform out of its open state.
         guard: judges requests.
@@ -32,7 +30,6 @@ class Security:
         self.memory = SecurityMemory(store)
         self.collections = Collections(store)
         self.tokens = Tokens(store, self.collections, settings)
-        self.accounts = Accounts(store, self.collections, self.tokens, settings)
         self.accounts = Accounts(store, self.collections, self.tokens, settings)
         self.first_admin = FirstAdmin(store, self.accounts.users)
         self.guard = RightsGuard(self.memory, self.tokens, settings.platform_index, cookies=settings.cookie_auth)
@@ -51,7 +48,6 @@ class Security:
         """Stop following."""
         await self.tokens.stop()
         await self.memory.close()
-        self.accounts.close()
         self.accounts.close()
 
     @property
