@@ -7,6 +7,7 @@ import contextlib
 import itertools
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,6 +23,7 @@ import pytest
 from device_manager.cli.client import Client
 from device_manager.cli.process import ServerProcess
 
+ROOT = Path(__file__).parent.parent
 STORES = ("sqlite", "elasticsearch")
 NODE_STARTER = Path(__file__).parent / "elasticsearch_node" / "start.py"
 
@@ -247,6 +249,23 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     servers = Servers(request, tmp_path_factory.mktemp("server"))
     yield servers(store=request.param)
     servers.end()
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A wheel of the product built from a copy of the tree, so that nothing is left in it."""
+    folder = tmp_path_factory.mktemp("wheel")
+    source = folder / "source"
+    source.mkdir()
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
+    for name in ("device_manager", "controllers", "pipes", "examples"):
+        shutil.copytree(ROOT / name, source / name, symlinks=True, ignore=ignored)
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--disable-pip-version-check"]
+    subprocess.run([*command, "--wheel-dir", str(folder), str(source)], check=True)
+    [built] = folder.glob("*.whl")
+    return built
 
 
 CreateFleet = Callable[..., Awaitable[list[tuple[str, str]]]]

@@ -40,8 +40,10 @@ class ServerProcess:
         plugins: Sequence[str] = (),
         settings: Mapping[str, object] | None = None,
         port: int | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.port = port or free_port()
+        self._environment = os.environ | dict(environment or {})
         self.log = log
         self._command = [sys.executable, "-m", "device_manager", "serve", "--host", HOST]
         self._command += ["--port", str(self.port), "--store", store]
@@ -79,7 +81,7 @@ class ServerProcess:
         """
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(  # noqa: S603  # our own command
-                self._command, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+                self._command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=self._environment
             )
         deadline = time.monotonic() + READY_DEADLINE
         while not self._answers():

@@ -29,9 +29,7 @@ def test_the_document_is_valid_and_has_every_route(application: Application) -> 
     openapi_spec_validator.validate(document)
     assert document["info"]["version"] == "1.2.3"
     described = {
-        (verb.upper(), re.sub(r"\{\w+\}", "{}", path))
-        for path, item in document["paths"].items()
-        for verb in item
+        (verb.upper(), re.sub(r"\{\w+\}", "{}", path)) for path, item in document["paths"].items() for verb in item
     }
     routes = {
         (route["verb"], re.sub(r":\w+", "{}", route["path"]))
@@ -122,7 +120,11 @@ def test_what_an_operation_says(paints: dict[str, Any]) -> None:
     item = paints["paths"]["/_/acme/{engineId}/paints/{_id}"]
     assert list(item) == ["put", "get", "delete"]
     put = item["put"]
-    assert (put["operationId"], put["summary"], put["description"]) == ("acme/paints:mixPaint", "Mix a paint.", "Slowly.")
+    assert (put["operationId"], put["summary"], put["description"]) == (
+        "acme/paints:mixPaint",
+        "Mix a paint.",
+        "Slowly.",
+    )
     parameters = {parameter["name"]: parameter for parameter in put["parameters"]}
     assert [(name, found["in"], found["required"]) for name, found in parameters.items()] == [
         ("engineId", "path", True),

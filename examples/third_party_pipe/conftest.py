@@ -1,0 +1,3 @@
+"""Gives the tests the fixtures of the device manager."""
+
+pytest_plugins = ["device_manager.testing"]

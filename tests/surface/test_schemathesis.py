@@ -1,0 +1,138 @@
+"""Requests made up from the OpenAPI document never fail the server, and its answers are as the document says.
+
+Only errors of the 500s that an operation documents may be answered, such as an undeclared measure type, whose status
+clients of the protocol know.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import hypothesis
+import pytest
+import requests
+import schemathesis
+from hypothesis import strategies
+from schemathesis.core.failures import Failure, FailureGroup
+from schemathesis.generation import GenerationMode
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from device_manager.cli.process import ServerProcess
+
+SECONDS = 45.0
+"""For all operations on one store."""
+MOST = 24
+"""Requests of one operation."""
+CHECKS: list[Any] = [content_type_conformance, response_schema_conformance, status_code_conformance]
+CLOSING = ("security:createFirstAdmin", "security:createInitialRights", "security:restrictDefaultRights")
+"""What ends everybody's right to everything comes last."""
+EXPLORE = hypothesis.settings(
+    max_examples=MOST,
+    database=None,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=list(hypothesis.HealthCheck),
+    phases=[hypothesis.Phase.generate],
+)
+
+
+class Explorer:
+    """Sends made-up requests and keeps what was wrong with the answers."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.wrong: list[str] = []
+        self.session = requests.Session()
+
+    def explore(self, operation: Any, seconds: float) -> int:
+        """Call an operation for so long, once at least; how often it was called."""
+        deadline = time.monotonic() + seconds
+        calls = 0
+
+        def call(case: Any) -> None:
+            nonlocal calls
+            if calls and time.monotonic() > deadline:
+                return
+            calls += 1
+            self.call(case)
+
+        EXPLORE(hypothesis.given(requests_of(operation))(call))()
+        return calls
+
+    def call(self, case: Any) -> None:
+        """Send one request and judge its answer."""
+        try:
+            response = case.call(base_url=self.url, session=self.session, timeout=30)
+        except (requests.exceptions.InvalidHeader, UnicodeEncodeError):
+            return  # not sent: its values cannot stand where they should
+        name = case.operation.definition.raw["operationId"]
+        if response.status_code >= 500:
+            error = response.json()["error"]
+            documented = case.operation.definition.raw["responses"].get(str(response.status_code), {})
+            if f"`{error.get('id')}`" not in documented.get("description", ""):
+                self.wrong.append(f"{name}: {error['message']}\n  {case.as_curl_command()}")
+            return
+        try:
+            case.validate_response(response, checks=CHECKS)
+        except (Failure, FailureGroup) as failure:
+            self.wrong.append(f"{name}: {failure}\n  {case.as_curl_command()}")
+
+
+def requests_of(operation: Any) -> strategies.SearchStrategy[Any]:
+    """Requests that fit the document and such that do not, on things that exist and on made-up ones."""
+    known = {
+        parameter["name"]: parameter["example"]
+        for parameter in operation.definition.raw["parameters"]
+        if parameter["in"] == "path" and "example" in parameter
+    }
+    fitting = [operation.as_strategy()]
+    if known:
+        fitting.insert(0, operation.as_strategy(path_parameters=known))
+    unfitting = operation.as_strategy(generation_mode=GenerationMode.NEGATIVE)
+    return strategies.one_of(*fitting, unfitting)
+
+
+@pytest.fixture
+def filled(server: ServerProcess) -> ServerProcess:
+    """The server with the things that the examples in the document name."""
+    temperature = {"type": "temperature", "valuesMappings": {"temperature": {"type": "float"}}}
+    slots = {"measures": [{"name": "temperature", "type": "temperature"}]}
+    outside = {"engineGroup": "commons", "measures": [{"name": "temperatureExt", "type": "temperature"}]}
+    twin = {"reference": "1"}
+    with httpx.Client(base_url=f"{server.url}/_/device-manager", timeout=30) as client:
+        for path, body in (
+            ("models/measures", temperature),
+            ("models/devices", slots | {"model": "DummyTemp"}),
+            ("models/assets", outside | {"model": "Container"}),
+            ("engine/tenant-a", None),
+            ("tenant-a/devices", twin | {"model": "DummyTemp"}),
+            ("tenant-a/assets", {"reference": "A-1", "model": "Container"}),
+        ):
+            client.post(f"/{path}", json=body).raise_for_status()
+    return server
+
+
+def in_order(schema: Any) -> Iterator[Any]:
+    """The operations, those that end all rights last."""
+    found = [result.ok() for result in schema.get_all_operations()]
+    yield from sorted(found, key=lambda operation: operation.definition.raw["operationId"] in CLOSING)
+
+
+@pytest.mark.timeout(180)
+def test_made_up_requests_are_answered(filled: ServerProcess) -> None:
+    schema = schemathesis.openapi.from_url(f"{filled.url}/_openapi")
+    operations = list(in_order(schema))
+    explorer = Explorer(filled.url)
+    end = time.monotonic() + SECONDS
+    for number, operation in enumerate(operations):
+        share = (end - time.monotonic()) / (len(operations) - number)
+        assert explorer.explore(operation, share) > 0, operation
+    assert not explorer.wrong, f"{len(explorer.wrong)} answers are wrong:\n" + "\n".join(explorer.wrong)
+    assert filled.is_running
