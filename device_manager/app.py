@@ -112,7 +112,8 @@ class Application:
             controller(self.documents)
             for controller in (IndexController, CollectionController, DocumentController, AdminController)
         ]
-        return [server, AuthController(self.security.guard), *native, *domain, *self.plugins.controllers()]
+        auth = AuthController(self.security, self.router.registry, self.settings)
+        return [server, auth, *native, *domain, *self.plugins.controllers()]
 
     async def start(self) -> None:
         """Open the store, prepare the domain, start the plugins, and listen last.

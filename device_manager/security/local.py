@@ -196,13 +196,13 @@ class LocalStrategy:
             refresh=True,  # what a user has is searched for, and others wait for no refresh
         )
 
-    async def validate(self, kuid: str, credentials: object, *, complete: bool) -> bool:
+    async def validate(self, kuid: str, credentials: object) -> bool:
         """True for credentials that could be stored for a user.
 
         Raises:
             ApiError: `security.credentials.rejected`, `username_taken`.
         """
-        fields = self.check(credentials, complete=complete)
+        fields = self.check(credentials, complete=False)
         await self._collections.ready(CREDENTIALS)
         known = await self._read(fields["username"]) if "username" in fields else None
         if known is not None and known.source.get("kuid") != kuid:

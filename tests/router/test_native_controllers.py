@@ -1,4 +1,4 @@
-"""The controllers `server` and `auth` (router-protocol 1.10, 5.1, 5.2)."""
+"""The controller `server` (router-protocol 1.10, 5.1)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from device_manager.controllers.auth import AuthController
 from device_manager.controllers.server import ServerController
 from device_manager.events import EventBus
 from device_manager.router.router import Router
@@ -35,7 +34,6 @@ async def router(bus: EventBus, health: Health) -> AsyncIterator[Router]:
     router = Router(bus)
     services = {"storageEngine": health.check}
     router.register(ServerController(router.registry, storage="sqlite", services=services, plugins={"audit": {}}))
-    router.register(AuthController(router.guard))
     router.compile()
     yield router
 
@@ -73,8 +71,7 @@ async def test_public_api_keeps_the_order_that_sdks_observe(router: Router, ask:
             {"verb": "GET", "url": "/_serverInfo", "path": "/_serverInfo"},
         ]
     }
-    assert routes["auth"]["checkToken"] == {"http": [{"verb": "POST", "url": "/_checkToken", "path": "/_checkToken"}]}
-    assert list(routes) == ["server", "auth"]
+    assert list(routes) == ["server"]
 
 
 @pytest.mark.parametrize("services", [None, "storageEngine", "storageEngine,unknown"])
@@ -89,27 +86,6 @@ async def test_health(router: Router, ask: Ask, health: Health, services: str | 
     assert envelope["result"] == {"status": "red", "services": {"storageEngine": "red"}}
 
 
-@pytest.mark.parametrize("body", [None, {}, {"token": None}, {"token": ""}])
-async def test_without_a_token_the_caller_is_anonymous(router: Router, ask: Ask, body: Any) -> None:
-    envelope = await ask(router, "auth:checkToken", body=body, cookieAuth=False)
-    assert envelope["error"] is None
-    assert envelope["result"] == {"valid": True, "kuid": "-1", "expiresAt": None}
-
-
-async def test_unknown_tokens_are_invalid_with_status_200(router: Router, ask: Ask) -> None:
-    envelope = await ask(router, "auth:checkToken", body={"token": "kauth-x.y.z"})
-    assert (envelope["status"], envelope["error"]) == (200, None)
-    assert envelope["result"]["valid"] is False
-    assert isinstance(envelope["result"]["state"], str)
-    assert set(envelope["result"]) == {"valid", "state"}
-
-
-async def test_tokens_are_text(router: Router, ask: Ask) -> None:
-    envelope = await ask(router, "auth:checkToken", body={"token": 5})
-    assert envelope["error"]["props"] == ["body.token", "string"]
-
-
 async def test_messages_with_a_token_are_refused_for_want_of_users(router: Router, ask: Ask) -> None:
-    for name in ("server:now", "auth:checkToken"):
-        envelope = await ask(router, name, jwt="kauth-x.y.z")
-        assert (envelope["status"], envelope["error"]["id"]) == (401, "security.token.invalid")
+    envelope = await ask(router, "server:now", jwt="kauth-x.y.z")
+    assert (envelope["status"], envelope["error"]["id"]) == (401, "security.token.invalid")

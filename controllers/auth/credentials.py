@@ -1,0 +1,131 @@
+"""Actions of `auth` about the caller's credentials (router-protocol 5.2)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from device_manager.controllers.account_controller import ACKNOWLEDGED, AccountController, caller_of
+from device_manager.controllers.calls import call_of
+from device_manager.router.controller import action
+from device_manager.router.request import Request
+
+
+def _routes(verb: str, end: str) -> list[str]:
+    """The route of an action, and the older one behind it: official SDKs choose by this order."""
+    return [f"{verb} /_me/credentials/:strategy{end}", f"{verb} /credentials/:strategy/_me{end}"]
+
+
+class CredentialsPart(AccountController):
+    """What callers log in with."""
+
+    @action(http=_routes("POST", "/_create"), writes=True, secret=True)
+    async def create_my_credentials(self, request: Request, strategy: str, body: dict[str, Any]) -> dict[str, str]:
+        """Give the calling user credentials of a strategy.
+
+        Example request:
+
+            {"controller": "auth", "action": "createMyCredentials", "strategy": "local",
+             "body": {"username": "jane", "password": "correct horse"}}
+
+        Example result:
+
+            {"username": "jane", "kuid": "jane"}
+
+        Raises:
+            ApiError: `security.rights.unauthorized`, `security.credentials.unknown_strategy`, `rejected`,
+                `username_taken`, `already_exist`.
+        """
+        kuid = caller_of(request)
+        return await self._accounts.strategy(strategy).create(kuid, body, call_of(request))
+
+    @action(http=_routes("PUT", "/_update"), writes=True, secret=True)
+    async def update_my_credentials(self, request: Request, strategy: str, body: dict[str, Any]) -> dict[str, str]:
+        """Change the calling user's username, password or both.
+
+        Example request:
+
+            {"controller": "auth", "action": "updateMyCredentials", "strategy": "local",
+             "body": {"password": "battery staple"}}
+
+        Example result:
+
+            {"username": "jane", "kuid": "jane"}
+
+        Raises:
+            ApiError: `security.rights.unauthorized`, `security.credentials.unknown_strategy`, `rejected`,
+                `username_taken`, `not_found`.
+        """
+        kuid = caller_of(request)
+        return await self._accounts.strategy(strategy).update(kuid, body, call_of(request))
+
+    @action(http=_routes("DELETE", ""), writes=True)
+    async def delete_my_credentials(self, request: Request, strategy: str) -> dict[str, bool]:
+        """Take the calling user's credentials of a strategy away.
+
+        Example request:
+
+            {"controller": "auth", "action": "deleteMyCredentials", "strategy": "local"}
+
+        Example result:
+
+            {"acknowledged": true}
+
+        Raises:
+            ApiError: `security.rights.unauthorized`, `security.credentials.unknown_strategy`, `not_found`.
+        """
+        kuid = caller_of(request)
+        await self._accounts.strategy(strategy).delete(kuid, call_of(request))
+        return ACKNOWLEDGED
+
+    @action(http=_routes("GET", ""))
+    async def get_my_credentials(self, request: Request, strategy: str) -> dict[str, str]:
+        """What may be told of the calling user's credentials of a strategy.
+
+        Example request:
+
+            {"controller": "auth", "action": "getMyCredentials", "strategy": "local"}
+
+        Example result:
+
+            {"username": "jane", "kuid": "jane"}
+
+        Raises:
+            ApiError: `security.rights.unauthorized`, `security.credentials.unknown_strategy`, `not_found`.
+        """
+        return await self._accounts.strategy(strategy).info(caller_of(request))
+
+    @action(http=_routes("GET", "/_exists"))
+    async def credentials_exist(self, request: Request, strategy: str) -> bool:
+        """Whether the calling user has credentials of a strategy.
+
+        Example request:
+
+            {"controller": "auth", "action": "credentialsExist", "strategy": "local"}
+
+        Example result:
+
+            true
+
+        Raises:
+            ApiError: `security.rights.unauthorized`, `security.credentials.unknown_strategy`.
+        """
+        return await self._accounts.strategy(strategy).find(caller_of(request)) is not None
+
+    @action(http=_routes("POST", "/_validate"), secret=True)
+    async def validate_my_credentials(self, request: Request, strategy: str, body: dict[str, Any]) -> bool:
+        """True for credentials that the calling user could have; otherwise the error says what is wrong with them.
+
+        Example request:
+
+            {"controller": "auth", "action": "validateMyCredentials", "strategy": "local",
+             "body": {"username": "jane", "password": "correct horse"}}
+
+        Example result:
+
+            true
+
+        Raises:
+            ApiError: `security.rights.unauthorized`, `security.credentials.unknown_strategy`, `rejected`,
+                `username_taken`.
+        """
+        return await self._accounts.strategy(strategy).validate(caller_of(request), body)

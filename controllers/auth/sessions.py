@@ -1,0 +1,215 @@
+"""Actions of `auth` that hand out, check and end tokens (router-protocol 5.2)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from device_manager.controllers.account_controller import ACKNOWLEDGED, AccountController, Lifetime, caller_of
+from device_manager.errors import ApiError, api_error
+from device_manager.router.controller import action
+from device_manager.router.request import Request
+from device_manager.router.response import Response
+from device_manager.security import TokenState
+from device_manager.security.cookies import clear_cookie, cookie_token, set_cookie
+from device_manager.security.lifetimes import NEVER, read_lifetime
+from device_manager.security.tokens import Identity, Issued, TokenKind
+
+
+class CheckTokenBody(msgspec.Struct, rename="camel"):
+    """Body of `auth:checkToken`: the token in question."""
+
+    token: str | None = None
+
+
+class SessionsPart(AccountController):
+    """Login, logout and what lies between."""
+
+    @action(http=["GET /_login/:strategy", "POST /_login/:strategy"], secret=True)
+    async def login(
+        self,
+        request: Request,
+        strategy: str,
+        body: dict[str, Any] | None = None,
+        expires_in: Lifetime = None,
+        cookie_auth: bool = False,
+    ) -> Response:
+        """Exchange credentials for a token; with `cookieAuth` it comes as a cookie that scripts cannot read.
+
+        Example request:
+
+            {"controller": "auth", "action": "login", "strategy": "local", "expiresIn": "8h",
+             "body": {"username": "jane", "password": "correct horse"}}
+
+        Example result:
+
+            {"_id": "jane", "jwt": "kauth-eyJhbGciOiJIUzI1NiJ9.eyJfaWQiOiJqYW5lIn0.c2ln", "expiresAt": 1795420800000,
+             "ttl": 28800000}
+
+        Raises:
+            ApiError: `security.credentials.unknown_strategy`, `plugin.strategy.missing_user`, `unknown_kuid`,
+                `api.assert.invalid_argument`, `security.token.ttl_exceeded`.
+        """
+        verifier = self._accounts.strategy(strategy)
+        lifetime = read_lifetime(expires_in, self._lifetime)
+        kuid = await verifier.verify(body)
+        await self._security.memory.ensure()
+        if await self._security.memory.user(kuid) is None:
+            raise api_error("plugin.strategy.unknown_kuid", strategy)
+        issued = _lasting(request, kuid) or await self._tokens.issue(kuid, lifetime)
+        return _answer(request, issued, cookie_auth)
+
+    @action(http=["POST /_logout"])
+    async def logout(self, request: Request, global_: bool = False, cookie_auth: bool = False) -> Response:
+        """End the caller's token, or with `global` all tokens that the user got by logging in. API keys stay.
+
+        Example request:
+
+            {"controller": "auth", "action": "logout", "global": true}
+
+        Example result:
+
+            {"acknowledged": true}
+
+        Raises:
+            ApiError: `security.rights.unauthorized`.
+        """
+        identity = await self._cookie_identity(request) if cookie_auth else request.identity
+        if identity is None and not cookie_auth:
+            caller_of(request)
+        if identity is not None and global_:
+            await self._tokens.revoke_all(identity.kuid)
+        elif identity is not None:
+            await self._tokens.revoke(identity)
+        headers = {"set-cookie": clear_cookie()} if cookie_auth else None
+        return Response(request, result=ACKNOWLEDGED, headers=headers)
+
+    async def _cookie_identity(self, request: Request) -> Identity | None:
+        """Who the cookie stands for; None without one and for one that is not good any more."""
+        token = cookie_token(request.connection.headers)
+        if request.identity is not None or token is None:
+            return request.identity
+        try:
+            verified = self._tokens.verify(token)
+            return verified if isinstance(verified, Identity) else await verified
+        except ApiError as error:
+            if error.status != 401:
+                raise
+            return None
+
+    @action(http=["POST /_checkToken"])
+    async def check_token(self, request: Request, body: CheckTokenBody, cookie_auth: bool = False) -> TokenState:
+        """Whether a token, or with `cookieAuth` the one of the cookie, is good. Without one: the anonymous user.
+
+        A token that is not good is no error: the answer is `{valid: false, state}` with status 200.
+
+        Example request:
+
+            {"controller": "auth", "action": "checkToken",
+             "body": {"token": "kauth-eyJhbGciOiJIUzI1NiJ9.eyJfaWQiOiJqYW5lIn0.c2ln"}}
+
+        Example result:
+
+            {"valid": true, "kuid": "jane", "expiresAt": 1795420800000}
+        """
+        token = cookie_token(request.connection.headers) if cookie_auth else body.token
+        return await self._security.guard.check_token(token)
+
+    @action(http=["POST /_refreshToken"], secret=True)
+    async def refresh_token(
+        self,
+        request: Request,
+        expires_in: Lifetime = None,
+        strategy: str | None = None,
+        cookie_auth: bool = False,
+    ) -> Response:
+        """Exchange the caller's token for a new one; the old one stays good for a second, for messages on their way.
+
+        Example request:
+
+            {"controller": "auth", "action": "refreshToken", "expiresIn": "8h"}
+
+        Example result:
+
+            {"_id": "jane", "jwt": "kauth-eyJhbGciOiJIUzI1NiJ9.eyJfaWQiOiJqYW5lIn0.c2ln", "expiresAt": 1795420800000,
+             "ttl": 28800000}
+
+        Raises:
+            ApiError: `security.rights.unauthorized`, `security.token.invalid`, `refresh_forbidden`, `ttl_exceeded`,
+                `api.assert.invalid_argument`, `security.credentials.unknown_strategy`.
+        """
+        identity = _identity_of(request)
+        if strategy is not None:
+            self._accounts.strategy(strategy)
+        issued = await self._tokens.refresh(identity, read_lifetime(expires_in, self._lifetime))
+        return _answer(request, issued, cookie_auth)
+
+    @action(http=["POST /_createToken"], secret=True)
+    async def create_token(
+        self, request: Request, expires_in: Lifetime = None, single_use: bool = False
+    ) -> dict[str, Any]:
+        """A further token of the caller's, for a link or another program; with `singleUse` the first use ends it.
+
+        Example request:
+
+            {"controller": "auth", "action": "createToken", "expiresIn": "2m", "singleUse": true}
+
+        Example result:
+
+            {"token": "kauth-eyJhbGciOiJIUzI1NiJ9.eyJfaWQiOiJqYW5lIn0.c2ln", "expiresAt": 1795392120000,
+             "singleUse": true, "ttl": 120000}
+
+        Raises:
+            ApiError: `security.rights.unauthorized`, `security.token.invalid_expiration`, `ttl_exceeded`,
+                `api.assert.invalid_argument`.
+        """
+        kuid = caller_of(request)
+        lifetime = read_lifetime(expires_in, self._lifetime)
+        if lifetime == NEVER:
+            raise api_error("security.token.invalid_expiration")
+        issued = await self._tokens.issue(kuid, lifetime, single_use=single_use)
+        return {
+            "token": issued.token,
+            "expiresAt": issued.expires_at,
+            "singleUse": single_use,
+            "ttl": issued.ttl,
+        }
+
+    @action(http=["GET /strategies"])
+    async def get_strategies(self) -> list[str]:
+        """The ways to log in.
+
+        Example request:
+
+            {"controller": "auth", "action": "getStrategies"}
+
+        Example result:
+
+            ["local"]
+        """
+        return list(self._accounts.strategies)
+
+
+def _identity_of(request: Request) -> Identity:
+    if request.identity is None:
+        caller_of(request)
+        raise api_error("security.token.invalid")
+    return request.identity
+
+
+def _lasting(request: Request, kuid: str) -> Issued | None:
+    """The token of the request if it is one of the same user that logging in again should not replace."""
+    identity = request.identity
+    if identity is None or identity.kuid != kuid or not request.jwt:
+        return None
+    if identity.kind is TokenKind.API_KEY or identity.expires_at == NEVER:
+        return Issued(request.jwt, kuid, identity.expires_at, NEVER)
+    return None
+
+
+def _answer(request: Request, issued: Issued, cookie_auth: bool) -> Response:
+    result: dict[str, Any] = {"_id": issued.kuid, "expiresAt": issued.expires_at, "ttl": issued.ttl}
+    if not cookie_auth:
+        return Response(request, result=result | {"jwt": issued.token})
+    return Response(request, result=result, headers={"set-cookie": set_cookie(issued.token, issued.expires_at)})
