@@ -5,21 +5,24 @@ from __future__ import annotations
 from typing import Any
 
 from device_manager.controllers.calls import call_of
+from device_manager.controllers.load_securities import Caller, LoadSecurities
 from device_manager.documents.domain import Documents
-from device_manager.router.controller import Controller, action
+from device_manager.router.controller import action
 from device_manager.router.parameters import Refresh
 from device_manager.router.request import Request
 from device_manager.router.response import ABSENT, Response
 from device_manager.security.scope import Scope
+from device_manager.security.users import Users
 
 
-class AdminController(Controller):
+class AdminController(LoadSecurities):
     """`admin`: load what a test or an installation needs."""
 
     name = "admin"
     scope = Scope.PLATFORM
 
-    def __init__(self, documents: Documents) -> None:
+    def __init__(self, documents: Documents, users: Users, caller: Caller) -> None:
+        super().__init__(users, caller)
         self._loading = documents.loading
 
     @action(http=["POST /admin/_loadMappings"], writes=True)

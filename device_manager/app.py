@@ -108,12 +108,11 @@ class Application:
         )
         twins = self.twins
         domain = [EngineController(twins), ModelsController(twins), AssetsController(twins), DevicesController(twins)]
-        native = [
-            controller(self.documents)
-            for controller in (IndexController, CollectionController, DocumentController, AdminController)
-        ]
+        documents = self.documents
+        native = [IndexController(documents), CollectionController(documents), DocumentController(documents)]
+        admin = AdminController(documents, self.security.accounts.users, self.router)
         auth = AuthController(self.security, self.router.registry, self.settings)
-        return [server, auth, *native, *domain, *self.plugins.controllers()]
+        return [server, auth, admin, *native, *domain, *self.plugins.controllers()]
 
     async def start(self) -> None:
         """Open the store, prepare the domain, start the plugins, and listen last.
