@@ -127,6 +127,9 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         if not self.handshake_complete:
             self.receive_upgrade(data)
             return
+        if self.finished:
+            self.discard(len(data))
+            return
         for kind, piece in self.cutter.feed(data):
             if self.finished:
                 self.discard(len(data))
@@ -137,7 +140,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
                 self.receive_message(piece)
             else:
                 self.fail(PROTOCOL_ERROR, "expected a continuation frame")
-        if not self.count_incoming():
+        if not self.count_incoming() and not self.finished:
             self.fail(TRY_AGAIN_LATER, "the server holds too many unfinished messages")
 
     def count_incoming(self, coming: int = 0) -> bool:

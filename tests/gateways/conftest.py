@@ -16,6 +16,7 @@ from websockets.speedups import apply_mask
 
 from device_manager.errors import api_error
 from device_manager.events import EventBus
+from device_manager.gateways.incoming import IncomingMemory
 from device_manager.gateways.server import Gateway
 from device_manager.router.request import Request
 from device_manager.router.response import Response
@@ -120,6 +121,11 @@ class Running:
     def url(self) -> str:
         """Its HTTP address."""
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def incoming(self) -> IncomingMemory:
+        """What its clients have sent and it has not handled."""
+        return self.gateway._service.incoming
 
     @property
     def connections(self) -> int:
