@@ -68,7 +68,7 @@ class Application:
         self.answers = Answers()
         self.security = Security(self.store, settings)
         self.twins = Twins(self.store, self.events, settings)
-        self.documents = Documents(self.store, self.events, settings)
+        self.documents = Documents(self.store, self.events, settings, self.twins.native_writes)
         self.idempotency = Idempotency(self.store, kept=settings.idempotency_kept, patience=settings.idempotency_wait)
         self.router = Router(
             self.events,

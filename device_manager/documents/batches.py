@@ -157,7 +157,9 @@ class BatchWriting:
 
         def decide(tx: Transaction) -> list[Verdict]:
             if not assumes_absent or place.writer is not DIRECT:
-                tx.read((*keys, *writer.related(keys)))
+                stored = tx.read((*keys, *writer.related(keys)))
+                if batch.kind == "Delete":
+                    tx.read(writer.partners(stored))
             verdicts: list[Verdict] = []
             for item in items:
                 if isinstance(item, Item):

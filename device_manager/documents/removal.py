@@ -98,6 +98,7 @@ class DocumentRemoval:
 
         def decide(tx: Transaction) -> list[Document]:
             stored = tx.read((*known, *writer.related(list(known))))
+            tx.read(writer.partners(stored))
             gone = []
             for key, found in known.items():
                 now = stored.get(key)

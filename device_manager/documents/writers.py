@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from device_manager.call import Call
@@ -18,6 +18,9 @@ class Writer(Protocol):
 
     def related(self, keys: Sequence[Key]) -> Sequence[Key]:
         """What writing `keys` is going to read beside them, as far as it can be told, so that it is read at once."""
+
+    def partners(self, stored: Mapping[Key, Document]) -> Sequence[Key]:
+        """What deleting the documents `stored` is going to read beside them."""
 
     def create(
         self, tx: Transaction, index: str, collection: str, source: Source, id: str | None, stamp: Stamp
@@ -67,6 +70,10 @@ class DirectWriter:
 
     def related(self, keys: Sequence[Key]) -> Sequence[Key]:
         """See `Writer.related`."""
+        return ()
+
+    def partners(self, stored: Mapping[Key, Document]) -> Sequence[Key]:
+        """See `Writer.partners`."""
         return ()
 
     def create(

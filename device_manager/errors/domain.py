@@ -79,4 +79,19 @@ TABLE: dict[tuple[str, int, int], list[tuple[str, int, int, str]]] = {
     ("device_manager.assets", 16, 6): [
         ("still_linked", 1, 400, 'Asset "{0}" is still linked to devices.'),
     ],
+    ("device_manager.native", 16, 10): [
+        (
+            "managed_member",
+            1,
+            400,
+            'The member "{0}" of "{1}" belongs together with other documents: {2} changes it. With "force" the document '
+            "is stored as it is.",
+        ),
+        (
+            "managed_collection",
+            2,
+            400,
+            'The device manager keeps what is in "{0}":"{1}": use {2}. With "force" it is done all the same.',
+        ),
+    ],
 }

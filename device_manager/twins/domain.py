@@ -28,6 +28,7 @@ from device_manager.twins.mappings import (
 )
 from device_manager.twins.model_writing import ModelWriting
 from device_manager.twins.models import Models
+from device_manager.twins.native_writes import NativeWrites
 from device_manager.twins.places import CONFIG, DEVICES, MODELS, PAYLOADS, Places
 from device_manager.twins.reading import Reading
 
@@ -47,6 +48,7 @@ class Twins:
         reading: get and search of twins.
         linking: links of one twin.
         bulk: many twins in one call.
+        native_writes: the rules for native writes to the domain's collections.
         platform: name of the platform index.
     """
 
@@ -65,6 +67,7 @@ class Twins:
         self.reading = Reading(store, twin_events, settings.search_size)
         self.linking = Linking(store, self.catalogue, twin_events, places, settings.bulk_records)
         self.bulk = Bulk(store, self.catalogue, twin_events, places, settings)
+        self.native_writes = NativeWrites(self.catalogue, places)
 
     async def start(self, models: Iterable[ModelDeclaration] = ()) -> None:
         """Create what is missing of the platform, load models and engines, and write the plugins' models.
