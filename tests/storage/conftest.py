@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from device_manager.errors import ApiError
 from device_manager.settings import Settings
-from device_manager.storage.contract import Store
+from device_manager.storage.contract import Document, Key, Store, Transaction
 from device_manager.storage.opening import open_store
 
 KEYWORD_TEXT = {"type": "keyword", "fields": {"text": {"type": "text"}}}
@@ -70,3 +70,34 @@ async def store(empty_store: Store, index: str) -> Store:
     """An open store with the collection `assets` in `index`."""
     await empty_store.create_collection(index, "assets", ASSETS)
     return empty_store
+
+
+@pytest.fixture
+def a(index: str) -> Key:
+    return Key(index, "assets", "a")
+
+
+@pytest.fixture
+def b(index: str) -> Key:
+    return Key(index, "assets", "b")
+
+
+@pytest.fixture
+def refused() -> Callable[[str], Any]:
+    """Expects the ApiError with this id: `with refused("not_found"):`."""
+    return lambda id: pytest.raises(ApiError, check=lambda error: error.id == f"services.storage.{id}")
+
+
+@pytest.fixture
+def put() -> Callable[..., Callable[[Transaction], Document]]:
+    """Decides to create or replace one document: `await store.transact(put(key, serial=1))`."""
+
+    def put(key: Key, **source: Any) -> Callable[[Transaction], Document]:
+        def decide(tx: Transaction) -> Document:
+            if key in tx.read([key]):
+                return tx.replace(key, source)
+            return tx.create(key.index, key.collection, source, key.id)
+
+        return decide
+
+    return put

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from device_manager.errors import ApiError
 from device_manager.query.search import Search
 from device_manager.storage.contract import INTERNAL_INDEX, Key, Store
 
-
-def refused(id: str) -> Any:
-    """Expect the ApiError with this id."""
-    return pytest.raises(ApiError, check=lambda error: error.id == f"services.storage.{id}")
+Refused = Callable[[str], Any]
 
 
 async def test_an_empty_index_is_listed_until_it_is_dropped(empty_store: Store, index: str) -> None:
@@ -35,7 +32,7 @@ async def test_indices_are_sorted(empty_store: Store, index: str) -> None:
     assert {index, other} <= set(listed)
 
 
-async def test_an_index_is_created_once(empty_store: Store, index: str) -> None:
+async def test_an_index_is_created_once(empty_store: Store, index: str, refused: Refused) -> None:
     await empty_store.create_index(index)
     with refused("index_already_exists") as error:
         await empty_store.create_index(index)
@@ -47,7 +44,7 @@ async def test_an_index_is_created_once(empty_store: Store, index: str) -> None:
 @pytest.mark.parametrize(
     "name", ["", "Upper", "_all", "a b", "a.b", "a:b", "a,b", "é" * 64, "a" * 127, "a/b", "a&b", "a%b", "a#"]
 )
-async def test_unusable_index_names(empty_store: Store, name: str) -> None:
+async def test_unusable_index_names(empty_store: Store, name: str, refused: Refused) -> None:
     with refused("invalid_index_name"):
         await empty_store.create_index(name)
     with refused("invalid_index_name"):
@@ -55,13 +52,13 @@ async def test_unusable_index_names(empty_store: Store, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "Upper", "_all", "a b", "a.b", "a" * 127])
-async def test_unusable_collection_names(empty_store: Store, index: str, name: str) -> None:
+async def test_unusable_collection_names(empty_store: Store, index: str, name: str, refused: Refused) -> None:
     with refused("invalid_collection_name"):
         await empty_store.create_collection(index, name, {})
     assert index not in await empty_store.indices()
 
 
-async def test_a_reserved_collection_name(empty_store: Store, index: str) -> None:
+async def test_a_reserved_collection_name(empty_store: Store, index: str, refused: Refused) -> None:
     with refused("collection_reserved"):
         await empty_store.create_collection(index, "_kuzzle_keep", {})
 
@@ -73,7 +70,7 @@ async def test_creating_a_collection_creates_its_index(empty_store: Store, index
     assert await empty_store.collections(index) == ["assets-history", "measures"]
 
 
-async def test_an_index_with_collections_exists(store: Store, index: str) -> None:
+async def test_an_index_with_collections_exists(store: Store, index: str, refused: Refused) -> None:
     with refused("index_already_exists"):
         await store.create_index(index)
 
@@ -86,7 +83,7 @@ async def test_an_index_keeps_existing_without_collections(store: Store, index: 
     assert await store.collections(index) == ["assets"]
 
 
-async def test_dropping_a_collection_removes_its_documents(store: Store, index: str) -> None:
+async def test_dropping_a_collection_removes_its_documents(store: Store, index: str, refused: Refused) -> None:
     await store.transact(lambda tx: tx.create(index, "assets", {"model": "m"}, "a"))
     await store.drop_collection(index, "assets")
     with refused("unknown_collection"):
@@ -96,13 +93,13 @@ async def test_dropping_a_collection_removes_its_documents(store: Store, index: 
     assert (await store.search(index, "assets", Search())).total == 0
 
 
-async def test_dropping_what_is_not_there(store: Store, index: str) -> None:
+async def test_dropping_what_is_not_there(store: Store, index: str, refused: Refused) -> None:
     await store.drop_collection(index, "nothing")
     with refused("unknown_index"):
         await store.drop_index(f"{index}-nothing")
 
 
-async def test_unknown_index_and_collection(store: Store, index: str) -> None:
+async def test_unknown_index_and_collection(store: Store, index: str, refused: Refused) -> None:
     for place, name, id in ((f"{index}-x", "assets", "unknown_index"), (index, "nothing", "unknown_collection")):
         with refused(id):
             await store.read([Key(place, name, "a")])
@@ -137,7 +134,7 @@ async def test_private_indices_are_never_listed(store: Store, private: str) -> N
         await store.drop_collection(private, "tests")
 
 
-async def test_no_client_can_make_a_private_index(store: Store) -> None:
+async def test_no_client_can_make_a_private_index(store: Store, refused: Refused) -> None:
     with refused("invalid_index_name"):
         await store.create_index("%tests")
 
@@ -204,7 +201,9 @@ async def test_creating_the_same_again_changes_nothing(store: Store, index: str)
         ({"model": {"type": "keyword", "fields": {"text": {"type": "keyword"}}}}, "model.text"),
     ],
 )
-async def test_a_field_keeps_its_type(store: Store, index: str, more: dict[str, Any], field: str) -> None:
+async def test_a_field_keeps_its_type(
+    store: Store, index: str, more: dict[str, Any], field: str, refused: Refused
+) -> None:
     before = await store.mappings(index, "assets")
     with refused("cannot_change_mapping") as error:
         await store.create_collection(index, "assets", {"properties": {"another": {"type": "keyword"}} | more})
@@ -230,7 +229,7 @@ async def test_a_field_keeps_its_type(store: Store, index: str, more: dict[str, 
     ],
 )  # fmt: skip
 async def test_malformed_mappings(
-    empty_store: Store, index: str, mappings: dict[str, Any], id: str, named: str
+    empty_store: Store, index: str, mappings: dict[str, Any], id: str, named: str, refused: Refused
 ) -> None:
     with refused(id) as error:
         await empty_store.create_collection(index, "assets", mappings)
@@ -239,7 +238,7 @@ async def test_malformed_mappings(
     assert index not in await empty_store.indices()
 
 
-async def test_the_most_fields_and_the_deepest_object(empty_store: Store, index: str) -> None:
+async def test_the_most_fields_and_the_deepest_object(empty_store: Store, index: str, refused: Refused) -> None:
     await empty_store.create_collection(
         index, "wide", {"properties": {f"f{n}": {"type": "keyword"} for n in range(995)}}
     )

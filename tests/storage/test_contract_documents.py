@@ -12,31 +12,8 @@ from device_manager.query.search import Search
 from device_manager.query.tree import Term
 from device_manager.storage.contract import Document, Key, Store, Transaction
 
-
-def refused(id: str) -> Any:
-    """Expect the ApiError with this id."""
-    return pytest.raises(ApiError, check=lambda error: error.id == f"services.storage.{id}")
-
-
-@pytest.fixture
-def a(index: str) -> Key:
-    return Key(index, "assets", "a")
-
-
-@pytest.fixture
-def b(index: str) -> Key:
-    return Key(index, "assets", "b")
-
-
-def put(key: Key, **source: Any) -> Callable[[Transaction], Document]:
-    """Create or replace one document."""
-
-    def decide(tx: Transaction) -> Document:
-        if key in tx.read([key]):
-            return tx.replace(key, source)
-        return tx.create(key.index, key.collection, source, key.id)
-
-    return decide
+Refused = Callable[[str], Any]
+Put = Callable[..., Callable[[Transaction], Document]]
 
 
 async def test_create_and_get(store: Store, a: Key) -> None:
@@ -52,7 +29,7 @@ async def test_create_and_get(store: Store, a: Key) -> None:
     assert (found.id, found.version, found.source) == ("a", 1, source)
 
 
-async def test_a_document_that_is_not_there(store: Store, a: Key) -> None:
+async def test_a_document_that_is_not_there(store: Store, a: Key, refused: Refused) -> None:
     assert await store.read([a]) == {}
     with refused("not_found") as error:
         await store.get(*a)
@@ -87,7 +64,7 @@ async def test_generated_ids_differ_and_sort_by_time(store: Store, index: str) -
     }
 
 
-async def test_an_id_is_taken_once(store: Store, a: Key) -> None:
+async def test_an_id_is_taken_once(store: Store, a: Key, refused: Refused, put: Put) -> None:
     await store.transact(put(a, model="first"))
     with refused("document_already_exists") as error:
         await store.transact(lambda tx: tx.create(a.index, a.collection, {"model": "second"}, "a"))
@@ -102,7 +79,7 @@ async def test_unusable_ids(store: Store, index: str, id: str) -> None:
 
 
 @pytest.mark.parametrize("id", ["x" * 512, "é" * 256, "a/b?c&d#e%20", " ", "_id", "日本", "a,b", "*", '"', "\\"])
-async def test_unusual_ids(store: Store, index: str, id: str) -> None:
+async def test_unusual_ids(store: Store, index: str, id: str, put: Put) -> None:
     key = Key(index, "assets", id)
     await store.transact(put(key, model="m"))
     assert (await store.get(*key)).source == {"model": "m"}
@@ -110,14 +87,14 @@ async def test_unusual_ids(store: Store, index: str, id: str) -> None:
     assert (await store.read([key]))[key].version == 2
 
 
-async def test_versions_count_the_writes(store: Store, a: Key) -> None:
+async def test_versions_count_the_writes(store: Store, a: Key, put: Put) -> None:
     for version in range(1, 4):
         written = await store.transact(put(a, serial=version))
         assert written.version == version
         assert (await store.get(*a)).version == version
 
 
-async def test_several_writes_of_a_document_in_a_transaction_are_one(store: Store, a: Key, b: Key) -> None:
+async def test_several_writes_of_a_document_in_a_transaction_are_one(store: Store, a: Key, b: Key, put: Put) -> None:
     await store.transact(put(a, serial=0))
 
     def decide(tx: Transaction) -> tuple[Document, Document]:
@@ -137,7 +114,7 @@ async def test_several_writes_of_a_document_in_a_transaction_are_one(store: Stor
     assert outside[a].source == outside[b].source == {"serial": 3}
 
 
-async def test_a_transaction_sees_its_own_changes(store: Store, a: Key, b: Key) -> None:
+async def test_a_transaction_sees_its_own_changes(store: Store, a: Key, b: Key, refused: Refused, put: Put) -> None:
     await store.transact(put(a, serial=1))
 
     def decide(tx: Transaction) -> None:
@@ -153,7 +130,7 @@ async def test_a_transaction_sees_its_own_changes(store: Store, a: Key, b: Key) 
     assert set(await store.read([a, b])) == {b}
 
 
-async def test_delete_and_create_again(store: Store, a: Key) -> None:
+async def test_delete_and_create_again(store: Store, a: Key, refused: Refused, put: Put) -> None:
     await store.transact(put(a, serial=1))
 
     def delete(tx: Transaction) -> None:
@@ -173,7 +150,7 @@ async def test_delete_and_create_again(store: Store, a: Key) -> None:
     assert (await store.get(*a)).source == {"serial": 2}
 
 
-async def test_deleting_and_creating_in_one_transaction_replaces(store: Store, a: Key) -> None:
+async def test_deleting_and_creating_in_one_transaction_replaces(store: Store, a: Key, put: Put) -> None:
     await store.transact(put(a, serial=1))
 
     def decide(tx: Transaction) -> None:
@@ -188,7 +165,7 @@ async def test_deleting_and_creating_in_one_transaction_replaces(store: Store, a
     assert (await store.search(a.index, "assets", Search(query=Term("model", "new")))).total == 1
 
 
-async def test_changing_what_is_not_there(store: Store, a: Key) -> None:
+async def test_changing_what_is_not_there(store: Store, a: Key, refused: Refused) -> None:
     changes: list[Callable[[Transaction], object]] = [
         lambda tx: tx.replace(a, {}),
         lambda tx: tx.touch(a),

@@ -13,31 +13,8 @@ from device_manager.query.search import Search
 from device_manager.query.tree import Term
 from device_manager.storage.contract import Change, ChangeKind, Document, Key, Store, Transaction
 
-
-def refused(id: str) -> Any:
-    """Expect the ApiError with this id."""
-    return pytest.raises(ApiError, check=lambda error: error.id == f"services.storage.{id}")
-
-
-@pytest.fixture
-def a(index: str) -> Key:
-    return Key(index, "assets", "a")
-
-
-@pytest.fixture
-def b(index: str) -> Key:
-    return Key(index, "assets", "b")
-
-
-def put(key: Key, **source: Any) -> Callable[[Transaction], Document]:
-    """Create or replace one document."""
-
-    def decide(tx: Transaction) -> Document:
-        if key in tx.read([key]):
-            return tx.replace(key, source)
-        return tx.create(key.index, key.collection, source, key.id)
-
-    return decide
+Refused = Callable[[str], Any]
+Put = Callable[..., Callable[[Transaction], Document]]
 
 
 async def test_two_creations_of_one_id_at_once(store: Store, a: Key) -> None:
@@ -55,7 +32,7 @@ async def test_two_creations_of_one_id_at_once(store: Store, a: Key) -> None:
     assert (await store.get(*a)).source == created[0].source
 
 
-async def test_nothing_is_written_when_decide_raises(store: Store, a: Key, b: Key) -> None:
+async def test_nothing_is_written_when_decide_raises(store: Store, a: Key, b: Key, put: Put) -> None:
     await store.transact(put(a, serial=1))
 
     def decide(tx: Transaction) -> None:
@@ -69,7 +46,7 @@ async def test_nothing_is_written_when_decide_raises(store: Store, a: Key, b: Ke
     assert {key: document.source for key, document in (await store.read([a, b])).items()} == {a: {"serial": 1}}
 
 
-async def test_a_refused_document_ends_the_transaction(store: Store, a: Key, b: Key) -> None:
+async def test_a_refused_document_ends_the_transaction(store: Store, a: Key, b: Key, refused: Refused) -> None:
     def decide(tx: Transaction) -> None:
         tx.create(*a[:2], {"serial": 1}, a.id)
         tx.create(*b[:2], {"unknown": 1}, b.id)
@@ -80,7 +57,7 @@ async def test_a_refused_document_ends_the_transaction(store: Store, a: Key, b: 
     assert await store.read([a, b]) == {}
 
 
-async def test_decide_may_catch_a_refusal_and_go_on(store: Store, a: Key, b: Key) -> None:
+async def test_decide_may_catch_a_refusal_and_go_on(store: Store, a: Key, b: Key, refused: Refused) -> None:
     def decide(tx: Transaction) -> None:
         with refused("unexpected_bad_request"):
             tx.create(*a[:2], {"serial": "x"}, a.id)
@@ -90,7 +67,7 @@ async def test_decide_may_catch_a_refusal_and_go_on(store: Store, a: Key, b: Key
     assert set(await store.read([a, b])) == {b}
 
 
-async def test_fifty_changes_of_one_document_at_once_are_all_kept(store: Store, a: Key) -> None:
+async def test_fifty_changes_of_one_document_at_once_are_all_kept(store: Store, a: Key, put: Put) -> None:
     await store.transact(put(a, linkedMeasures=[]))
 
     async def link(n: int) -> Document:
@@ -113,7 +90,7 @@ async def test_fifty_changes_of_one_document_at_once_are_all_kept(store: Store, 
     assert [hit.id for hit in found.hits] == ["a"]
 
 
-async def test_concurrent_moves_between_documents_keep_the_sum(store: Store, index: str) -> None:
+async def test_concurrent_moves_between_documents_keep_the_sum(store: Store, index: str, put: Put) -> None:
     keys = [Key(index, "assets", f"account-{n}") for n in range(5)]
     for key in keys:
         await store.transact(put(key, serial=100))
@@ -134,7 +111,7 @@ async def test_concurrent_moves_between_documents_keep_the_sum(store: Store, ind
     assert sum(document.source["serial"] for document in (await store.read(keys)).values()) == 500
 
 
-async def test_known_documents_are_used(store: Store, a: Key) -> None:
+async def test_known_documents_are_used(store: Store, a: Key, put: Put) -> None:
     await store.transact(put(a, serial=1))
     known = await store.read([a])
 
@@ -146,7 +123,7 @@ async def test_known_documents_are_used(store: Store, a: Key) -> None:
     assert store.round_trips.reads == reads
 
 
-async def test_a_stale_known_document_is_read_again(store: Store, a: Key) -> None:
+async def test_a_stale_known_document_is_read_again(store: Store, a: Key, put: Put) -> None:
     await store.transact(put(a, serial=1))
     known = await store.read([a])
     await store.transact(put(a, serial=10))
@@ -158,7 +135,7 @@ async def test_a_stale_known_document_is_read_again(store: Store, a: Key) -> Non
     assert (await store.get(*a)).source == {"serial": 11}
 
 
-async def test_a_stale_touched_document_is_read_again(store: Store, a: Key, b: Key) -> None:
+async def test_a_stale_touched_document_is_read_again(store: Store, a: Key, b: Key, put: Put) -> None:
     await store.transact(put(a, serial=1))
     known = await store.read([a])
     await store.transact(put(a, serial=2))
@@ -172,7 +149,7 @@ async def test_a_stale_touched_document_is_read_again(store: Store, a: Key, b: K
     assert (await store.get(*a)).source == {"serial": 2}
 
 
-async def test_a_dry_run_decides_and_writes_nothing(store: Store, a: Key, b: Key) -> None:
+async def test_a_dry_run_decides_and_writes_nothing(store: Store, a: Key, b: Key, refused: Refused, put: Put) -> None:
     await store.transact(put(a, serial=1))
     changes: list[Change] = []
     store.on_commit(changes.extend)
@@ -189,7 +166,7 @@ async def test_a_dry_run_decides_and_writes_nothing(store: Store, a: Key, b: Key
         await store.transact(put(a, nothing=1), dry_run=True)
 
 
-async def test_listeners_hear_of_commits_before_the_writer_does(store: Store, a: Key, b: Key) -> None:
+async def test_listeners_hear_of_commits_before_the_writer_does(store: Store, a: Key, b: Key, put: Put) -> None:
     heard: list[Change] = []
     store.on_commit(heard.extend)
     await store.transact(put(a, serial=1))
@@ -218,7 +195,7 @@ async def test_listeners_hear_of_commits_before_the_writer_does(store: Store, a:
     assert deletion.before is not None and deletion.before.source == {"serial": 2}
 
 
-async def test_listeners_hear_of_the_commits_of_a_document_in_order(store: Store, a: Key) -> None:
+async def test_listeners_hear_of_the_commits_of_a_document_in_order(store: Store, a: Key, put: Put) -> None:
     await store.transact(put(a, serial=0))
     versions: list[int] = []
     store.on_commit(lambda changes: versions.extend(c.after.version for c in changes if c.after and c.key == a))
@@ -231,7 +208,7 @@ async def test_listeners_hear_of_the_commits_of_a_document_in_order(store: Store
     assert (await store.get(*a)).source == {"serial": 20}
 
 
-async def test_round_trips_of_one_transaction(store: Store, store_url: str, a: Key, b: Key) -> None:
+async def test_round_trips_of_one_transaction(store: Store, store_url: str, a: Key, b: Key, put: Put) -> None:
     await store.transact(put(a, serial=1))
     before = store.round_trips.reads, store.round_trips.commits
 

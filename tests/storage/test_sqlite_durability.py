@@ -28,7 +28,7 @@ from device_manager.storage.sqlite.reading import THREADS, ReaderPool
 from device_manager.storage.sqlite.store import SqliteStore
 
 VICTIM = Path(__file__).parent / "sqlite_victim.py"
-COUNTERS = {"dynamic": "strict", "properties": {"count": {"type": "integer"}, "text": {"type": "keyword"}}}
+COUNTERS = {"dynamic": "strict", "properties": {"count": {"type": "integer"}, "text": {"type": "text"}}}
 
 
 def victim(directory: Path, workers: int) -> subprocess.Popen[bytes]:
@@ -230,6 +230,40 @@ async def test_decisions_on_top_of_a_failed_one_are_made_again(store: SqliteStor
     outcomes = await asyncio.gather(*(store.transact(raised(A, text)) for text in texts), return_exceptions=True)
     assert [isinstance(outcome, Document) for outcome in outcomes] == [True, False, True, True]
     assert (await store.get(*A)).source["count"] == 3
+
+
+async def test_nothing_is_decided_on_top_of_what_rests_on_a_failure(store: SqliteStore) -> None:
+    """What waits when a commit fails is decided again at once: writing it first would draw later ones in."""
+    await store.run_job(lambda connection: connection.limit(apsw.SQLITE_LIMIT_LENGTH, 100_000))
+    runs: Counter[str] = Counter()
+
+    def counted(name: str, text: str) -> Any:
+        decide = raised(A, text)
+
+        def run(tx: Transaction) -> Document:
+            runs[name] += 1
+            document: Document = decide(tx)
+            return document
+
+        return run
+
+    async def fail_then_go_on() -> None:
+        with pytest.raises(ApiError, check=lambda error: error.status == 400):
+            await store.transact(counted("huge", "x " * 15_000 * 4))
+        await store.transact(counted("after", "small"))
+
+    free = threading.Event()
+    holding = asyncio.create_task(store.run_job(lambda connection: free.wait(30)))
+    failing = asyncio.create_task(fail_then_go_on())
+    while not store._groups._in_flight:
+        await asyncio.sleep(0)
+    waiting = asyncio.create_task(store.transact(counted("waiting", "small")))
+    while not runs["waiting"]:
+        await asyncio.sleep(0)
+    free.set()
+    await asyncio.gather(holding, failing, waiting)
+    assert runs == {"huge": 1, "waiting": 2, "after": 1}
+    assert (await store.get(*A)).source["count"] == 2
 
 
 async def test_a_failure_under_constant_load_does_not_spread(store: SqliteStore) -> None:
