@@ -110,7 +110,7 @@ class Linking:
             patches = [await self._ask(entry, known, call) for entry in entries]
 
         def decide(tx: Transaction) -> list[LinkOutcome]:
-            work = Workspace(tx, self._places)
+            work = Workspace(tx, self._places, call)
             work.load(keys)
             stamp = stamp_now(call.user_id)
             return settled([link(work, entry, stamp, patch) for entry, patch in zip(entries, patches, strict=True)])
@@ -131,7 +131,7 @@ class Linking:
 
     async def _ask(self, entry: LinkEntry, known: Mapping[Key, Document], call: Call) -> Patches:
         """Run the `before` pipes of one entry on the twins as stored."""
-        seen = View(self._places, known)
+        seen = View(self._places, known, call)
         device = seen.attached_device(entry.engine, entry.device_id)
         asset = seen.asset(entry.engine, entry.asset_id)
         return await self._events.before("link-asset", device, asset, try_link(device, asset, entry.wanted), call)
@@ -210,7 +210,7 @@ class Linking:
         patches: dict[Couple, Patches] = {}
 
         def decide(tx: Transaction) -> Unlinked:
-            work = Workspace(tx, self._places)
+            work = Workspace(tx, self._places, call)
             left = {
                 (device_id, asset_id): pairs
                 for device_id, selection in choose(work)

@@ -13,10 +13,15 @@ import orjson
 import pytest
 import pytest_asyncio
 
+from device_manager.controllers.admin import AdminController
 from device_manager.controllers.assets import AssetsController
+from device_manager.controllers.collection import CollectionController
 from device_manager.controllers.devices import DevicesController
+from device_manager.controllers.document import DocumentController
 from device_manager.controllers.engine import EngineController
+from device_manager.controllers.index import IndexController
 from device_manager.controllers.models import ModelsController
+from device_manager.documents.domain import Documents
 from device_manager.errors import ApiError
 from device_manager.events.bus import EventBus
 from device_manager.plugins.models import ModelDeclaration
@@ -52,15 +57,34 @@ CONTAINER = {
 HALL = {
     "model": "Hall",
     "engineGroup": "commons",
+    "metadataMappings": {"weight": {"type": "integer"}, "note": {"type": "keyword"}},
     "measures": [{"name": f"slot{number}", "type": "temperature"} for number in range(50)],
 }
+PLACE = {
+    "metadataMappings": {
+        "place": {
+            "properties": {"city": {"type": "keyword"}, "floor": {"properties": {"number": {"type": "integer"}}}}
+        },
+        "tags": {"type": "keyword"},
+        "open": {"type": "boolean"},
+        "owner": {"type": "keyword"},
+    },
+    "defaultValues": {"owner": "us"},
+    "measures": [{"name": "temperature", "type": "temperature"}],
+}
+SITE = PLACE | {"model": "Site", "engineGroup": "commons"}
+PROBE = PLACE | {"model": "Probe"}
 MODELS = [
     ModelDeclaration("measure", TEMPERATURE),
     ModelDeclaration("measure", BATTERY),
     ModelDeclaration("device", DUMMY),
     ModelDeclaration("asset", CONTAINER),
     ModelDeclaration("asset", HALL),
+    ModelDeclaration("asset", SITE),
+    ModelDeclaration("device", PROBE),
 ]
+
+NATIVE = ("index", "collection", "document", "admin")
 
 Envelope = dict[str, Any]
 MakePlatform = Callable[..., Awaitable["Platform"]]
@@ -89,12 +113,21 @@ class Platform:
         self.router = Router(bus)
         for controller in (EngineController, ModelsController, AssetsController, DevicesController):
             self.router.register(controller(self.twins))
+        documents = Documents(store, bus, settings, self.twins.native_writes)
+        for native in (IndexController, CollectionController, DocumentController, AdminController):
+            self.router.register(native(documents))
         self.router.compile()
 
     async def ask(self, action: str, **payload: Any) -> Envelope:
-        """The envelope that answers a request, its `engineId` being the test's engine unless said otherwise."""
+        """The envelope that answers a request, its `engineId` being the test's engine unless said otherwise.
+
+        `action` is one of the device manager, such as `assets:create`, or a native one, such as `document:create`.
+        """
         controller, _, name = action.rpartition(":")
-        message = {"controller": f"device-manager/{controller}", "action": name, "engineId": self.engine, **payload}
+        if controller in NATIVE:
+            message = {"controller": controller, "action": name, **payload}
+        else:
+            message = {"controller": f"device-manager/{controller}", "action": name, "engineId": self.engine, **payload}
         message = {key: value for key, value in message.items() if value is not ...}
         try:
             outcome = self.router.handle(parse(message, Connection("test", "websocket")))
@@ -120,9 +153,9 @@ class Platform:
         error: dict[str, Any] = envelope["error"]
         return error
 
-    async def device(self, reference: str, **payload: Any) -> str:
+    async def device(self, reference: str, model: str = "Dummy", **payload: Any) -> str:
         """Create a device and return its id."""
-        made = await self.do("devices:create", body={"model": "Dummy", "reference": reference}, **payload)
+        made = await self.do("devices:create", body={"model": model, "reference": reference}, **payload)
         return str(made["_id"])
 
     async def asset(self, reference: str, model: str = "Container", **payload: Any) -> str:
@@ -180,6 +213,29 @@ async def prepared(request: pytest.FixtureRequest, tmp_path_factory: pytest.Temp
         with contextlib.suppress(ApiError):  # tests that start servers wipe the cluster that all share
             await store.drop_index(index)
     await store.close()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def other_engine(prepared: Prepared) -> AsyncIterator[str]:
+    """A second engine on the platform, for the whole session."""
+    bus = EventBus()
+    twins = Twins(prepared.store, bus, prepared.settings)
+    await twins.catalogue.start()
+    engine = f"e{uuid.uuid4().hex[:10]}"
+    await twins.engines.create(engine, "commons", Call())
+    await twins.stop()
+    await bus.close()
+    yield engine
+    with contextlib.suppress(ApiError):
+        await prepared.store.drop_index(engine)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def second_engine(prepared: Prepared, other_engine: str) -> AsyncIterator[str]:
+    """A second engine, with no twins in it."""
+    yield other_engine
+    for collection in ("devices", "assets", "assets-history"):
+        await _empty(prepared.store, other_engine, collection)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
