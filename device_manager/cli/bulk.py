@@ -20,6 +20,10 @@ BATCH = 2000
 """Records of one call."""
 STRICT_BATCH = 20_000
 """Records of one strict call, when the whole file fits into it."""
+STRICT_BYTES = 12_000_000
+"""Size of the largest file that fits into one strict call."""
+BATCH_CHARACTERS = 4_000_000
+"""Characters of the values of one call: wide rows make smaller calls, so that no message gets too large."""
 MOST_REASONS = 10
 """Different reasons that the summary keeps apart."""
 
@@ -128,7 +132,7 @@ class BulkRun:
 
 def batch_size(path: Path, required: Sequence[str], *, strict: bool) -> int:
     """Records of one call: a strict run is one call when the file is small enough, so that it is all or nothing."""
-    if not strict:
+    if not strict or path.stat().st_size > STRICT_BYTES:
         return BATCH
     with InputFile(path, required) as source:
         fits = sum(1 for _ in itertools.islice(source.rows(), STRICT_BATCH + 1)) <= STRICT_BATCH
@@ -136,5 +140,13 @@ def batch_size(path: Path, required: Sequence[str], *, strict: bool) -> int:
 
 
 def _batches(rows: Iterator[Row], size: int) -> Iterator[list[Row]]:
-    while batch := list(itertools.islice(rows, size)):
+    batch: list[Row] = []
+    characters = 0
+    for row in rows:
+        batch.append(row)
+        characters += sum(map(len, row.cells))
+        if len(batch) == size or characters >= BATCH_CHARACTERS:
+            yield batch
+            batch, characters = [], 0
+    if batch:
         yield batch

@@ -1,22 +1,19 @@
-"""What `link` and `unlink` send for a batch of rows, and how the answers map back to the rows."""
+"""What the bulk commands send for a batch of rows, and how the answers map back to the rows."""
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import io
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from device_manager.cli.client import CallRefused, Client
 from device_manager.cli.rows import Refusal, Row
 
 LINK_COLUMNS = ("assetId", "deviceId", "deviceSlot", "assetSlot")
-CONTROLLER = "device-manager/devices"
-CONCURRENCY = 32
-"""Calls of `unlink` that are under way at once."""
-NOT_LINKED = frozenset({"device_manager.links.device_not_linked", "device_manager.links.slot_not_linked"})
+DEVICES = "device-manager/devices"
 HELD_BACK = Refusal(None, None, "Not applied: other rows of the same strict call were refused.")
 NO_ANSWER = Refusal(None, None, "No answer came, so the row may or may not be applied. Feed it in again.")
 
@@ -39,12 +36,25 @@ class BatchRefused(Exception):
     """A batch was refused as a whole, nothing of it is applied; the text is the server's."""
 
 
-class Job(Protocol):
-    """One kind of bulk command."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One kind of bulk command: each batch of rows becomes one call of a bulk action.
 
-    @property
-    def required(self) -> Sequence[str]:
-        """Columns that the input has to have."""
+    Attributes:
+        action: wire name.
+        controller: wire name.
+        required: columns that the input has to have.
+        columns: columns that are sent when the input has them; None for all.
+        args: further members of the request.
+        once: the action must not be applied twice, so that a call carries a key by which the server knows it again.
+    """
+
+    action: str
+    controller: str = DEVICES
+    required: Sequence[str]
+    columns: Sequence[str] | None = None
+    args: Mapping[str, Any] = field(default_factory=dict)
+    once: bool = False
 
     async def apply(self, client: Client, rows: Sequence[Row], outcomes: Outcomes, *, dry_run: bool) -> None:
         """Send `rows` and note in `outcomes`, one place a row, what became of each.
@@ -53,25 +63,13 @@ class Job(Protocol):
             BatchRefused: nothing of the batch was applied; `outcomes` say why.
             ServerUnreachable: no answer; rows without one keep the outcome that they had.
         """
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """Rows become one `mLinkAssets` call. It is safe to send twice: what is already linked is a success."""
-
-    engine: str
-    strict: bool
-    required: Sequence[str] = ("assetId", "deviceId")
-
-    async def apply(self, client: Client, rows: Sequence[Row], outcomes: Outcomes, *, dry_run: bool) -> None:
-        """See `Job.apply`."""
-        flags = {"strict": True} if self.strict else {}
+        args = dict(self.args)
         if dry_run:
-            flags["dryRun"] = True
+            args["dryRun"] = True
+        elif self.once:
+            args["idempotencyKey"] = uuid.uuid4().hex
         try:
-            result = await client.call(
-                CONTROLLER, "mLinkAssets", engineId=self.engine, body={"csv": _csv(rows)}, **flags
-            )
+            result = await client.call(self.controller, self.action, body={"csv": self._csv(rows)}, **args)
         except CallRefused as refused:
             outcomes[:] = _refusals(refused.error, len(rows))
             raise BatchRefused(refused.error["message"]) from refused
@@ -80,80 +78,46 @@ class Link:
         for failure in result["errors"]:
             outcomes[failure["row"] - 1] = _refusal(failure)
 
+    def _csv(self, rows: Sequence[Row]) -> str:
+        """The rows as the CSV text of one call."""
+        given = rows[0].values
+        columns = [name for name in (self.columns or given) if name in given]
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows([row.values[name] for name in columns] for row in rows)
+        return text.getvalue()
 
-@dataclass(frozen=True, slots=True)
-class Unlink:
-    """Rows become one `unlinkAssets` call a device, several at a time.
+
+def link_job(engine: str, *, strict: bool) -> Job:
+    """Rows become links. It is safe to send twice: what is already linked is a success."""
+    return _links("mLinkAssets", ("assetId", "deviceId"), engine, strict)
+
+
+def unlink_job(engine: str, *, strict: bool) -> Job:
+    """Rows become the end of links.
 
     A row with `deviceSlot` removes that slot's link, one with `assetId` alone all links between the two, one with
-    neither all links of the device.
+    neither all links of the device. It is safe to send twice: what is not linked is a success.
     """
-
-    engine: str
-    required: Sequence[str] = ("deviceId",)
-
-    async def apply(self, client: Client, rows: Sequence[Row], outcomes: Outcomes, *, dry_run: bool) -> None:
-        """See `Job.apply`."""
-        places: dict[str, list[int]] = {}
-        for place, row in enumerate(rows):
-            places.setdefault(row.values["deviceId"], []).append(place)
-        free = asyncio.Semaphore(CONCURRENCY)
-
-        async def one_device(device: str, members: list[int]) -> None:
-            async with free:
-                found = await self._unlink(client, device, [rows[place] for place in members], dry_run=dry_run)
-            for place, outcome in zip(members, found, strict=True):
-                outcomes[place] = outcome
-
-        calls = [asyncio.create_task(one_device(device, members)) for device, members in places.items()]
-        try:
-            await asyncio.gather(*calls)
-        finally:
-            for call in calls:
-                call.cancel()
-            await asyncio.gather(*calls, return_exceptions=True)
-
-    async def _unlink(self, client: Client, device: str, rows: list[Row], *, dry_run: bool) -> Outcomes:
-        """Unlink the rows of one device together; when that is refused, one by one to find the culprit."""
-        flags = {"dryRun": True} if dry_run else {}
-        try:
-            await client.call(
-                CONTROLLER, "unlinkAssets", engineId=self.engine, _id=device, body=unlink_body(rows), **flags
-            )
-        except CallRefused as refused:
-            if refused.resent and refused.error.get("id") in NOT_LINKED:
-                return [Applied(True)] * len(rows)
-            if len(rows) == 1:
-                return [_refusal(refused.error)]
-            return [(await self._unlink(client, device, [row], dry_run=dry_run))[0] for row in rows]
-        return [Applied(True)] * len(rows)
+    return _links("mUnlinkAssets", ("deviceId",), engine, strict)
 
 
-def unlink_body(rows: Sequence[Row]) -> dict[str, Any]:
-    """The body of `unlinkAssets` that removes what the rows of one device name."""
-    body: dict[str, Any] = {}
-    for row in rows:
-        asset, device_slot, asset_slot = (row.values.get(name, "") for name in ("assetId", "deviceSlot", "assetSlot"))
-        if asset and device_slot and asset_slot:
-            pair = {"asset": asset_slot, "device": device_slot}
-            body.setdefault("linkedMeasures", []).append({"assetId": asset, "measureSlots": [pair]})
-        elif device_slot:
-            body.setdefault("measureSlots", []).append(device_slot)
-        elif asset:
-            body.setdefault("assets", []).append(asset)
-        else:
-            body["allMeasures"] = True
-    return body
+def _links(action: str, required: Sequence[str], engine: str, strict: bool) -> Job:
+    args = {"engineId": engine} | ({"strict": True} if strict else {})
+    return Job(action=action, required=required, columns=LINK_COLUMNS, args=args)
 
 
-def _csv(rows: Sequence[Row]) -> str:
-    """The rows as the CSV text of one call, with the columns that the action knows."""
-    columns = [name for name in LINK_COLUMNS if name in rows[0].values]
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([row.values[name] for name in columns] for row in rows)
-    return text.getvalue()
+def import_job(kind: str, engine: str | None, *, strict: bool, upsert: bool) -> Job:
+    """Rows become twins; `kind` is `assets` or `devices`."""
+    flags = {name: True for name, is_set in (("strict", strict), ("upsert", upsert)) if is_set}
+    return Job(
+        controller=f"device-manager/{kind}",
+        action=f"import{kind.capitalize()}",
+        required=("model", "reference"),
+        args=({"engineId": engine} if engine else {}) | flags,
+        once=True,
+    )
 
 
 def _refusal(error: dict[str, Any]) -> Refusal:

@@ -9,9 +9,11 @@ from typing import Any
 
 import click
 
-from device_manager.cli.bulk_commands import link, unlink
+from device_manager.cli.backup import backup
+from device_manager.cli.bulk_commands import import_, link, unlink
 from device_manager.cli.demo.command import demo
 from device_manager.cli.doctor import doctor
+from device_manager.cli.export import export
 from device_manager.cli.serve import serve
 
 SETTINGS_FILE = Path("device-manager.toml")
@@ -63,5 +65,8 @@ def _defaults(file: Path) -> dict[str, Any]:
 main.add_command(serve)
 main.add_command(link)
 main.add_command(unlink)
+main.add_command(import_)
+main.add_command(export)
 main.add_command(doctor)
+main.add_command(backup)
 main.add_command(demo)

@@ -154,7 +154,16 @@ def test_unlink_takes_rows_of_every_precision(run_command: Run, make_fleet: Make
     assert [pair["device"] for pair in source["linkedMeasures"][0]["measureSlots"]] == ["t1"]
 
 
-def test_strict_unlink_checks_first(run_command: Run, make_fleet: MakeFleet, tmp_path: Path) -> None:
+def test_what_is_not_linked_counts_as_unlinked(run_command: Run, make_fleet: MakeFleet, tmp_path: Path) -> None:
+    fleet = make_fleet(1)
+    ran = run_command(
+        "unlink", fleet.write(tmp_path / "links.csv"), "--engine", fleet.engine, "--url", fleet.url, "--json"
+    )
+    assert ran.status == 0
+    assert (ran.json["changed"], ran.json["unchanged"]) == (0, 1)
+
+
+def test_strict_unlink_is_all_or_nothing(run_command: Run, make_fleet: MakeFleet, tmp_path: Path) -> None:
     fleet = make_fleet(2)
     assert (
         run_command("link", fleet.write(tmp_path / "links.csv"), "--engine", fleet.engine, "--url", fleet.url).status
@@ -163,7 +172,7 @@ def test_strict_unlink_checks_first(run_command: Run, make_fleet: MakeFleet, tmp
     path = fleet.write(tmp_path / "unlinks.csv", [*fleet.pairs, (fleet.pairs[0][0], "Thermometer-absent")])
     ran = run_command("unlink", path, "--engine", fleet.engine, "--url", fleet.url, "--strict", "--json")
     assert ran.status == 1
-    assert ran.json["dryRun"] is True
+    assert (ran.json["applied"], ran.json["refused"]) == (0, 3)
     assert fleet.links(fleet.pairs[0][1]) == [fleet.pairs[0][0]]
 
 
