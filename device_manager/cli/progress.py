@@ -41,6 +41,12 @@ class Progress:
         if self._bar is not None:
             self._bar.stop()
 
+    def expect(self, total: int) -> None:
+        """Note that there are `total` steps in all."""
+        self._total = total
+        if self._bar is not None:
+            self._bar.update(self._task, total=total)
+
     def advance(self, steps: int) -> None:
         """Note that `steps` more are done."""
         self._done += steps

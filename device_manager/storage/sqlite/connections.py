@@ -44,7 +44,7 @@ def open_writer(path: Path) -> apsw.Connection:
     connection = apsw.Connection(str(path))
     try:
         connection.set_busy_timeout(BUSY_MILLISECONDS)
-        _check_owner(connection, path)
+        check_owner(connection, path)
         for pragma in (
             "journal_mode = WAL",
             "synchronous = FULL",
@@ -64,7 +64,8 @@ def open_writer(path: Path) -> apsw.Connection:
     return connection
 
 
-def _check_owner(connection: apsw.Connection, path: Path) -> None:
+def check_owner(connection: apsw.Connection, path: Path) -> None:
+    """Refuse files of others and of newer versions. Raises UnusableStore."""
     try:
         owner, version = _number(connection, "application_id"), _number(connection, "user_version")
         tables = connection.execute("SELECT count(*) FROM sqlite_schema").get
