@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import io
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,6 +26,11 @@ class Airport(NamedTuple):
     longitude: float
 
     @property
+    def position(self) -> str:
+        """Where it is, as a cell of a CSV."""
+        return f"{self.latitude},{self.longitude}"
+
+    @property
     def asset_id(self) -> str:
         """Id of the asset that stands for the airport."""
         return f"{ASSET_MODEL}-{self.code}"
@@ -32,16 +39,6 @@ class Airport(NamedTuple):
     def device_id(self) -> str:
         """Id of its weather station."""
         return f"{DEVICE_MODEL}-{self.code}"
-
-    def asset(self) -> dict[str, Any]:
-        """The body that creates the asset."""
-        position = {"lat": self.latitude, "lon": self.longitude}
-        metadata = {"name": self.name, "city": self.city, "state": self.state, "position": position}
-        return {"model": ASSET_MODEL, "reference": self.code, "metadata": metadata}
-
-    def device(self) -> dict[str, Any]:
-        """The body that creates the device."""
-        return {"model": DEVICE_MODEL, "reference": self.code, "metadata": {"serial": f"WS-{self.code}"}}
 
 
 def read_airports(folder: Path = FOLDER) -> list[Airport]:
@@ -61,6 +58,32 @@ def read_models(folder: Path = FOLDER) -> dict[str, list[dict[str, Any]]]:
     return models
 
 
+def assets_csv(airports: list[Airport]) -> str:
+    """The CSV that imports every airport."""
+    columns = ("model", "reference", *(f"metadata.{name}" for name in ("name", "city", "state", "position")))
+    return _csv(
+        columns,
+        (
+            (ASSET_MODEL, airport.code, airport.name, airport.city, airport.state, airport.position)
+            for airport in airports
+        ),
+    )
+
+
+def devices_csv(airports: list[Airport]) -> str:
+    """The CSV that imports every weather station."""
+    columns = ("model", "reference", "metadata.serial")
+    return _csv(columns, ((DEVICE_MODEL, airport.code, f"WS-{airport.code}") for airport in airports))
+
+
 def links_csv(airports: list[Airport]) -> str:
     """The CSV that links every station to its airport."""
-    return "assetId,deviceId\n" + "".join(f"{airport.asset_id},{airport.device_id}\n" for airport in airports)
+    return _csv(("assetId", "deviceId"), ((airport.asset_id, airport.device_id) for airport in airports))
+
+
+def _csv(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    return text.getvalue()

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,11 @@ from rich.table import Table
 
 from device_manager.cli.client import CallRefused, Client, ServerUnreachable
 from device_manager.cli.demo.airports import Airport, read_airports
-from device_manager.cli.demo.steps import ENGINE, Advance, Steps
+from device_manager.cli.demo.steps import ENGINE, Steps
 from device_manager.cli.doctor import examine_server, print_findings
 from device_manager.cli.exit_codes import Exit
 from device_manager.cli.process import ServerFailed, ServerProcess
-from device_manager.cli.progress import LINE_EVERY, Progress
+from device_manager.cli.progress import LINE_EVERY
 
 SHOWN = ("ATL", "DEN", "JFK", "LAX", "MIA", "ORD", "SEA", "SFO")
 
@@ -53,10 +53,14 @@ class Demonstration:
         with self._timed("create engine and models", "2 measures, 1 asset model, 1 device model"):
             await steps.create_engine()
         count = f"{len(airports):,}"
-        with self._timed(f"create {count} assets", "airports", steps=len(airports)) as advance:
-            await steps.create_assets(airports, advance)
-        with self._timed(f"create {count} devices", "weather stations", steps=len(airports)) as advance:
-            await steps.create_devices(airports, advance)
+        with self._timed(f"import {count} assets", "one importAssets call of CSV"):
+            self._print_import("airports", await steps.import_assets(airports))
+        with self._timed(f"import {count} devices", "one importDevices call of CSV"):
+            self._print_import("weather stations", await steps.import_devices(airports))
+
+    def _print_import(self, what: str, result: dict[str, Any]) -> None:
+        created, refused = len(result["successes"]), len(result["errors"])
+        self._console.print(f"Imported {created:,} {what}, {refused:,} refused.", highlight=False)
 
     async def _link(self, steps: Steps, airports: list[Airport]) -> None:
         with self._timed(f"link {len(airports):,} pairs", "one mLinkAssets call of CSV"):
@@ -79,17 +83,15 @@ class Demonstration:
             self._console.print(f"A wrong record is refused, and says why: {error}", highlight=False, markup=False)
 
     @contextmanager
-    def _timed(self, step: str, what: str, steps: int = 0) -> Iterator[Advance]:
-        """Time the block; without a number of `steps` to count, it only says every now and then that it goes on."""
+    def _timed(self, step: str, what: str) -> Iterator[None]:
+        """Time the block, and say every now and then that it goes on."""
         self._console.print(f"{step} ...", highlight=False)
         started = time.perf_counter()
-        waiting = asyncio.create_task(self._go_on(step)) if not steps else None
+        waiting = asyncio.create_task(self._go_on(step))
         try:
-            with Progress(step, steps) if steps else nullcontext() as progress:
-                yield progress.advance if progress else _nothing
+            yield
         finally:
-            if waiting is not None:
-                waiting.cancel()
+            waiting.cancel()
         self._times.append((step, time.perf_counter() - started, what))
 
     async def _go_on(self, step: str) -> None:
@@ -116,10 +118,6 @@ class Demonstration:
         for step, seconds, what in self._times:
             table.add_row(step, what, f"{seconds:.3f}")
         self._console.print(table)
-
-
-def _nothing(steps: int) -> None:
-    """For blocks that count no steps."""
 
 
 @click.command()

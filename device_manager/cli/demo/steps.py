@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
 from typing import Any
 
 from device_manager.cli.client import Client
-from device_manager.cli.demo.airports import Airport, links_csv, read_models
+from device_manager.cli.demo.airports import Airport, assets_csv, devices_csv, links_csv, read_models
 
 ENGINE = "airports"
-CONCURRENCY = 64
-"""Calls that are under way at once."""
 DEVICES = "device-manager/devices"
 ASSETS = "device-manager/assets"
-
-Advance = Callable[[int], None]
 
 
 class Steps:
@@ -33,13 +28,13 @@ class Steps:
             for body in written[kind]:
                 await self._client.call(models, action, body=body)
 
-    async def create_assets(self, airports: list[Airport], advance: Advance) -> None:
-        """One asset an airport."""
-        await self._create(ASSETS, (airport.asset() for airport in airports), advance)
+    async def import_assets(self, airports: list[Airport]) -> dict[str, Any]:
+        """One asset an airport, in one call."""
+        return await self._import(ASSETS, "importAssets", assets_csv(airports))
 
-    async def create_devices(self, airports: list[Airport], advance: Advance) -> None:
-        """One device an airport, attached to the engine."""
-        await self._create(DEVICES, (airport.device() for airport in airports), advance)
+    async def import_devices(self, airports: list[Airport]) -> dict[str, Any]:
+        """One device an airport, attached to the engine, in one call."""
+        return await self._import(DEVICES, "importDevices", devices_csv(airports))
 
     async def link_all(self, airports: list[Airport]) -> dict[str, Any]:
         """All stations to their airports, in one call."""
@@ -65,15 +60,6 @@ class Steps:
         result: dict[str, Any] = await self._client.call(DEVICES, "mLinkAssets", engineId=ENGINE, body=body)
         return result
 
-    async def _create(self, controller: str, bodies: Iterable[dict[str, Any]], advance: Advance) -> None:
-        """Create one document a body, with a bounded number of calls under way."""
-        remaining = iter(bodies)
-
-        async def work() -> None:
-            for body in remaining:
-                await self._client.call(controller, "create", engineId=ENGINE, body=body)
-                advance(1)
-
-        async with asyncio.TaskGroup() as workers:
-            for _ in range(CONCURRENCY):
-                workers.create_task(work())
+    async def _import(self, controller: str, action: str, text: str) -> dict[str, Any]:
+        result: dict[str, Any] = await self._client.call(controller, action, engineId=ENGINE, body={"csv": text})
+        return result
