@@ -66,8 +66,22 @@ class AccountController(Controller):
         rule = self._registry.rule(wanted)
         return {"allowed": await self._security.guard.is_allowed(wanted, rule, kuid)}
 
-    def _search(self, body: dict[str, Any], lang: str, offset: int | None, size: int | None) -> Search:
-        """The search that a body with `query` describes. Raises a 400 that names the clause, or 413."""
+    async def _search_api_keys(
+        self, kuid: str, body: dict[str, Any] | None, lang: str, offset: int, size: int
+    ) -> dict[str, Any]:
+        """The API keys of a user that match the query which `body` is: `{hits, total}`, the total that of `hits`."""
+        search = self._search({"query": body} if body else {}, lang, offset, size)
+        hits = await self._accounts.api_keys.search(kuid, search.query, search.offset, search.size)
+        return {"hits": hits, "total": len(hits)}
+
+    def _search(self, body: dict[str, Any], lang: str, offset: int, size: int | None) -> Search:
+        """The search that a body with `query` describes; where nobody says how many, all that one answer may hold.
+
+        Raises:
+            ApiError: a 400 that names the clause, `services.storage.get_limit_exceeded`.
+        """
+        if size is None and "size" not in body:
+            size = max(0, self._settings.search_size - offset)
         query = parse_koncorde(body.get("query")) if lang == "koncorde" else None
         return parse_search(body, offset=offset, size=size, limit=self._settings.search_size, query=query)
 

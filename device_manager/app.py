@@ -23,6 +23,7 @@ from device_manager.controllers.document import DocumentController
 from device_manager.controllers.engine import EngineController
 from device_manager.controllers.index import IndexController
 from device_manager.controllers.models import ModelsController
+from device_manager.controllers.security import SecurityController
 from device_manager.controllers.server import ServerController
 from device_manager.documents.domain import Documents
 from device_manager.errors import ApiError
@@ -111,8 +112,11 @@ class Application:
         documents = self.documents
         native = [IndexController(documents), CollectionController(documents), DocumentController(documents)]
         admin = AdminController(documents, self.security.accounts.users, self.router)
-        auth = AuthController(self.security, self.router.registry, self.settings)
-        return [server, auth, admin, *native, *domain, *self.plugins.controllers()]
+        accounts = [
+            controller(self.security, self.router.registry, self.settings)
+            for controller in (AuthController, SecurityController)
+        ]
+        return [server, *accounts, admin, *native, *domain, *self.plugins.controllers()]
 
     async def start(self) -> None:
         """Open the store, prepare the domain, start the plugins, and listen last.

@@ -72,10 +72,7 @@ class ApiKeysPart(AccountController):
         Raises:
             ApiError: `security.rights.unauthorized`, `services.storage.get_limit_exceeded`.
         """
-        kuid = caller_of(request)
-        search = self._search({"query": body} if body else {}, lang, from_, size)
-        hits = await self._accounts.api_keys.search(kuid, search.query, search.offset, search.size)
-        return {"hits": hits, "total": len(hits)}
+        return await self._search_api_keys(caller_of(request), body, lang, from_, size)
 
     @action(http=["DELETE /api-keys/:_id"], writes=True)
     async def delete_api_key(self, request: Request, _id: str, refresh: Refresh = True) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from device_manager.errors import api_error
 from device_manager.security.api_keys import ApiKeys
+from device_manager.security.documents import MAPPINGS, SECURITY_INDEX
 from device_manager.security.local import LocalStrategy
 from device_manager.security.passwords import Passwords
 from device_manager.security.places import Collections
@@ -31,6 +32,7 @@ class Accounts:
     """
 
     def __init__(self, store: Store, collections: Collections, tokens: Tokens, settings: Settings) -> None:
+        self._store = store
         self.api_keys = ApiKeys(store, collections, tokens)
         self._passwords = Passwords(settings.password_threads, settings.logins_waiting)
         self.strategies = {LocalStrategy.name: LocalStrategy(store, collections, self._passwords)}
@@ -41,6 +43,12 @@ class Accounts:
     def close(self) -> None:
         """Let go of the threads."""
         self._passwords.close()
+
+    async def refresh(self, collection: str) -> None:
+        """Make what was written to a collection visible to searches. Raises `api.assert.invalid_argument`."""
+        if collection not in MAPPINGS:
+            raise api_error("api.assert.invalid_argument", "collection", ", ".join(MAPPINGS))
+        await self._store.refresh(SECURITY_INDEX, collection)
 
     def strategy(self, name: str) -> LocalStrategy:
         """A strategy by name. Raises `security.credentials.unknown_strategy` (400)."""

@@ -7,10 +7,13 @@ too, as it is, so that two writers of one user's credentials notice each other.
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import itemgetter
 from typing import Any, NamedTuple, TypeVar
 
 from device_manager.call import Call
 from device_manager.errors import ApiError, api_error
+from device_manager.query.fields import FieldType
+from device_manager.query.matcher import compile_matcher
 from device_manager.query.search import Search
 from device_manager.query.tree import Query, Term
 from device_manager.security.documents import user_key
@@ -57,11 +60,11 @@ class LocalStrategy:
         given = credentials if isinstance(credentials, dict) else {}
         username, password = given.get("username"), given.get("password")
         if not isinstance(username, str) or not isinstance(password, str) or not username or not password:
-            raise api_error("plugin.strategy.missing_user", "username and password are needed, as texts.")
+            raise api_error("plugin.strategy.missing_user", "Username and password are needed, as texts.")
         await self._collections.ready(CREDENTIALS)
         stored = await self._read(username)
         if not await self._passwords.matches(stored.source if stored else None, password) or stored is None:
-            raise api_error("plugin.strategy.missing_user", "wrong username or password.")
+            raise api_error("plugin.strategy.missing_user", "Wrong username or password.")
         return str(stored.source.get("kuid"))
 
     async def _read(self, username: str) -> Document | None:
@@ -231,12 +234,17 @@ class LocalStrategy:
         return _info(_existing(await self._read(username), username))
 
     async def search(self, query: Query, offset: int, size: int) -> tuple[list[Info], int]:
-        """Credentials that match `query`, of which only the username and the user are told, and how many there are."""
+        """Credentials whose username matches, in the order of their names, and how many there are.
+
+        The username is the id of a document, which stores cannot search like text; so all of them are looked at.
+        """
         await self._collections.ready(CREDENTIALS)
-        found = await self._store.search(
-            CREDENTIALS.index, CREDENTIALS.collection, Search(query=query, offset=offset, size=size)
-        )
-        return [{"username": hit.id, "kuid": (hit.source or {}).get("kuid", "")} for hit in found.hits], found.total
+        await self._store.refresh(CREDENTIALS.index, CREDENTIALS.collection)
+        matches = compile_matcher(query, {"username": FieldType("keyword", "username", {"type": "keyword"})})
+        pages = self._store.scan(CREDENTIALS.index, CREDENTIALS.collection)
+        infos = [_info(document) async for page in pages for document in page]
+        found = sorted((info for info in infos if matches(info["username"], dict(info))), key=itemgetter("username"))
+        return found[offset : offset + size], len(found)
 
 
 def watch_user(tx: Transaction, kuid: str) -> Document:
