@@ -11,6 +11,7 @@ from device_manager.controllers.twins_controller import TwinsController
 from device_manager.router.controller import action
 from device_manager.router.parameters import Refresh
 from device_manager.router.request import Request
+from device_manager.security.scope import Scope
 from device_manager.twins.bulk_outcome import BulkOutcome
 from device_manager.twins.places import DEVICES
 
@@ -22,6 +23,7 @@ class DeviceBulk(TwinsController):
         http=["PUT /_/device-manager/devices/_mLink", "PUT /_/device-manager/:engineId/devices/_mLink"],
         collection=DEVICES,
         writes=True,
+        scope=Scope.FOUND,
     )
     async def m_link_assets(
         self,
@@ -65,6 +67,7 @@ class DeviceBulk(TwinsController):
         http=["PUT /_/device-manager/devices/_mUnlink", "PUT /_/device-manager/:engineId/devices/_mUnlink"],
         collection=DEVICES,
         writes=True,
+        scope=Scope.FOUND,
     )
     async def m_unlink_assets(
         self,
@@ -105,6 +108,7 @@ class DeviceBulk(TwinsController):
         http=["PUT /_/device-manager/devices/_mAttach", "PUT /_/device-manager/:engineId/devices/_mAttach"],
         collection=DEVICES,
         writes=True,
+        scope=Scope.FOUND,
     )
     async def m_attach_engines(
         self,
@@ -141,6 +145,7 @@ class DeviceBulk(TwinsController):
         http=["PUT /_/device-manager/devices/_mDetach", "PUT /_/device-manager/:engineId/devices/_mDetach"],
         collection=DEVICES,
         writes=True,
+        scope=Scope.FOUND,
     )
     async def m_detach_engines(
         self,

@@ -10,6 +10,7 @@ from device_manager.controllers.twins_controller import TwinsController
 from device_manager.router.controller import action
 from device_manager.router.parameters import Refresh
 from device_manager.router.request import Request
+from device_manager.security.scope import Scope
 from device_manager.twins.places import DEVICES
 
 
@@ -25,6 +26,7 @@ class DeviceImports(TwinsController):
         ],
         collection=DEVICES,
         writes=True,
+        scope=Scope.FOUND,
     )
     async def import_devices(
         self,
