@@ -29,6 +29,7 @@ from device_manager.router.envelope import encode
 from device_manager.router.parse import Refused, parse
 from device_manager.router.request import Connection
 from device_manager.router.router import Router
+from device_manager.security.service import Security
 from device_manager.settings import Settings
 from device_manager.storage.contract import Key, Store, Transaction
 from device_manager.storage.opening import open_store
@@ -114,8 +115,9 @@ class Platform:
         for controller in (EngineController, ModelsController, AssetsController, DevicesController):
             self.router.register(controller(self.twins))
         documents = Documents(store, bus, settings, self.twins.native_writes)
-        for native in (IndexController, CollectionController, DocumentController, AdminController):
+        for native in (IndexController, CollectionController, DocumentController):
             self.router.register(native(documents))
+        self.router.register(AdminController(documents, Security(store, settings).accounts.users, self.router))
         self.router.compile()
 
     async def ask(self, action: str, **payload: Any) -> Envelope:
