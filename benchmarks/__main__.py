@@ -7,7 +7,7 @@ import os
 
 from benchmarks.catalogue import BENCHMARKS
 from benchmarks.processes import cores
-from benchmarks.table import describe_machine, render, write
+from benchmarks.table import Row, describe_machine, render, write
 
 RUNS = 5
 
@@ -24,7 +24,11 @@ def main() -> None:
     if unknown:
         parser.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(BENCHMARKS)}")
     os.sched_setaffinity(0, {cores()[1]})
-    rows = [row for name in options.names or BENCHMARKS for row in BENCHMARKS[name](options.runs)]
+    rows: list[Row] = []
+    for name in options.names or BENCHMARKS:
+        measured = BENCHMARKS[name](options.runs)
+        print(f"\n{render(measured)}", flush=True)
+        rows += measured
     print(f"\n{describe_machine(options.runs)}\n\n{render(rows)}")
     if not options.names:
         write(rows, options.runs)
