@@ -99,8 +99,9 @@ def _store(
         return LinkOutcome(device, asset, pairs, changed=False)
     changes = [(device_key(engine, device.id), changed(_with_metadata(new_device, patches.device), stamp))]
     history: list[Source] = []
-    if patches.asset:
-        patched_asset = changed(_with_metadata(asset.source, patches.asset), stamp)
+    wished = _with_metadata(asset.source, patches.asset)
+    if wished.get(CHANGEABLE) != asset.source.get(CHANGEABLE):
+        patched_asset = changed(wished, stamp)
         history.append(history_entry(asset.id, patched_asset, metadata_event(list(patched_paths(patches.asset)))))
         new_asset = with_asset_link(patched_asset, device.id, pairs)
     new_asset = changed(new_asset, stamp)

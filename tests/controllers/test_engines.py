@@ -76,7 +76,7 @@ async def test_what_is_refused(platform: Any) -> None:
     ):
         error = await platform.refused("engine:create", index=index)
         assert (error["status"], error["id"]) == (400, id)
-    for action in ("create", "delete", "exists", "check"):
+    for action in ("create", "update", "delete", "exists", "check"):
         error = await platform.refused(f"engine:{action}")
         assert (error["status"], error["id"], error["props"]) == (400, "api.assert.missing_argument", ["index"])
     assert (await platform.refused("engine:check", index="nowhere"))["status"] == 404
@@ -125,3 +125,42 @@ async def test_the_check_finds_what_something_else_broke(platform: Any) -> None:
         ("one_sided_link", "devices/Dummy-3"),
     ]
     assert {finding["engine"] for finding in findings} == {platform.engine}
+
+
+async def test_an_update_maps_what_the_models_of_its_group_need(platform: Any) -> None:
+    index = f"e{uuid.uuid4().hex[:10]}"
+    await platform.do("engine:create", index=index, group="air")
+    vessel = {
+        "model": "Vessel",
+        "engineGroup": "sea",
+        "measures": [],
+        "metadataMappings": {"draught": {"type": "float"}},
+    }
+    await platform.do("models:writeAsset", body=vessel)
+    tried = await platform.do("engine:update", index=index, group="sea", dryRun=True)
+    assert tried == {"index": index, "collections": COLLECTIONS[1:], "dryRun": True}
+    assert await platform.do("engine:update", index=index) == {"index": index, "collections": COLLECTIONS[1:]}
+    body = {"model": "Vessel", "reference": "1", "metadata": {"draught": 2.5}}
+    error = await platform.refused("assets:create", engineId=index, body=body)
+    assert (error["status"], error["message"]) == (404, 'Unknown Asset model "Vessel".')
+    key = Places(platform.twins.platform).engine_config(index)
+    before = (await platform.store.read((key,)))[key].source["_kuzzle_info"]
+
+    await platform.do("engine:update", index=index, group="sea")
+    listed = (await platform.do("engine:list", group="sea"))["engines"]
+    assert {"group": "sea", "index": index, "name": "device-manager"} in listed
+    await platform.do("assets:create", engineId=index, body=body)
+    after = (await platform.store.read((key,)))[key].source["_kuzzle_info"]
+    assert (after["author"], after["createdAt"], after["updater"]) == (before["author"], before["createdAt"], "-1")
+    error = await platform.refused("engine:update", index="nowhere")
+    assert (error["status"], error["message"]) == (404, 'Device-manager engine on index "nowhere" does not exists')
+
+    def close(tx: Any) -> None:
+        source = tx.read((key,))[key].source
+        tx.replace(key, source | {"engine": source["engine"] | {"closing": True}})
+
+    await platform.store.transact(close)
+    error = await platform.refused("engine:update", index=index)
+    assert (error["status"], error["id"]) == (409, "device_manager.engines.closing")
+    await platform.do("engine:delete", index=index)
+    await platform.store.drop_index(index)

@@ -84,3 +84,47 @@ async def test_reads_by_id(counted: Any) -> None:
     assert await cost(counted, "assets:get", _id="Container-1") == (1, 0, 0)
     assert await cost(counted, "models:getAsset", model="Container") == (0, 0, 0)
     assert await cost(counted, "engine:exists", index=counted.engine) == (1, 0, 0)
+
+
+async def test_changes(counted: Any) -> None:
+    note, color = {"metadata": {"note": "x"}}, {"metadata": {"color": "x"}}
+    for action, id, body in [
+        ("assets:update", "Container-1", note),
+        ("assets:replaceMetadata", "Container-1", note),
+        ("devices:update", "Dummy-1", color),
+        ("devices:replaceMetadata", "Dummy-1", color),
+    ]:
+        assert await cost(counted, action, _id=id, body=body) == (1, 1, 0)
+    for number in ("1", "9"):
+        asset = {"model": "Container", "reference": number, **note}
+        assert await cost(counted, "assets:upsert", body=asset) == (1, 1, 0)
+        device = {"model": "Dummy", "reference": number, **color}
+        assert await cost(counted, "devices:upsert", body=device) == (1, 1, 0)
+    assert await cost(counted, "assets:create", body={"model": "Container", "reference": "8"}) == (1, 1, 0)
+    assert await cost(counted, "devices:create", body={"model": "Dummy", "reference": "8"}) == (1, 1, 0)
+
+
+async def test_twins_that_go(counted: Any) -> None:
+    for number in ("1", "2", "3"):
+        entries = [{"assetId": f"Container-{number}", "implicitMeasuresLinking": True}]
+        await counted.do("devices:linkAssets", _id=f"Dummy-{number}", body={"linkedMeasures": entries})
+    assert await cost(counted, "assets:delete", _id="Container-1") == (2, 1, 0)
+    assert await cost(counted, "devices:detachEngine", _id="Dummy-1") == (1, 1, 0)
+    assert await cost(counted, "devices:attachEngine", _id="Dummy-1") == (1, 1, 0)
+    assert await cost(counted, "devices:detachEngine", _id="Dummy-2", engineId=...) == (3, 1, 0)
+    assert await cost(counted, "devices:delete", _id="Dummy-3") == (2, 1, 0)
+    assert await cost(counted, "assets:delete", _id="Container-2") == (1, 1, 0)
+
+
+async def test_changes_with_pipes_read_no_more(counted: Any) -> None:
+    async def watch(payload: Any, request: Any) -> None:
+        return None
+
+    for event in ("asset:update", "device:update", "device:unlink-asset", "device:detach-engine"):
+        counted.bus.add_pipe(f"device-manager:{event}:before", watch, owner="watch")
+    counted.bus.compile()
+    entries = [{"assetId": "Container-1", "implicitMeasuresLinking": True}]
+    await counted.do("devices:linkAssets", _id="Dummy-1", body={"linkedMeasures": entries})
+    assert await cost(counted, "assets:update", _id="Container-1", body={"metadata": {"note": "x"}}) == (1, 1, 0)
+    assert await cost(counted, "devices:detachEngine", _id="Dummy-1") == (2, 1, 0)
+    assert await cost(counted, "assets:delete", _id="Container-2") == (1, 1, 0)
