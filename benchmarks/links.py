@@ -22,6 +22,8 @@ PAIRS = 10_000
 MEMORY_PAIRS = 100_000
 IN_FLIGHT = {1: 300, 32: 2000, 256: 4000}
 """Calls of a run by the number in flight."""
+CONNECTIONS = 4
+"""A connection runs 64 requests at once, so that 256 take four."""
 INCUMBENT = {"linkAssets": {1: 63, 32: 152, 256: 196}, "unlinkAssets": {1: 78, 32: 211, 256: 258}}
 """Calls a second of the incumbent on two cores shared with its store, its cache and its client (design 7)."""
 AIMS = {"linkAssets": {1: 1, 32: 6, 256: 15}, "unlinkAssets": {1: 1, 32: 5, 256: 12}}
@@ -73,7 +75,7 @@ async def _measure(server: Server, store: str, fleets: int, runs: int, aim: floa
             if 1 <= number <= runs:
                 ours.append(seconds)
                 bare.append(await asyncio.to_thread(write_bare, engine))
-        single = await _single_calls(client, store, runs)
+    single = await _single_calls(server, store, runs)
     here, there = statistics.median(ours), statistics.median(bare)
     name = f"mLinkAssets, {PAIRS:,} pairs in one call, {store}"
     many = Row(name, f"{PAIRS / here:,.0f} pairs/s", f"{PAIRS / there:,.0f} pairs/s", there / here, f"at least {aim}")
@@ -92,28 +94,37 @@ async def _link_all(client: Client, engine: str) -> float:
     return await each(link, range(1), 1)
 
 
-async def _single_calls(client: Client, store: str, runs: int) -> list[Row]:
+async def _single_calls(server: Server, store: str, runs: int) -> list[Row]:
     """`unlinkAssets` and `linkAssets` in turn on the first fleet, which is linked."""
     engine = "fleet-0"
+    clients = [Client(f"http://127.0.0.1:{server.port}") for _ in range(CONNECTIONS)]
 
     async def unlink(number: int) -> None:
         body = {"allMeasures": True}
+        client = clients[number % len(clients)]
         await client.call(DEVICES, "unlinkAssets", engineId=engine, _id=device_id(engine, number), body=body)
 
     async def link(number: int) -> None:
         entry = {"assetId": asset_id(number), "measureSlots": [{"asset": SLOT, "device": SLOT}]}
         body = {"linkedMeasures": [entry]}
+        client = clients[number % len(clients)]
         await client.call(DEVICES, "linkAssets", engineId=engine, _id=device_id(engine, number), body=body)
 
     rows = []
-    for in_flight, calls in IN_FLIGHT.items():
-        rates: dict[str, list[float]] = {"linkAssets": [], "unlinkAssets": []}
-        for _ in range(runs + 1):
-            rates["unlinkAssets"].append(calls / await each(unlink, range(calls), in_flight))
-            rates["linkAssets"].append(calls / await each(link, range(calls), in_flight))
-        for action, found in rates.items():
-            rate, incumbent = statistics.median(found[1:]), INCUMBENT[action][in_flight]
-            aim = f"at least {AIMS[action][in_flight]}"
-            name = f"{action}, {in_flight} in flight, {store}"
-            rows.append(Row(name, f"{rate:,.0f}/s", f"{incumbent:,}/s (incumbent)", rate / incumbent, aim))
+    async with contextlib.AsyncExitStack() as stack:
+        for client in clients:
+            await stack.enter_async_context(client)
+        for in_flight, calls in IN_FLIGHT.items():
+            rates: dict[str, list[float]] = {"linkAssets": [], "unlinkAssets": []}
+            for _ in range(runs + 1):
+                rates["unlinkAssets"].append(calls / await each(unlink, range(calls), in_flight))
+                rates["linkAssets"].append(calls / await each(link, range(calls), in_flight))
+            rows += [_compared(action, in_flight, store, found[1:]) for action, found in rates.items()]
     return rows
+
+
+def _compared(action: str, in_flight: int, store: str, rates: list[float]) -> Row:
+    rate, incumbent = statistics.median(rates), INCUMBENT[action][in_flight]
+    name = f"{action}, {in_flight} in flight, {store}"
+    aim = f"at least {AIMS[action][in_flight]}"
+    return Row(name, f"{rate:,.0f}/s", f"{incumbent:,}/s (incumbent)", rate / incumbent, aim)

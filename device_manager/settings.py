@@ -99,8 +99,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     strict_sdk_version: bool = True
     """Refuse requests of SDKs that are too old for this protocol."""
 
-    requests_running: int = 100
-    """Requests that run at once in this process."""
+    requests_running: int = 512
+    """Requests that run at once in this process. Writes that run at once share commits, so few make writing slow."""
     requests_waiting: int = 50_000
     """Requests that wait for a slot; beyond it 503."""
     pipe_deadline: float = 30.0

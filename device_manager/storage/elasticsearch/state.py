@@ -90,8 +90,8 @@ class RoundState:
             raise error
         raise MissingCollection(index, collection)
 
-    def check(self, key: Key, source: dict[str, Any]) -> None:
-        """Refuse what the mapping does not take.
+    def check(self, key: Key, source: dict[str, Any], before: dict[str, Any] | None = None) -> None:
+        """Refuse what the mapping does not take; of a source that replaces `before`, in what they do not share.
 
         Raises:
             ApiError: the mapping's refusal.
@@ -99,7 +99,10 @@ class RoundState:
         """
         collection = self.collection(key.index, key.collection)
         try:
-            collection.mapping.check(source, key.index, key.collection)
+            if before is None:
+                collection.mapping.check(source, key.index, key.collection)
+            else:
+                collection.mapping.check_change(before, source, key.index, key.collection)
         except ApiError:
             if collection.is_fresh():
                 raise

@@ -75,7 +75,7 @@ class View:
     def replace(self, key: Key, source: dict[str, Any]) -> Document:
         """See the contract."""
         before = self._existing(key)
-        return self._write(key, source, self._encode(key, source), ChangeKind.UPDATE, before)
+        return self._write(key, source, self._encode(key, source, before.source), ChangeKind.UPDATE, before)
 
     def touch(self, key: Key) -> None:
         """See the contract."""
@@ -115,8 +115,8 @@ class View:
             return Seen(None)
         return Seen(base.document())
 
-    def _encode(self, key: Key, source: dict[str, Any]) -> bytes:
-        self._state.check(key, source)
+    def _encode(self, key: Key, source: dict[str, Any], before: dict[str, Any] | None = None) -> bytes:
+        self._state.check(key, source, before)
         for name in (MARK, TOMBSTONE):
             if name in source:
                 raise api_error("services.storage.strict_mapping_rejection", name, key.index, key.collection)

@@ -116,11 +116,16 @@ class Mapping:
         Raises:
             ApiError: what `check` raises.
         """
-        if any("." in name for name in after) or any("." in name for name in before):
-            return self.values_of_older(before), self.index_values(after, index, collection)
-        gone = {name: value for name, value in before.items() if after.get(name, _NOTHING) is not value}
-        come = {name: value for name, value in after.items() if before.get(name, _NOTHING) is not value}
+        gone, come = _unshared(before, after)
         return self.values_of_older(gone), self.index_values(come, index, collection)
+
+    def check_change(self, before: dict[str, Any], after: dict[str, Any], index: str, collection: str) -> None:
+        """`check` for a source that takes the place of a stored one; members that they share are passed over.
+
+        Raises:
+            ApiError: what `check` raises.
+        """
+        self.index_values(_unshared(before, after)[1], index, collection)
 
     def values_of_older(self, source: dict[str, Any]) -> Found:
         """The pairs of a document that was stored under this mapping or under one that `merge` has extended since.
@@ -164,6 +169,15 @@ class Mapping:
             return
         for below in field.below:
             yield from self.leaves(below)
+
+
+def _unshared(before: dict[str, Any], after: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The members of two sources that are not the same object in both; all of them where one has a dotted name."""
+    if "." in "".join(before) or "." in "".join(after):
+        return before, after
+    gone = {name: value for name, value in before.items() if after.get(name, _NOTHING) is not value}
+    come = {name: value for name, value in after.items() if before.get(name, _NOTHING) is not value}
+    return gone, come
 
 
 def bad_value(reason: str) -> ApiError:

@@ -67,7 +67,7 @@ class SqliteTransaction:
 
     def read(self, keys: Iterable[Key]) -> dict[Key, Document]:
         """See `contract.Transaction.read`."""
-        asked = [Key(*key) for key in keys]
+        asked = list(keys)
         entries = self._entries
         missing = [key for key in dict.fromkeys(asked) if key not in entries]
         if missing:
@@ -108,7 +108,7 @@ class SqliteTransaction:
         created_here = before is None or (now is not before and now.version <= before.version)
         version = 1 if before is None or created_here else before.version + 1
         target = self._view.collection(key.index, key.collection)
-        return self._put(target, Key(*key), entry, source, version=version, rid=_row(now).rid)
+        return self._put(target, key, entry, source, version=version, rid=_row(now).rid)
 
     def touch(self, key: Key) -> None:
         """See `contract.Transaction.touch`."""
@@ -119,9 +119,12 @@ class SqliteTransaction:
         self._existing(key).now = None
 
     def _existing(self, key: Key) -> _Entry:
-        if key not in self.read((key,)):
+        if key not in self._entries:
+            self._fetch([key])
+        entry = self._entries[key]
+        if entry.now is None:
             raise api_error("services.storage.not_found", key.id, key.index, key.collection)
-        return self._entries[key]
+        return entry
 
     def _put(
         self, target: Collection, key: Key, entry: _Entry, source: dict[str, Any], *, version: int, rid: int
