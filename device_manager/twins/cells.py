@@ -138,7 +138,7 @@ def _truth(text: str, field: Field) -> bool:
 
 
 def _date(text: str, field: Field) -> int | str:
-    return int(text) if _WHOLE.fullmatch(text) else text
+    return int(text) if _WHOLE.fullmatch(text) and abs(int(text)) <= LARGEST else text
 
 
 def _no_json(text: str, field: Field) -> Any:
@@ -146,7 +146,7 @@ def _no_json(text: str, field: Field) -> Any:
 
 
 def write_cell(value: Any, field: Field) -> str:
-    """The cell that `read_cell` reads as `value`."""
+    """The cell that `read_cell` reads as `value`; of a number or a boolean in a text field, the text."""
     plain = _plain(value)
     if plain and plain == plain.strip() and "\r" not in plain:
         try:
