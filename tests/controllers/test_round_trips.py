@@ -63,6 +63,35 @@ async def test_bulk(counted: Any) -> None:
     assert await cost(counted, "devices:mLinkAssets", engineId=..., body=body) == (4, 0, 0)
 
 
+async def test_bulk_unlinks_and_engines(counted: Any) -> None:
+    numbers = (1, 2, 3)
+    links = {"records": [{"assetId": f"Container-{number}", "deviceId": f"Dummy-{number}"} for number in numbers]}
+    ids = {"deviceIds": [f"Dummy-{number}" for number in numbers]}
+    free = {"engineId": ..., "body": ids}
+    await counted.do("devices:mLinkAssets", body=links)
+    assert await cost(counted, "devices:mUnlinkAssets", body=links) == (2, 2, 0)
+    await counted.do("devices:mLinkAssets", body=links)
+    assert await cost(counted, "devices:mUnlinkAssets", engineId=..., body=links) == (4, 2, 0)
+    await counted.do("devices:mLinkAssets", body=links)
+    assert await cost(counted, "devices:mUnlinkAssets", body=ids) == (4, 2, 0)
+    assert await cost(counted, "devices:mUnlinkAssets", **free) == (4, 0, 0)
+    await counted.do("devices:mLinkAssets", body=links)
+    assert await cost(counted, "devices:mDetachEngines", body=ids) == (4, 2, 0)
+    assert await cost(counted, "devices:mAttachEngines", body=ids) == (2, 2, 0)
+    assert await cost(counted, "devices:mDetachEngines", **free) == (4, 2, 0)
+
+
+async def test_imports(counted: Any) -> None:
+    for controller, model in (("assets", "Container"), ("devices", "Dummy")):
+        action = f"{controller}:import{controller.capitalize()}"
+        records = [{"model": model, "reference": f"new-{number}"} for number in (1, 2, 3)]
+        assert await cost(counted, action, body={"records": records}) == (2, 2, 0)
+        assert await cost(counted, action, body={"records": records}, upsert=True) == (2, 0, 0)
+    assert await cost(counted, action, engineId=..., body={"records": records}, upsert=True) == (4, 0, 0)
+    columns = [{"model": "Dummy", "reference": f"own-{number}", "engineId": counted.engine} for number in (1, 2, 3)]
+    assert await cost(counted, action, engineId=..., body={"records": columns}) == (2, 2, 0)
+
+
 async def test_bulk_with_pipes_reads_no_more(counted: Any) -> None:
     async def watch(payload: Any, request: Any) -> None:
         return None
