@@ -17,6 +17,7 @@ UNLINK = "device-manager:device:unlink-asset"
 DETACH = "device-manager:device:detach-engine"
 ATTACH = "device-manager:device:attach-engine"
 GENERIC = "generic:document"
+CHANGE = "device-manager:asset:update:before"
 
 
 class Log:
@@ -102,7 +103,7 @@ async def test_what_pipes_change_of_the_asset_itself_counts_as_well(linked: Any)
         return payload
 
     log = Log(linked)
-    log.listen("device-manager:asset:update:before", act=through_asset)
+    log.listen(CHANGE, act=through_asset)
     log.listen(f"{GENERIC}:beforeWrite", act=through_document)
     result = await linked.do("assets:replaceMetadata", _id="Container-1", body={"metadata": {"note": "mine"}})
     assert result["_source"]["metadata"] == {"weight": 77, "note": "generic"}
@@ -124,7 +125,7 @@ async def test_pipes_around_changes_may_touch_nothing_else(linked: Any, action: 
         payload["asset"]["_source"]["groups"] = [{"path": "x"}]
         return payload
 
-    Log(linked).listen("device-manager:asset:update:before", act=meddle)
+    Log(linked).listen(CHANGE, act=meddle)
     error = await asked()
     assert (error["status"], error["id"]) == (400, "plugin.runtime.forbidden_change")
     assert error["props"] == ["log", "metadata", "asset._source.groups"]
@@ -139,7 +140,7 @@ async def test_a_veto_prevents_and_a_late_failure_does_not(linked: Any) -> None:
         f"{UNLINK}:before",
         f"{DETACH}:before",
         f"{GENERIC}:beforeDelete",
-        "device-manager:asset:update:before",
+        CHANGE,
         act=veto,
     )
     for action, id in [
@@ -325,7 +326,7 @@ async def test_what_changed_meanwhile_survives_an_update_behind_pipes(linked: An
         await linked.do("devices:unlinkAssets", _id="Dummy-2", body={"allMeasures": True})
         return None
 
-    linked.bus.add_pipe("device-manager:asset:update:before", slow, owner="slow")
+    linked.bus.add_pipe(CHANGE, slow, owner="slow")
     linked.bus.compile()
     result = await linked.do("assets:update", _id="Container-1", body={"metadata": {"note": "late"}})
     assert result["_source"]["metadata"] == {"weight": 3, "note": "late"}
