@@ -76,6 +76,7 @@ class Application:
             self.security.guard,
             running=settings.requests_running,
             waiting=settings.requests_waiting,
+            streams=settings.streams_running,
             strict_sdk=settings.strict_sdk_version,
             idempotency=self.idempotency,
         )

@@ -57,6 +57,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Messages of one WebSocket connection that wait; beyond it 503."""
     connection_waiting_bytes: int = 64 << 20
     """Bytes of the messages of one WebSocket connection that wait; beyond it 503."""
+    connection_rate: int = 0
+    """Messages a second of one WebSocket connection; beyond it 429. 0 for any number."""
     connection_outgoing_bytes: int = 16 << 20
     """Bytes queued for a WebSocket client that does not read before it is cut."""
     idle_timeout: float = 60.0
@@ -103,6 +105,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Requests that run at once in this process. Writes that run at once share commits, so few make writing slow."""
     requests_waiting: int = 50_000
     """Requests that wait for a slot; beyond it 503."""
+    streams_running: int = 32
+    """Streaming answers that are sent at once in this process; beyond it 503."""
     pipe_deadline: float = 30.0
     """Seconds that a `before` pipe may take before its request is refused with 504."""
     pipe_warning: float = 0.5

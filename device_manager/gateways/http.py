@@ -197,7 +197,7 @@ class HttpProtocol(HttpToolsProtocol):
         self.exchange.body += body
         if len(self.exchange.body) > self.service.settings.max_message_bytes:
             self.refuse(body_too_large(self.service.settings))
-        elif not self.count_bodies():
+        elif (len(self.exchange.body) > FREE_BYTES or self.share.counted_bytes) and not self.count_bodies():
             self.refuse(api_error("api.process.overloaded"))
 
     def count_bodies(self) -> bool:
@@ -319,7 +319,8 @@ class HttpProtocol(HttpToolsProtocol):
     def respond(self, exchange: Exchange, answer: bytes) -> None:
         """Write head and body in one piece."""
         self.running = None
-        self.count_bodies()
+        if self.share.counted_bytes:
+            self.count_bodies()
         if self.transport.is_closing():
             return
         self.transport.write(answer)

@@ -175,7 +175,8 @@ class HttpFront:
             raise api_error("network.entrypoint.shutting_down")
         if exchange.verb not in VERBS:
             raise api_error("network.http.unsupported_verb", exchange.verb)
-        refused = self._service.origins.refusal(exchange.header(b"origin"))
+        origin = exchange.header(b"origin")
+        refused = None if origin is None else self._service.origins.refusal(origin)
         if refused is not None:
             raise refused
 

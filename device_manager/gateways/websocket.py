@@ -26,6 +26,7 @@ from device_manager.gateways.http_exchange import add_header
 from device_manager.gateways.incoming import FREE_BYTES, Share
 from device_manager.gateways.json_text import UnreadableJson, find_request_id, read_json
 from device_manager.gateways.outgoing import Outgoing
+from device_manager.gateways.rate import MessageRate
 from device_manager.gateways.service import AFTER_PARSING, BEFORE_PARSING, Service
 from device_manager.gateways.stall import StallWatch
 from device_manager.router.envelope import encode
@@ -85,6 +86,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self.stall = StallWatch()
         self.share = Share(self.service.incoming)
         self.fragment_bytes = 0
+        self.rate = MessageRate(settings.connection_rate) if settings.connection_rate else None
 
     @property
     def busy(self) -> bool:
@@ -127,12 +129,10 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         if not self.handshake_complete:
             self.receive_upgrade(data)
             return
-        if self.finished:
-            self.discard(len(data))
+        if self.discards(data):
             return
         for kind, piece in self.cutter.feed(data):
-            if self.finished:
-                self.discard(len(data))
+            if self.discards(data):
                 return
             if kind != "text":
                 self.receive_frame(piece)
@@ -208,6 +208,9 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def receive_message(self, message: bytes) -> None:
         """Answer pings first, then admit, refuse or let wait."""
         if self.close_sent or not message:
+            return
+        if self.rate is not None and not self.rate.passes():
+            self.outgoing.send_text(shed("network.websocket.ratelimit_exceeded", message))
             return
         if message == PING or (len(message) <= LONGEST_PING and b'"p"' in message and is_ping(message)):
             self.outgoing.send_text(PONG)
@@ -342,11 +345,14 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self.abort_at = self.abort_at or self.loop.time() + LINGER
         self.gate.drop_waiting()
 
-    def discard(self, size: int) -> None:
-        """Throw bytes away that come after a failure, within a bound."""
-        self.discarded_bytes += size
+    def discards(self, data: bytes) -> bool:
+        """Whether the connection has failed, so that what still comes is thrown away, within a bound."""
+        if not self.finished:
+            return False
+        self.discarded_bytes += len(data)
         if self.discarded_bytes > DISCARDED_BYTES:
             self.transport.abort()
+        return True
 
     def check_deadlines(self, now: float) -> None:
         """End what is overdue: a close that is not echoed, a silent peer, one that reads nothing."""

@@ -27,8 +27,8 @@ class Response:
             `set-cookie`. A list of values is sent as several `set-cookie` lines, joined by commas for other names.
         raw: over HTTP the result itself is the body, without an envelope.
         stream: over HTTP these bytes are the body, without an envelope; other protocols are refused. Each item leaves
-            as one chunk, and the next one is asked for when the client has read enough. The request keeps its slot
-            until the end. The iterator is closed (`aclose`) when the client leaves, so what it needs is opened inside
+            as one chunk, and the next one is asked for when the client has read enough. A bounded number of streams is
+            sent at once. The iterator is closed (`aclose`) when the client leaves, so what it needs is opened inside
             it: one that nobody began to read is dropped without a word. An error before the first item is answered
             like any other; a later one breaks the connection, because the status is gone by then. The content type
             is `application/octet-stream` unless `headers` say otherwise.

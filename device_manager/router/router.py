@@ -42,6 +42,7 @@ class Router:
         guard: identifies callers and checks their rights.
         running: requests that run at once.
         waiting: requests that wait for a slot; beyond it they are refused with 503.
+        streams: streaming answers that are sent at once; further ones are refused with 503.
         idempotency: answers requests with an idempotency key; without it such keys are not looked at.
         strict_sdk: refuse SDKs that are too old.
     """
@@ -53,6 +54,7 @@ class Router:
         *,
         running: int = 100,
         waiting: int = 50_000,
+        streams: int = 32,
         idempotency: Idempotency | None = None,
         strict_sdk: bool = True,
     ) -> None:
@@ -60,6 +62,7 @@ class Router:
         self.guard: Guard = guard or OpenGuard()
         self.registry = Registry(bus)
         self.admission = Admission(running, waiting)
+        self.streams = Admission(streams, 0)
         self.draining = False
         self._pipeline = Pipeline(bus, self.guard, self.registry, idempotency)
         self._table = self.registry.table
@@ -116,12 +119,13 @@ class Router:
             return failure(request, error)
         return response if response.stream is None else self._hold(response, response.stream)
 
-    async def _hold(self, response: Response, stream: AsyncIterator[bytes]) -> Response:
-        """Let a stream that was answered in place wait for a slot: it runs beside others from now on."""
-        slot = self.admission.enter()
+    def _hold(self, response: Response, stream: AsyncIterator[bytes]) -> Response:
+        """Move a stream to a slot of its own: its reader's pace must not keep other requests from running."""
+        if response.error is not None:
+            return response
+        slot = self.streams.enter()
         if slot is None:
             return failure(response.request, api_error("api.process.overloaded"))
-        await slot.wait()
         response.stream = HeldStream(stream, slot)
         return response
 
@@ -155,7 +159,6 @@ class Router:
     async def _run(
         self, request: Request, slot: Slot, quiet: BoundAction | None, pending: Awaitable[None] | None
     ) -> Response:
-        held = False
         try:
             if slot.turn is not None:
                 await slot.turn
@@ -165,12 +168,9 @@ class Router:
                 response = await self._pipeline.run(request)
             else:
                 response = await self._pipeline.run_quietly(quiet, request, pending)
-            if response.stream is not None and response.error is None:
-                response.stream, held = HeldStream(response.stream, slot), True
-            return response
+            return response if response.stream is None else self._hold(response, response.stream)
         finally:
-            if not held:
-                slot.release()
+            slot.release()
 
     def _tell_overload(self) -> None:
         fill = self.admission.fill
@@ -226,6 +226,7 @@ class Router:
         """Refuse new requests with 503 and return when the running and waiting ones are answered."""
         self.draining = True
         await self.admission.idle()
+        await self.streams.idle()
 
 
 INSIDE = Connection(id="internal", protocol="internal")

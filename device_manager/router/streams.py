@@ -1,4 +1,4 @@
-"""The slot of a request whose answer is a stream: it is held until the stream has ended (router-protocol 1.9)."""
+"""The slot of an answer that is a stream: it is held until the stream has ended (router-protocol 1.9)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class HeldStream:
 
     Args:
         chunks: what the action gave.
-        slot: the right to run of the request.
+        slot: the right to be sent.
     """
 
     __slots__ = ("_chunks", "_slot")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -38,7 +39,7 @@ def test_the_preferred_encoding(accepted: bytes, encoding: bytes) -> None:
     assert preferred_encoding(accepted) == encoding
 
 
-INFLATE = {"gzip": gzip.decompress, "deflate": zlib.decompress}
+INFLATE: dict[str, Callable[[bytes], bytes]] = {"gzip": gzip.decompress, "deflate": zlib.decompress}
 
 
 @pytest.mark.parametrize("size", [1024, 500_000])
@@ -59,13 +60,14 @@ async def test_answers_that_are_not_compressed(server: Any, raw: Any) -> None:
     compressed = b"GET /_given HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n"
     plain = b"GET /_given HTTP/1.1\r\nHost: a\r\n\r\n"
     large = b"x" * 5000
-    for request, answer, varies in (
+    cases: list[tuple[bytes, dict[str, Any], bool]] = [
         (compressed, {"result": "small"}, False),
         (plain, {"result": "x" * 5000}, True),
         (compressed, {"result": large, "raw": True}, False),
         (compressed, {"result": large, "raw": True, "headers": {"content-type": "image/png"}}, False),
         (compressed, {"result": gzip.compress(large, 0), "raw": True, "headers": {"Content-Encoding": "gzip"}}, False),
-    ):
+    ]
+    for request, answer, varies in cases:
         server.router.answer_with = answer
         client.send(request)
         _, headers, _ = await client.response()

@@ -9,6 +9,8 @@ from typing import Any
 
 import orjson
 
+pytestmark = pytest.mark.alone
+
 BURST = 20_000
 
 
@@ -65,3 +67,17 @@ async def test_a_cut_connection_leaves_nothing_behind(start: Any, raw: Any, even
 
     await eventually(freed)
     assert len(server.router.requests) < 300
+
+
+async def test_messages_a_second_are_limited(start: Any, raw: Any) -> None:
+    server = await start(connection_rate=5)
+    greedy, modest = await raw.websocket(server.port), await raw.websocket(server.port)
+    for _ in range(20):
+        greedy.send_text('{"controller":"server","action":"now","requestId":"r"}')
+    answers = [await greedy.answer() for _ in range(20)]
+    refused = [answer["error"]["id"] for answer in answers if answer["status"] == 429]
+    assert len(refused) >= 10
+    assert set(refused) == {"network.websocket.ratelimit_exceeded"}
+    assert {answer["room"] for answer in answers} == {"r"}
+    modest.send_text('{"p":1}')
+    assert await modest.answer() == {"p": 2}

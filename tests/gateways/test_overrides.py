@@ -16,7 +16,7 @@ from device_manager.gateways.websocket import WebSocketProtocol
 OURS = {
     WebSocketProtocol: {
         "answer", "answer_heard", "answer_later", "busy", "check_deadlines", "close", "count_incoming",
-        "cut_slow_reader", "discard", "fail", "finish", "read", "receive_frame", "receive_message", "receive_upgrade",
+        "cut_slow_reader", "discards", "fail", "finish", "read", "receive_frame", "receive_message", "receive_upgrade",
         "refuse", "route", "write_last",
     },
     HttpProtocol: {

@@ -1,4 +1,4 @@
-"""The real router behind the port: a stream keeps its request's slot until it ends or its client leaves."""
+"""The real router behind the port: a stream keeps its slot until it ends or its client leaves."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def export() -> Export:
 @pytest.fixture
 async def router(export: Export) -> AsyncIterator[Router]:
     bus = EventBus()
-    router = Router(bus, running=1, waiting=0)
+    router = Router(bus, streams=1)
     router.register(export)
     router.compile()
     yield router
@@ -65,12 +65,12 @@ async def test_a_reader_holds_the_slot(port: int, router: Router, export: Export
     client, other = await raw.connect(port), await raw.connect(port)
     client.send(GET)
     await client.response()
-    assert router.admission.running == 1
+    assert router.streams.running == 1
     other.send(GET)
     assert (await other.response())[0] == 503
     export.go_on.set()
     assert await client.chunks() == [b"first\n", b"last\n"]
-    assert router.admission.running == 0
+    assert router.streams.running == 0
     other.send(GET)
     assert (await other.response())[0] == 200
     assert len(await other.chunks()) == 2
@@ -82,7 +82,7 @@ async def test_a_client_that_leaves_gives_it_back(port: int, router: Router, raw
         client.send(GET)
         assert (await client.response())[0] == 200
         client.leave()
-        await eventually(lambda: router.admission.running == 0)
+        await eventually(lambda: router.streams.running == 0)
 
 
 async def test_websockets_are_refused(port: int, router: Router, raw: Any) -> None:
@@ -91,7 +91,7 @@ async def test_websockets_are_refused(port: int, router: Router, raw: Any) -> No
     answer = await client.answer()
     assert (answer["status"], answer["room"]) == (500, "r")
     assert answer["error"]["id"] == "api.assert.unsupported_protocol"
-    assert router.admission.running == 0
+    assert router.streams.running == 0
     http = await raw.connect(port)
     query = orjson.dumps({"controller": "export", "action": "rows"})
     http.send(b"POST /_query HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(query) + query)

@@ -31,7 +31,7 @@ async def bus() -> AsyncIterator[EventBus]:
 def open_router(bus: EventBus) -> OpenRouter:
     """Makes a compiled router with controllers; listeners are hung into `bus` before."""
 
-    def make(*controllers: Controller, **options: int) -> Router:
+    def make(*controllers: Controller, **options: Any) -> Router:
         router = Router(bus, None, **options)
         for controller in controllers:
             router.register(controller)

@@ -1,4 +1,4 @@
-"""A streaming answer keeps its slot until it has ended, and goes over HTTP only (router-protocol 1.9)."""
+"""A streaming answer has a slot of its own until it has ended, and goes over HTTP only (router-protocol 1.9)."""
 
 from __future__ import annotations
 
@@ -52,36 +52,36 @@ async def ask(router: Router, action: str, protocol: str = "http") -> Response:
 
 @pytest.mark.parametrize("name", ["later", "atOnce"])
 async def test_the_slot_is_held_to_the_end(open_router: OpenRouter, export: Export, name: str) -> None:
-    router = open_router(export, running=1, waiting=0)
+    router = open_router(export, streams=1)
     response = await ask(router, name)
     assert response.stream is not None
-    assert router.admission.running == 1
+    assert (router.streams.running, router.admission.running) == (1, 0)
     assert (await ask(router, name)).status == 503
     assert [chunk async for chunk in response.stream] == [b"a", b"b"]
-    assert router.admission.running == 0
+    assert router.streams.running == 0
 
 
 @pytest.mark.parametrize("name", ["later", "atOnce"])
 @pytest.mark.parametrize("begun", [False, True])
 async def test_closing_gives_the_slot_back(open_router: OpenRouter, export: Export, name: str, begun: bool) -> None:
-    router = open_router(export, running=1, waiting=0)
+    router = open_router(export, streams=1)
     stream: Any = (await ask(router, name)).stream
     if begun:
         assert await anext(stream) == b"a"
     await stream.aclose()
-    assert (router.admission.running, export.ended) == (0, int(begun))
+    assert (router.streams.running, export.ended) == (0, int(begun))
 
 
 async def test_a_forgotten_stream_leaks_no_slot(open_router: OpenRouter, export: Export) -> None:
-    router = open_router(export, running=1, waiting=0)
+    router = open_router(export, streams=1)
     assert (await ask(router, "later")).stream is not None
     gc.collect()
-    assert router.admission.running == 0
+    assert router.streams.running == 0
 
 
 @pytest.mark.parametrize("name", ["later", "atOnce"])
 async def test_other_protocols_are_refused(open_router: OpenRouter, export: Export, name: str) -> None:
-    router = open_router(export, running=1, waiting=0)
+    router = open_router(export, streams=1)
     response = await ask(router, name, "websocket")
     assert response.error is not None
     assert (response.status, response.error.id) == (500, "api.assert.unsupported_protocol")
@@ -89,7 +89,7 @@ async def test_other_protocols_are_refused(open_router: OpenRouter, export: Expo
     assert response.stream is None
     with pytest.raises(ApiError, match='"internal" cannot be used'):
         await router.call("export", name)
-    assert router.admission.running == 0
+    assert router.streams.running == 0
 
 
 async def test_an_error_behind_the_action_wins(open_router: OpenRouter, export: Export, bus: EventBus) -> None:
@@ -97,6 +97,6 @@ async def test_an_error_behind_the_action_wins(open_router: OpenRouter, export: 
         raise api_error("security.rights.forbidden", "export", "later", "x")
 
     bus.add_pipe("export:afterLater", refuse, owner="test")
-    router = open_router(export, running=1, waiting=0)
+    router = open_router(export, streams=1)
     assert (await ask(router, "later")).status == 403
-    assert router.admission.running == 0
+    assert router.streams.running == 0
