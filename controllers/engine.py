@@ -112,6 +112,29 @@ class EngineController(Controller):
             raise api_error("device_manager.engines.not_found", index)
         return {"findings": await self._twins.examine(index)}
 
+    @action(http=["POST /_/device-manager/engine/:index/_repair"], writes=True)
+    async def repair(self, request: Request, index: str) -> dict[str, Any]:
+        r"""Repair what `check` finds in an engine, each repair in one transaction; `dryRun` tells the plan.
+
+        About a link the device's side decides; what cannot be repaired carries the reason in `error`.
+
+        Example request:
+
+            {"controller": "device-manager/engine", "action": "repair", "index": "tenant-a", "dryRun": true}
+
+        Example result:
+
+            {"repairs": [{"engine": "tenant-a", "document": "devices/DummyTemp-1", "error": null,
+                          "text": "Remove the link of device "DummyTemp-1" with asset "Gone", which does not exist."}],
+             "dryRun": true}
+
+        Raises:
+            ApiError: `device_manager.engines.not_found`.
+        """
+        if not await self._engines.exists(index):
+            raise api_error("device_manager.engines.not_found", index)
+        return {"repairs": await self._twins.repair(index, call_of(request))}
+
     @action(http=["GET /_/device-manager/engines"])
     async def list(self, group: str | None = None) -> dict[str, Any]:
         """All engines, or those of one engine group.

@@ -153,6 +153,18 @@ class Store(ABC):
         """Whether a read would be answered now, found out within a second."""
 
     @abstractmethod
+    async def undecided(self) -> list[str]:
+        """Names of transactions that other processes began and seem to have given up, found out within seconds."""
+
+    @abstractmethod
+    async def settle(self, name: str) -> None:
+        """Wait until an undecided transaction is decided, taking it back if nobody does anything about it.
+
+        Raises:
+            ApiError: `services.storage.unavailable`.
+        """
+
+    @abstractmethod
     async def indices(self) -> list[str]:
         """Names of the public indices, sorted."""
 

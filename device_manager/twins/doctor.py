@@ -17,6 +17,7 @@ from device_manager.query.tree import Term
 from device_manager.storage.contract import Document, Key, Store
 from device_manager.twins.catalogue import read_engine
 from device_manager.twins.documents import Source
+from device_manager.twins.drift import find_drift
 from device_manager.twins.links import SlotPair, asset_links, device_links, slot_types
 from device_manager.twins.places import ASSETS, CONFIG, DEVICES, HISTORY, Places, asset_key, device_key
 
@@ -28,9 +29,9 @@ class Finding(NamedTuple):
     """One thing that is wrong.
 
     Attributes:
-        engine: where.
+        engine: where; empty for what belongs to no engine.
         kind: what sort of thing, such as `one_sided_link`.
-        document: the address of the document, `<collection>/<id>`.
+        document: the address of the document, `<collection>/<id>`; the collection, or the transaction's name.
         text: what is wrong, for people.
     """
 
@@ -53,7 +54,8 @@ async def examine(store: Store, engines: Sequence[str] = (), platform: str = "de
     """
     doctor = Doctor(store, platform)
     chosen = engines or await doctor.engines()
-    return [finding._asdict() for engine in chosen async for finding in doctor.check(engine)]
+    undecided = [finding._asdict() async for finding in doctor.check_transactions()]
+    return undecided + [finding._asdict() for engine in chosen async for finding in doctor.check(engine)]
 
 
 class Doctor:
@@ -72,8 +74,27 @@ class Doctor:
         found = [read_engine(document) async for page in pages for document in page]
         return sorted(engine.index for engine in found if engine)
 
+    async def check_transactions(self) -> AsyncIterator[Finding]:
+        """Transactions of servers that are gone, which nobody has rolled back yet."""
+        for name in await self._store.undecided():
+            text = "No server decides this transaction; what it wrote has to be taken back."
+            yield Finding("", "undecided_transaction", name, text)
+
     async def check(self, engine: str) -> AsyncIterator[Finding]:
-        """The findings of one engine, as they come up."""
+        """The findings of one engine, as they come up.
+
+        Raises:
+            ApiError: the store does not answer; there is neither engine nor index of this name.
+        """
+        is_complete = True
+        async for drift in find_drift(self._store, self._places, engine):
+            is_complete &= not drift.is_missing
+            yield Finding(engine, drift.kind, drift.collection, drift.text)
+        if is_complete:
+            async for finding in self._check_documents(engine):
+                yield finding
+
+    async def _check_documents(self, engine: str) -> AsyncIterator[Finding]:
         for collection in (DEVICES, ASSETS, HISTORY):
             await self._store.refresh(engine, collection)
         async for page in self._store.scan(engine, DEVICES):
@@ -147,8 +168,14 @@ class Doctor:
                     newest[asset_id] = (timestamp, _digest(entry.source["asset"]))
         return newest
 
-    async def _history_finding(self, engine: str, asset_id: str) -> Finding | None:
+    async def newest_entry(self, engine: str, asset_id: str) -> Source | None:
+        """The newest history entry of an asset."""
+        await self._store.refresh(engine, HISTORY)
         search = Search(Term("id", asset_id), sort=(Sort("timestamp", "desc"),), size=1)
+        hits = (await self._store.search(engine, HISTORY, search)).hits
+        return hits[0].source if hits else None
+
+    async def _history_finding(self, engine: str, asset_id: str) -> Finding | None:
         place = f"{ASSETS}/{asset_id}"
         text = ""
         for _ in range(SECOND_LOOKS):
@@ -156,14 +183,13 @@ class Doctor:
             asset = (await self._store.read((key,))).get(key)
             if asset is None:
                 return None
-            await self._store.refresh(engine, HISTORY)
-            hits = (await self._store.search(engine, HISTORY, search)).hits
-            if not hits:
+            entry = await self.newest_entry(engine, asset_id)
+            if entry is None:
                 text = "The asset has no history entry."
-            elif hits[0].source is not None and _digest(hits[0].source["asset"]) == _digest(asset.source):
+            elif same_state(entry["asset"], asset.source):
                 return None
             else:
-                text = f'The newest history entry "{hits[0].id}" shows other links or metadata than the asset has.'
+                text = f"The newest history entry, of {entry['timestamp']}, shows other links or metadata than it has."
         return Finding(engine, "history_differs", place, text)
 
     async def _check_provisioning(self, engine: str) -> AsyncIterator[Finding]:
@@ -182,6 +208,11 @@ class Doctor:
         here, there = device_key(engine, device_id), self._places.provisioning(device_id)
         found = await self._store.read((here, there))
         return there in found and found[there].source.get("engineId") == engine and here not in found
+
+
+def same_state(asset: Source, other: Source) -> bool:
+    """Whether two states of an asset agree in what history has to tell: links and metadata."""
+    return _digest(asset) == _digest(other)
 
 
 def _digest(asset: Source) -> bytes:
@@ -215,6 +246,8 @@ def _twin_findings(
         Finding(engine, kind, place, text) for kind, text in _slot_faults(twin.source, links.values(), is_device)
     )
     if is_device:
+        if twin.source.get("engineId") != engine:
+            yield Finding(engine, "wrong_engine", place, f'It names the engine "{twin.source.get("engineId")}".')
         provisioning = others.get(places.provisioning(twin.id))
         if provisioning is None or provisioning.source.get("engineId") != engine:
             text = "The platform does not know that the device is attached here."

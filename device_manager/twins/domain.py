@@ -12,6 +12,7 @@ from device_manager.settings import Settings
 from device_manager.storage.contract import Store, Transaction
 from device_manager.twins.assets import Assets
 from device_manager.twins.bulk import Bulk
+from device_manager.twins.call import Call
 from device_manager.twins.catalogue import Catalogue
 from device_manager.twins.detaching import Detaching
 from device_manager.twins.devices import Devices
@@ -31,6 +32,7 @@ from device_manager.twins.models import Models
 from device_manager.twins.native_writes import NativeWrites
 from device_manager.twins.places import CONFIG, DEVICES, MODELS, PAYLOADS, Places
 from device_manager.twins.reading import Reading
+from device_manager.twins.repair import Repairing
 
 PLUGIN_CONFIG = "plugin--device-manager"
 
@@ -104,6 +106,12 @@ class Twins:
     async def examine(self, engine: str) -> list[dict[str, Any]]:
         """What is wrong in an engine: `{engine, kind, document, text}` each (design 12)."""
         return await examine(self._store, (engine,), self.platform)
+
+    async def repair(self, engine: str, call: Call) -> list[dict[str, Any]]:
+        """Repair what `examine` finds in an engine: `{engine, document, text, error}` each (design 9)."""
+        repairing = Repairing(self._store, self.platform, call.user_id)
+        settled = await repairing.settle_transactions(dry_run=call.dry_run)
+        return [repair._asdict() for repair in settled + await repairing.repair(engine, dry_run=call.dry_run)]
 
     async def stop(self) -> None:
         """Stop what runs in the background."""

@@ -49,7 +49,7 @@ def link(work: Workspace, entry: LinkEntry, stamp: Stamp, patches: Patches = NO_
     device = work.attached_device(entry.engine, entry.device_id)
     asset = work.asset(entry.engine, entry.asset_id)
     pairs = plan_link(device, asset, entry.wanted)
-    return _store(work, "link", entry.engine, device, asset, pairs, stamp, patches)
+    return write_link(work, "link", entry.engine, device, asset, pairs, stamp, patches)
 
 
 def unlink(
@@ -59,7 +59,7 @@ def unlink(
     device = work.get(device_key(engine, device_id))
     asset = work.documents.get(asset_key(engine, asset_id))
     if asset is not None:
-        return _store(work, "unlink", engine, device, asset, pairs, stamp, patches)
+        return write_link(work, "unlink", engine, device, asset, pairs, stamp, patches)
     source = changed(with_device_link(device.source, asset_id, pairs), stamp)
     work.write(engine, [(device_key(engine, device_id), source)], [])
     return LinkOutcome(work.get(device_key(engine, device_id)), None, pairs, changed=True)
@@ -83,7 +83,7 @@ def _address(outcome: LinkOutcome, asset: Document) -> tuple[str, str]:
     return outcome.device.source["engineId"], asset.id
 
 
-def _store(
+def write_link(
     work: Workspace,
     event: str,
     engine: str,
@@ -91,8 +91,13 @@ def _store(
     asset: Document,
     pairs: Pairs,
     stamp: Stamp,
-    patches: Patches,
+    patches: Patches = NO_PATCHES,
 ) -> LinkOutcome:
+    """Let the link hold `pairs` on both sides, with its history entry; `event` is `link` or `unlink`.
+
+    Raises:
+        ApiError: what the mapping refuses of the patches.
+    """
     new_device = with_device_link(device.source, asset.id, pairs)
     new_asset = with_asset_link(asset.source, device.id, pairs)
     if new_device is device.source and new_asset is asset.source:

@@ -26,6 +26,7 @@ from device_manager.errors import ApiError
 from device_manager.events.bus import EventBus
 from device_manager.plugins.models import ModelDeclaration
 from device_manager.router.envelope import encode
+from device_manager.router.idempotency import Idempotency
 from device_manager.router.parse import Refused, parse
 from device_manager.router.request import Connection
 from device_manager.router.router import Router
@@ -111,7 +112,8 @@ class Platform:
         self.settings = settings
         self.engine = engine
         self.twins = Twins(store, bus, settings)
-        self.router = Router(bus)
+        keys = Idempotency(store, kept=settings.idempotency_kept, patience=settings.idempotency_wait)
+        self.router = Router(bus, idempotency=keys)
         for controller in (EngineController, ModelsController, AssetsController, DevicesController):
             self.router.register(controller(self.twins))
         documents = Documents(store, bus, settings, self.twins.native_writes)

@@ -86,6 +86,14 @@ class ElasticsearchStore(Store):
         """See the contract."""
         return await self._cluster.is_answering()
 
+    async def undecided(self) -> list[str]:
+        """See the contract."""
+        return await self._sweeper.abandoned()
+
+    async def settle(self, name: str) -> None:
+        """See the contract."""
+        await self._recovery.wait_until_decided(name)
+
     async def indices(self) -> list[str]:
         """See the contract."""
         return sorted({index for index, _ in await self._catalogue.names()})

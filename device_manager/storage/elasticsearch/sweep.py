@@ -24,6 +24,8 @@ KEPT_FOR = 3600.0
 """Seconds for which an aborted flush is kept, in case an item of its owner arrives late."""
 LONGEST_PAUSE = 600.0
 MOST = 10_000
+SECOND_LOOK = 1.0
+"""Seconds between two looks at flushes that seem to be given up; one that is alive takes milliseconds."""
 
 
 class _Kept(msgspec.Struct):
@@ -69,6 +71,26 @@ class Sweeper:
                 continue  # the next one may have more luck
             except ApiError as error:
                 _log.error("the look for undecided transactions failed", reason=error.message)
+
+    async def abandoned(self) -> list[str]:
+        """Open flushes of other processes that do not change from one look to the next.
+
+        Raises:
+            NoAnswer: the cluster does not answer.
+        """
+        before = await self._open_elsewhere()
+        if not before:
+            return []
+        await asyncio.sleep(SECOND_LOOK)
+        now = await self._open_elsewhere()
+        return sorted(flush for flush, seq_no in now.items() if before.get(flush) == seq_no)
+
+    async def _open_elsewhere(self) -> dict[str, int]:
+        return {
+            document.flush: document.seq_no
+            for document in await self._list()
+            if document.head.state is State.OPEN and not self._settlement.is_own_open(document.flush)
+        }
 
     async def sweep(self) -> None:
         """Look at every flush document once.

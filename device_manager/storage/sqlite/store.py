@@ -137,6 +137,13 @@ class SqliteStore(Store):
         _raise_failure(await answer)
         return results[0]
 
+    async def undecided(self) -> list[str]:
+        """See `Store.undecided`: the file rolls back by itself what nobody committed."""
+        return []
+
+    async def settle(self, name: str) -> None:
+        """See `Store.settle`."""
+
     async def indices(self) -> list[str]:
         """See `Store.indices`."""
         return [index for index in self._catalogue.indices() if not is_private(index)]
