@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 import orjson
+import pytest
 
 pytestmark = pytest.mark.alone
 
