@@ -1,0 +1,154 @@
+"""A server with users on each store, asked over HTTP."""
+
+from __future__ import annotations
+
+import contextlib
+import uuid
+from collections.abc import AsyncIterator
+from typing import Any, NamedTuple
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from device_manager.app import Application
+from device_manager.cli.process import free_port
+from device_manager.settings import Settings
+
+Envelope = dict[str, Any]
+DAY = 86_400.0
+
+
+class User(NamedTuple):
+    """A user who has logged in; the password is `secret-<username>`."""
+
+    kuid: str
+    username: str
+    jwt: str
+
+    @property
+    def password(self) -> str:
+        return f"secret-{self.username}"
+
+
+class Api:
+    """What a client does.
+
+    Attributes:
+        application: the server, which runs in this process.
+    """
+
+    def __init__(self, application: Application) -> None:
+        self.application = application
+        self.client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{application.gateway.port}", timeout=30)
+
+    def name(self, prefix: str = "n") -> str:
+        """A name that nobody else has: other tests use the same cluster."""
+        return f"{prefix}-{uuid.uuid4().hex[:10]}"
+
+    async def send(
+        self,
+        action: str,
+        *,
+        jwt: str | None = None,
+        token: str | None = None,
+        cookie: str | None = None,
+        **payload: Any,
+    ) -> httpx.Response:
+        """The answer to a request, with its headers; the token is sent as `jwt` in a header, as `token` in the body."""
+        controller, _, name = action.partition(":")
+        headers = {"authorization": f"Bearer {jwt}"} if jwt else {}
+        headers |= {"cookie": f"authToken={cookie}"} if cookie else {}
+        return await self.client.post(
+            "/_query", json={"controller": controller, "action": name, **payload}, headers=headers
+        )
+
+    async def ask(self, action: str, **payload: Any) -> Envelope:
+        """The envelope that answers a request."""
+        envelope: Envelope = (await self.send(action, **payload)).json()
+        return envelope
+
+    async def do(self, action: str, **payload: Any) -> Any:
+        """The result of a request that has to succeed."""
+        envelope = await self.ask(action, **payload)
+        assert envelope["error"] is None, envelope["error"]
+        return envelope["result"]
+
+    async def refused(self, action: str, **payload: Any) -> str:
+        """The id of the error of a request that has to be refused."""
+        envelope = await self.ask(action, **payload)
+        assert envelope["error"] is not None, envelope["result"]
+        assert envelope["status"] == envelope["error"]["status"]
+        return str(envelope["error"]["id"])
+
+    async def new_user(self, *, profile_ids: tuple[str, ...] = ("default",), **content: Any) -> User:
+        """A user with credentials, logged in."""
+        kuid = username = self.name("user")
+        credentials = {"local": {"username": username, "password": f"secret-{username}"}}
+        body = {"content": {"profileIds": list(profile_ids), **content}, "credentials": credentials}
+        await self.do("security:createUser", _id=kuid, body=body)
+        return User(kuid, username, await self.login(username))
+
+    async def login(self, username: str, **payload: Any) -> str:
+        """A token for a user whose password is the usual one."""
+        body = {"username": username, "password": f"secret-{username}"}
+        result = await self.do("auth:login", strategy="local", body=body, **payload)
+        return str(result["jwt"])
+
+    async def is_good(self, jwt: str) -> bool:
+        """Whether a token is accepted."""
+        return bool((await self.do("auth:checkToken", body={"token": jwt}))["valid"])
+
+    async def new_role(self, **controllers: list[str]) -> str:
+        """A role that allows some actions, those of `auth:login` and so on by default."""
+        id = self.name("role")
+        rights = controllers or {"auth": ["*"]}
+        content = {name: {"actions": dict.fromkeys(actions, True)} for name, actions in rights.items()}
+        await self.do("security:createRole", _id=id, body={"controllers": content})
+        return id
+
+    async def new_profile(self, role: str | None = None) -> str:
+        """A profile with one role."""
+        id = self.name("profile")
+        await self.do("security:createProfile", _id=id, body={"policies": [{"roleId": role or await self.new_role()}]})
+        return id
+
+
+@contextlib.asynccontextmanager
+async def serving(settings: Settings, store: str, answers: Any) -> AsyncIterator[Api]:
+    """A server in this process."""
+    application = Application(settings)
+    await application.start()
+    answers.stores[application.gateway.port] = store
+    api = Api(application)
+    yield api
+    await api.client.aclose()
+    await application.stop()
+
+
+@pytest.fixture(scope="session")
+def serve() -> Any:
+    """`serving`, for tests that start servers of their own."""
+    return serving
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session", params=["sqlite", "elasticsearch"])
+async def api(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, answers: Any
+) -> AsyncIterator[Api]:
+    """One server a store, on which everybody may do everything; tests tell their users apart by names."""
+    if request.param == "sqlite":
+        url = f"sqlite:{tmp_path_factory.mktemp('accounts')}"
+    else:
+        url = f"elasticsearch:{request.getfixturevalue('elasticsearch_url')}"
+    settings = Settings(
+        store=url,
+        port=free_port(),
+        platform_index=f"p{uuid.uuid4().hex[:10]}",
+        token_longest=DAY,
+        api_key_longest=30 * DAY,
+        bulk_records=20,
+    )
+    async with serving(settings, request.param, answers) as api:
+        yield api
+        await api.application.store.drop_index(settings.platform_index)
