@@ -10,6 +10,7 @@ from device_manager.errors import api_error
 from device_manager.router.controller import Controller, action
 from device_manager.router.parameters import Refresh
 from device_manager.router.request import Request
+from device_manager.security.scope import Scope
 from device_manager.security.users import Users
 
 Contents = dict[str, dict[str, Any]]
@@ -53,7 +54,7 @@ class LoadSecurities(Controller):
         self._users = users
         self._caller = caller
 
-    @action(http=["POST /admin/_loadSecurities"], writes=True, secret=True)
+    @action(http=["POST /admin/_loadSecurities"], writes=True, secret=True, scope=Scope.ALL)
     async def load_securities(
         self,
         request: Request,

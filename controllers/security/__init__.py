@@ -24,4 +24,4 @@ class SecurityController(
     """`security`: administration of who there is and who may do what."""
 
     name = "security"
-    scope = Scope.PLATFORM
+    scope = Scope.ALL

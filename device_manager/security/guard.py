@@ -249,6 +249,8 @@ class RightsGuard:
         request.engines = granted.engines(rule.collection)
         if rule.scope is Scope.NONE:
             return
+        if rule.scope is Scope.ALL:
+            raise _refusal(request)
         places = list(named_places(request.args, rule.collection))
         if rule.scope is Scope.PLATFORM:
             places.append((self._platform, rule.collection))

@@ -12,6 +12,8 @@ class Scope(enum.Enum):
     """An argument names the engine: `engineId` or `index`, or `targets` several."""
     PLATFORM = "platform"
     """The platform index is concerned, and with it possibly every engine."""
+    ALL = "all"
+    """Every engine is concerned, because rights to them are given: only a right without restriction is enough."""
     FOUND = "found"
     """Documents, records or the body name engines; the action checks each with `Call.may_use`."""
     NONE = "none"

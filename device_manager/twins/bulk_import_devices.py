@@ -9,7 +9,14 @@ from device_manager.storage.contract import Document, Key
 from device_manager.twins.bulk_action import Answers, Applied, answer_of
 from device_manager.twins.bulk_engines import ask_attach, listens_after_attach, listens_before_attach
 from device_manager.twins.bulk_import import CHANGE, CREATE, Import
-from device_manager.twins.device_steps import attach_device, attach_keys, create_device, plan_device, update_device
+from device_manager.twins.device_steps import (
+    attach_device,
+    attach_keys,
+    create_device,
+    exists_elsewhere,
+    plan_device,
+    update_device,
+)
 from device_manager.twins.documents import Source, Stamp, new_provisioning, stamp_now
 from device_manager.twins.import_records import COLUMNS, ENGINE, ImportRecord
 from device_manager.twins.listeners import TwinKind
@@ -89,10 +96,12 @@ class ImportDevices(Import):
         named, own = self._named(record), self._own(record, view)
         if named:
             self.check_engine(named)
+        elif not own and not self.call.may_use(self.places.platform):  # without an engine it is the platform's
+            raise api_error("device_manager.engines.unknown", self.places.platform)
         if self.places.provisioning(record.id) in view.documents:
             self.refuse_existing()
             if own and (not self.call.may_use(own) or named not in ("", own)):
-                raise api_error("device_manager.devices.exists_elsewhere", record.id)
+                raise exists_elsewhere(record.id, own, self.call)
         return named or own
 
     async def ask(self, record: ImportRecord, view: View, answered: Answers) -> Answers:

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from device_manager.errors import api_error
+from device_manager.errors import ApiError, api_error
 from device_manager.storage.contract import Document, Key
+from device_manager.twins.call import Call
 from device_manager.twins.documents import Source, Stamp, changed, device_metadata, new_device
 from device_manager.twins.links import device_links
 from device_manager.twins.listeners import NO_PATCHES, Patches
@@ -40,6 +41,13 @@ def device_keys(places: Places, engine: str, device_id: str) -> list[Key]:
 def attach_keys(places: Places, engine: str, device_id: str) -> list[Key]:
     """What has to be loaded before a device is attached."""
     return [places.provisioning(device_id), places.engine_config(engine)]
+
+
+def exists_elsewhere(device_id: str, engine: str, call: Call) -> ApiError:
+    """The refusal of a device that `engine` has; who has no right to that engine is not told that one has it."""
+    if call.may_use(engine):
+        return api_error("device_manager.devices.exists_elsewhere", device_id)
+    return api_error("services.storage.document_already_exists")
 
 
 def plan_device(provisioning: Source, model: Model, given: Source, engine: str, stamp: Stamp) -> Source:

@@ -16,6 +16,7 @@ from device_manager.twins.device_steps import (
     attach_keys,
     create_device,
     device_keys,
+    exists_elsewhere,
     free_device,
     plan_device,
     update_device,
@@ -203,7 +204,7 @@ class Devices:
         if found is None:
             return await self.create(key.index, model_name, reference, metadata, call)
         if found.source.get("engineId"):
-            raise api_error("device_manager.devices.exists_elsewhere", key.id)
+            raise exists_elsewhere(key.id, found.source["engineId"], call)
         return _shown(found, model, metadata)
 
     @step
@@ -242,7 +243,7 @@ class Devices:
                 change: MetadataChange = answer_of(answers, CHANGE, wanted)
                 return WrittenTwin(update_device(work, engine, id, change, stamp), False, change.given)
             if attached_to:
-                raise api_error("device_manager.devices.exists_elsewhere", id)
+                raise exists_elsewhere(id, attached_to, call)
             planned = self._planned(found.source, {}, engine, stamp)
             source, change = answer_of(answers, ATTACH, (planned, wanted))
             merged: Source = change.applied(source)
