@@ -1,4 +1,4 @@
-"""Write the pages that follow from the code, `settings.md` and `errors.md`; `--check` finds out if they are current."""
+"""Write the pages that follow from the code: settings, errors, events; `--check` finds out if they are current."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 from device_manager import settings
 from device_manager.errors import CATALOGUE, ErrorKind
+from device_manager.events.catalogue import EVENTS
 
 FOLDER = Path(__file__).parent
 SETTINGS_TEXT = """# Settings
@@ -26,6 +27,20 @@ ERRORS_TEXT = """# Errors
 What the member `error` of an answer can be. `{0}`, `{1}` ... stand for the values that `props` holds. `code` goes with
 the id. This page is written by `make docs`.
 """
+EVENTS_TEXT = """# Events
+
+What pipes and hooks can listen to, beside `<controller>:before<Action>`, `after<Action>` and `error<Action>` of every
+action; [plugins.md](plugins.md) tells how. Listeners get what stands in the brackets. This page is written by
+`make docs`.
+
+| event | what listeners get |
+|---|---|
+"""
+
+
+def events_page() -> str:
+    """Every declared event with its payload."""
+    return EVENTS_TEXT + "".join(f"| `{event.pattern}` | {_cell(event.payload)} |\n" for event in EVENTS)
 
 
 def settings_page() -> str:
@@ -60,9 +75,10 @@ def _cell(text: str) -> str:
 
 
 def main() -> int:
-    """Write or check both pages; 1 when a page is not current."""
+    """Write or check the pages; 1 when one is not current."""
     stale = 0
-    for name, text in (("settings.md", settings_page()), ("errors.md", errors_page())):
+    pages = {"settings.md": settings_page(), "errors.md": errors_page(), "events.md": events_page()}
+    for name, text in pages.items():
         page = FOLDER / name
         if page.exists() and page.read_text() == text:
             continue

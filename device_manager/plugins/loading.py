@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -50,7 +51,8 @@ class Plugins:
             PluginError: the name is taken, the interface version is not ours, or a contribution has an unknown name or
                 argument.
         """
-        wanted = getattr(plugin, "INTERFACE_VERSION", INTERFACE_VERSION)
+        module = sys.modules.get(type(plugin).__module__)
+        wanted = getattr(plugin, "INTERFACE_VERSION", getattr(module, "INTERFACE_VERSION", INTERFACE_VERSION))
         if wanted[0] != INTERFACE_VERSION[0] or wanted[1] > INTERFACE_VERSION[1]:
             ours, theirs = (".".join(map(str, version)) for version in (INTERFACE_VERSION, wanted))
             raise PluginError(f'Plugin "{name}" needs plugin interface {theirs}, this server has {ours}.')

@@ -206,6 +206,8 @@ class _Document:
         if annotation is Any:
             return {"description": "The result.", "content": {"*/*": {"schema": {}}}}
         schema = self._schemas.of_result(annotation)
+        if bound.declaration.writes and schema.get("type") == "object":
+            schema = schema | {"properties": {"dryRun": FLAG}}
         envelope = {"type": "object", "required": ["result"], "properties": {"result": schema}}
         content: Schema = {"schema": {"allOf": [_ANSWER, envelope]}}
         if text.result is not None:

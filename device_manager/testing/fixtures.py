@@ -31,7 +31,7 @@ def start_device_manager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         settings: Mapping[str, object] | None = None,
     ) -> TestServer:
         folder = tmp_path_factory.mktemp(f"device-manager-{next(numbers)}-")
-        server = TestServer(folder, plugins, plugin_settings=plugin_settings, settings=settings)
+        server = TestServer.in_folder(folder, plugins, plugin_settings=plugin_settings, settings=settings)
         started.append(server)
         server.start()
         return server

@@ -38,36 +38,46 @@ class Refused(AssertionError):
 
 
 class TestServer:
-    """A server of its own process, with an empty store, and a client of it.
+    """The calls that tests make of a server process, which `start` starts.
 
     Args:
-        folder: where it keeps its store and its log.
-        plugins: files or modules to load beside the installed plugins.
-        plugin_settings: the plugins' sections of the settings, by plugin name.
-        settings: the server's own settings.
+        process: the server.
     """
 
     __test__ = False  # pytest is not to collect it
 
-    def __init__(
-        self,
+    def __init__(self, process: ServerProcess) -> None:
+        self._process = process
+        self._connection: ClientConnection | None = None
+        self._open = contextlib.ExitStack()
+        self._numbers = itertools.count(1)
+
+    @classmethod
+    def in_folder(
+        cls,
         folder: Path,
         plugins: Sequence[str] = (),
         *,
         plugin_settings: Mapping[str, Mapping[str, Any]] | None = None,
         settings: Mapping[str, object] | None = None,
-    ) -> None:
-        environment = {f"{PREFIX}PLUGINS": json.dumps(plugin_settings)} if plugin_settings else {}
-        self._process = ServerProcess(
-            store=f"sqlite:{folder / 'store'}",
-            log=folder / "server.log",
-            plugins=plugins,
-            settings=settings,
-            environment=environment,
+    ) -> TestServer:
+        """A server that keeps its store and its log in `folder`.
+
+        Args:
+            folder: exists.
+            plugins: files or modules to load beside the installed plugins.
+            plugin_settings: the plugins' sections of the settings, by plugin name.
+            settings: the server's own settings.
+        """
+        return cls(
+            ServerProcess(
+                store=f"sqlite:{folder / 'store'}",
+                log=folder / "server.log",
+                plugins=plugins,
+                settings=settings,
+                environment={f"{PREFIX}PLUGINS": json.dumps(plugin_settings)} if plugin_settings else {},
+            )
         )
-        self._connection: ClientConnection | None = None
-        self._open = contextlib.ExitStack()
-        self._numbers = itertools.count(1)
 
     @property
     def url(self) -> str:

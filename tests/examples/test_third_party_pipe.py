@@ -47,7 +47,7 @@ def test_the_command_serves_with_the_plugin(environment: Path) -> None:
     script = (
         "import sys, pathlib, httpx\n"
         "from device_manager.testing import TestServer\n"
-        "server = TestServer(pathlib.Path(sys.argv[1]))\n"
+        "server = TestServer.in_folder(pathlib.Path(sys.argv[1]))\n"
         "server.start()\n"
         "info = httpx.get(server.url).json()['result']['serverInfo']['kuzzle']\n"
         "print(*info['plugins'], server.stop())\n"

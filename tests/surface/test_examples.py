@@ -52,7 +52,7 @@ def against_the_document(message: Any, result: Any, operation: dict[str, Any], c
     if unknown := message.keys() - parameters.keys() - IN_THE_MESSAGE:
         yield f"the document does not have the arguments {unknown}"
     for name, parameter in parameters.items():
-        schema = parameter.get("schema") or parameter["content"]["application/json"]["schema"]
+        schema = parameter["schema"] if "schema" in parameter else parameter["content"]["application/json"]["schema"]
         if name in message:
             yield from (f"{name}: {error}" for error in errors(schema, message[name], components))
         elif parameter["required"]:
