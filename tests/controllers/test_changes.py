@@ -94,14 +94,18 @@ async def test_replacing_metadata_asks_the_model_of_the_engines_own_group(platfo
     id = await platform.asset("1", "Site")
     key = Key(platform.engine, "assets", id)
 
-    def forget(tx: Any) -> None:
-        stored = tx.read((key,))[key].source
-        tx.replace(key, stored | {"metadata": {"owner": "us"}})
+    async def have(**members: Any) -> None:
+        await platform.store.transact(lambda tx: tx.replace(key, tx.read((key,))[key].source | members))
 
-    await platform.store.transact(forget)
+    await have(metadata={"owner": "us"})
     body = {"metadata": {"open": True, "unheardOf": 1}}
     result = await platform.do("assets:replaceMetadata", _id=id, body=body)
     assert result["_source"]["metadata"] == {"owner": "us", "open": True}
+    await have(model="Gone")
+    result = await platform.do("assets:replaceMetadata", _id=id, body={"metadata": {"owner": "you"}})
+    assert result["_source"]["metadata"]["owner"] == "you"
+    unknown = await refusal(platform, "assets:replaceMetadata", _id=id, body={"metadata": {"tags": "new"}})
+    assert unknown == (404, 'Unknown Asset model "Gone".')
     device = await platform.device("1", "Probe")
     result = await platform.do("devices:replaceMetadata", _id=device, body={"metadata": {"unheardOf": 1}})
     assert "unheardOf" not in result["_source"]["metadata"]

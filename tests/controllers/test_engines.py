@@ -127,8 +127,24 @@ async def test_the_check_finds_what_something_else_broke(platform: Any) -> None:
     assert {finding["engine"] for finding in findings} == {platform.engine}
 
 
+async def spoil(platform: Any, index: str, collection: str, field: str) -> None:
+    """Give a collection a mapping that no engine's can be added to."""
+    await platform.store.create_collection(index, collection, {"properties": {field: {"type": "integer"}}})
+
+
+async def collection_failure(platform: Any, action: str, index: str, collection: str) -> int:
+    error = await platform.refused(f"engine:{action}", index=index)
+    assert error["id"] == "device_manager.engines.collection_failed"
+    assert error["message"].startswith(f"Failed to create the collection [{collection}] for engine [{index}]: ")
+    status: int = error["status"]
+    return status
+
+
 async def test_an_update_maps_what_the_models_of_its_group_need(platform: Any) -> None:
     index = f"e{uuid.uuid4().hex[:10]}"
+    await spoil(platform, index, "assets", "model")
+    assert await collection_failure(platform, "create", index, "assets") == 500
+    await platform.store.drop_collection(index, "assets")
     await platform.do("engine:create", index=index, group="air")
     vessel = {
         "model": "Vessel",
@@ -154,6 +170,10 @@ async def test_an_update_maps_what_the_models_of_its_group_need(platform: Any) -
     assert (after["author"], after["createdAt"], after["updater"]) == (before["author"], before["createdAt"], "-1")
     error = await platform.refused("engine:update", index="nowhere")
     assert (error["status"], error["message"]) == (404, 'Device-manager engine on index "nowhere" does not exists')
+
+    await platform.store.drop_collection(index, "groups")
+    await spoil(platform, index, "groups", "path")
+    assert await collection_failure(platform, "update", index, "groups") == 500
 
     def close(tx: Any) -> None:
         source = tx.read((key,))[key].source

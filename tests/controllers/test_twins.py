@@ -147,7 +147,8 @@ async def test_what_searching_refuses(platform: Any) -> None:
         ({"engineId": "nowhere"}, "services.storage.unknown_index"),
     ]
     for arguments, id in cases:
-        error = await platform.refused("assets:search", **arguments)
-        assert 400 <= error["status"] < 500
-        assert error["id"] is not None
-        assert id in (None, error["id"])
+        for action in ("assets:search", "devices:search"):
+            error = await platform.refused(action, **arguments)
+            assert 400 <= error["status"] < 500
+            assert error["id"] is not None
+            assert id in (None, error["id"])
