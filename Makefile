@@ -8,6 +8,8 @@ RUNTIME := $(VENV)/.runtime-installed
 TESTING := $(VENV)/.testing-installed
 SDK := tests/sdk/node_modules/.installed
 PYTEST := $(BIN)/python -m pytest
+ANSWERS := .cache/answers
+WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help install serve demo docs check format test soak bench elasticsearch clean
@@ -59,7 +61,10 @@ format: $(TESTING)  ## Format the code and apply the safe fixes of the linter
 	$(BIN)/ruff format .
 
 test: $(TESTING) $(SDK) elasticsearch  ## Run all tests on both stores, the official SDK's included
-	$(PYTEST) -m "not soak" --durations=15
+	rm -rf $(ANSWERS)
+	$(PYTEST) -m "not soak and not alone and not whole_suite" -n $(WORKERS) --dist loadfile --answers $(ANSWERS) --durations=15
+	$(PYTEST) -m "alone and not soak" --answers $(ANSWERS)
+	$(PYTEST) -m whole_suite --answers $(ANSWERS)
 
 soak: $(TESTING) $(SDK) elasticsearch  ## Run the long crash and load tests
 	$(PYTEST) -m soak

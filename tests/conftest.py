@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import uuid
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,13 +58,34 @@ class Answers:
             with contextlib.suppress(ValueError):
                 self.note(store, response.json())
 
+    def save(self, folder: Path) -> None:
+        """Add what was seen to the folder; sessions that run side by side do not get in each other's way."""
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{uuid.uuid4().hex}.json").write_text(json.dumps(sorted(self.seen, key=str)))
+
+    def load(self, folder: Path) -> None:
+        """Take over what other sessions have saved."""
+        for file in folder.glob("*.json"):
+            self.seen.update(
+                (store, controller, action, id) for store, controller, action, id in json.loads(file.read_text())
+            )
+
 
 ANSWERS = pytest.StashKey[Answers]()
 LISTENING = pytest.StashKey[pytest.MonkeyPatch]()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that connects the sessions of one run of the whole suite."""
+    parser.addoption(
+        "--answers", type=Path, metavar="FOLDER", help="keep there what tests are answered; `-m whole_suite` looks back"
+    )
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Listen to the clients that tests use."""
+    if os.environ.get("ELASTICSEARCH_URL") and int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")) > 1:
+        raise pytest.UsageError("Tests that share one cluster cannot run side by side: leave out -n, or WORKERS=0.")
     answers = config.stash[ANSWERS] = Answers()
     patch = config.stash[LISTENING] = pytest.MonkeyPatch()
     send, send_async, exchange = httpx.Client.send, httpx.AsyncClient.send, Client._exchange
@@ -95,27 +117,25 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def answers(pytestconfig: pytest.Config) -> Answers:
-    """What the session's tests have been answered; in-process platforms `note` here."""
-    return pytestconfig.stash[ANSWERS]
+    """What the run's tests have been answered; in-process platforms `note` here."""
+    answers = pytestconfig.stash[ANSWERS]
+    if "whole_suite" in pytestconfig.option.markexpr:
+        answers.load(pytestconfig.option.answers)
+    return answers
 
 
-@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Run what is marked `whole_suite` last, and only when nothing was left out."""
-    whole = [item for item in items if item.get_closest_marker("whole_suite")]
-    items[:] = [item for item in items if item not in whole]
-    if _is_whole_suite(config):
-        items += whole
-    else:
-        config.hook.pytest_deselected(items=whole)
+    """Leave out what looks back at the whole suite, unless it is asked for."""
+    if "whole_suite" not in config.option.markexpr:
+        config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker("whole_suite")])
+        items[:] = [item for item in items if not item.get_closest_marker("whole_suite")]
 
 
-def _is_whole_suite(config: pytest.Config) -> bool:
-    here = Path(__file__).parent
-    everything = all(Path(config.invocation_params.dir, arg).resolve() in (here, here.parent) for arg in config.args)
-    option = config.option
-    left_out = option.keyword or option.deselect or option.ignore or option.ignore_glob or getattr(option, "lf", False)
-    return everything and not left_out and option.markexpr in ("", "not soak")
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Keep the answers for the session that looks back."""
+    folder, answers = session.config.option.answers, session.config.stash[ANSWERS]
+    if folder is not None and answers.seen:
+        answers.save(folder)
 
 
 @dataclass(frozen=True)

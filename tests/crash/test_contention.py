@@ -7,9 +7,13 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import pytest
+
 from device_manager.cli.client import Client
 from device_manager.cli.doctor import examine_server
 from device_manager.cli.process import ServerProcess
+
+pytestmark = pytest.mark.alone
 
 COUNT = 50
 DEVICES = "device-manager/devices"

@@ -12,6 +12,8 @@ import pytest
 
 from device_manager.cli.process import ServerProcess
 
+pytestmark = pytest.mark.alone
+
 AWAY = 20.0
 """Seconds that the store does not answer."""
 ANSWERED_WITHIN = 5.0

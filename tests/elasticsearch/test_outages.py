@@ -17,6 +17,8 @@ from device_manager.settings import Settings
 from device_manager.storage.contract import Change, Key, Transaction
 from device_manager.storage.elasticsearch.store import ElasticsearchStore
 
+pytestmark = pytest.mark.alone
+
 
 class Node(Protocol):
     """The node of the fixture."""
