@@ -3,6 +3,8 @@
 //   node client.mjs websocket|http PORT
 //
 // In:  {"id": 1, "query": {controller, action, ...}, "options": {...}}  or  {"id": 2, "disconnect": true}
+//      or {"id": 3, "call": ["document", "create", ...arguments]} for a method of the SDK; of a search all pages are
+//      read, and told as lists of ids.
 // Out: {"event": "connected"} ... and {"id": 1, "response": {...}} or {"id": 1, "error": {...}}
 
 import { createInterface } from "node:readline";
@@ -30,11 +32,21 @@ for (const event of ["connected", "disconnected", "networkError", "reconnected",
   kuzzle.on(event, () => say({ event }));
 }
 
-const run = async ({ id, query, options, disconnect }) => {
+const callMethod = async ([controller, method, ...args]) => {
+  const result = await kuzzle[controller][method](...args);
+  if (method !== "search") return result;
+  const pages = [];
+  for (let page = result; page; page = await page.next()) pages.push(page.hits.map((hit) => hit._id));
+  return { pages, total: result.total };
+};
+
+const run = async ({ id, query, options, disconnect, call }) => {
   try {
     if (disconnect) {
       kuzzle.disconnect();
       say({ id, response: null });
+    } else if (call) {
+      say({ id, response: (await callMethod(call)) ?? null });
     } else {
       say({ id, response: await kuzzle.query(query, options) });
     }

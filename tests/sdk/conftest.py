@@ -59,6 +59,19 @@ class Sdk:
         assert "error" not in answer, answer
         return answer["response"]["result"]
 
+    def call(self, controller: str, method: str, *arguments: Any) -> Any:
+        """What a method of the SDK resolves with."""
+        answer = self.send(call=[controller, method, *arguments]).get(timeout=PATIENCE)
+        assert "error" not in answer, answer
+        return answer["response"]
+
+    def refused(self, controller: str, method: str, *arguments: Any) -> dict[str, Any]:
+        """The error that a method of the SDK rejects with."""
+        answer = self.send(call=[controller, method, *arguments]).get(timeout=PATIENCE)
+        assert "error" in answer, answer
+        error: dict[str, Any] = answer["error"]
+        return error
+
     def wait_for(self, event: str) -> dict[str, Any]:
         """The next `event`; others are dropped."""
         while (found := self.events.get(timeout=PATIENCE))["event"] != event:
