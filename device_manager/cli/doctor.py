@@ -1,12 +1,12 @@
-"""`device-manager doctor`: what is wrong in the stored data, by a running server or from the store itself."""
+"""`device-manager doctor`: what is wrong in the stored data, and its repair (design 9)."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from contextlib import AbstractAsyncContextManager
+from typing import Any, NamedTuple
 
 import click
 from click.core import ParameterSource
@@ -16,10 +16,26 @@ from rich.table import Table
 from device_manager.cli import report
 from device_manager.cli.client import CallRefused, Client, InvalidUrl, ServerUnreachable, websocket_url
 from device_manager.cli.exit_codes import Exit
+from device_manager.cli.subjects import Finding, Repair, RunningServer, Subject, running_server, stored_data
 from device_manager.errors import ApiError
-from device_manager.settings import InvalidSettings, load_settings
+from device_manager.settings import InvalidSettings
+from device_manager.storage.contract import StoreError
 
-Finding = dict[str, Any]
+
+class Wish(NamedTuple):
+    """What a run of the doctor is to do.
+
+    Attributes:
+        engines: where; all when there are none.
+        repairs: repair what is found.
+        agreed: without asking.
+        json: print one JSON object.
+    """
+
+    engines: Sequence[str]
+    repairs: bool
+    agreed: bool
+    json: bool
 
 
 @click.command()
@@ -27,38 +43,42 @@ Finding = dict[str, Any]
 @click.option("--token", envvar="DEVICE_MANAGER_TOKEN", show_envvar=True, help="Token to send.")
 @click.option("--store", envvar="DEVICE_MANAGER_STORE", show_envvar=True, help="Read this store, without a server.")
 @click.option("--engine", multiple=True, help="Only this engine; may be repeated. Default: all.")
+@click.option("--repair", is_flag=True, help="Show a plan of repairs and, once agreed to, carry it out.")
+@click.option("--yes", is_flag=True, help="Carry the plan out without asking.")
 @click.option("--json", is_flag=True, envvar="DEVICE_MANAGER_JSON", show_envvar=True, help="Print one JSON object.")
 @click.pass_context
 def doctor(
-    context: click.Context, url: str | None, token: str | None, store: str | None, engine: tuple[str, ...], json: bool
+    context: click.Context,
+    url: str | None,
+    token: str | None,
+    store: str | None,
+    engine: tuple[str, ...],
+    repair: bool,
+    yes: bool,
+    json: bool,
 ) -> None:
-    """Look for links that are not the same on both sides, doubled slots, and history that disagrees; change nothing.
+    """Look for broken links, devices that are nowhere, history that disagrees, and mappings that lack fields.
 
-    Use --url for a running server, --store for a store that no server has open. Exit status 0: nothing found, 1: the
-    findings that are printed.
+    Use --url for a running server, --store for a store that no server has open. Nothing is changed without --repair.
+    Exit status 0: nothing is wrong (any more), 1: the findings that are printed.
     """
     url, store = _chosen(context, url, store)
-    findings: list[Finding] = []
     if (url is None) == (store is None):
         raise click.UsageError("Give either --url of a running server or --store of a stopped one.")
+    if yes and not repair:
+        raise click.UsageError("--yes agrees to a plan, so it needs --repair.")
+    wish = Wish(engine, repair, yes, json)
     try:
         if url is not None:
             websocket_url(url)
-            findings = asyncio.run(_ask(url, token, engine))
-        elif store is not None:
-            _refuse_to_make(store)
-            findings = asyncio.run(_read(store, engine, context.obj))
-    except (InvalidUrl, InvalidSettings) as error:
-        raise click.UsageError(str(error)) from error
-    except (CallRefused, ApiError) as refused:
+            findings = asyncio.run(_run(running_server(url, token), wish))
+        else:
+            findings = asyncio.run(_run(stored_data(str(store), context.obj), wish))
+    except (InvalidUrl, InvalidSettings, StoreError, CallRefused, ApiError) as refused:
         raise click.UsageError(str(refused)) from refused
     except ServerUnreachable as error:
         click.echo(str(error), err=True)
         sys.exit(Exit.UNREACHABLE)
-    if json:
-        report.print_json({"command": "doctor", "findings": findings})
-    else:
-        print_findings(Console(), findings)
     sys.exit(Exit.REFUSED if findings else Exit.DONE)
 
 
@@ -68,23 +88,41 @@ def _chosen(context: click.Context, url: str | None, store: str | None) -> tuple
     return (url if said != {"store"} else None, store if said != {"url"} else None)
 
 
-def _refuse_to_make(store: str) -> None:
-    """Opening a folder that is not there would make it."""
-    scheme, _, folder = store.partition(":")
-    if scheme == "sqlite" and not Path(folder).is_dir():
-        raise InvalidSettings(f'Unusable setting "store": there is no folder "{folder}"')
+async def _run(opening: AbstractAsyncContextManager[Subject], wish: Wish) -> list[Finding]:
+    """Look, and repair where that is wished; what is wrong in the end."""
+    async with opening as subject:
+        findings = await subject.examine(wish.engines)
+        content: dict[str, Any] = {"command": "doctor"}
+        if not wish.json:
+            print_findings(Console(), findings)
+        if wish.repairs and findings:
+            plan = await subject.repair(wish.engines, dry_run=True)
+            content |= {"plan": plan, "repairs": []}
+            if not wish.json:
+                print_repairs(Console(), plan, "planned")
+            if plan and _agreed(wish):
+                content["repairs"] = await subject.repair(wish.engines, dry_run=False)
+                findings = await subject.examine(wish.engines)
+                if not wish.json:
+                    print_repairs(Console(), content["repairs"], "done")
+                    print_findings(Console(), findings)
+        if wish.json:
+            report.print_json(content | {"findings": findings})
+        return findings
+
+
+def _agreed(wish: Wish) -> bool:
+    if wish.agreed:
+        return True
+    if wish.json or not sys.stdin.isatty():
+        click.echo("Nothing was changed: say --yes to carry out this plan.", err=True)
+        return False
+    return click.confirm("Carry out this plan?")
 
 
 async def examine_server(client: Client, engines: Sequence[str]) -> list[Finding]:
     """The findings of a running server in `engines`, or in all engines when there are none."""
-    if not engines:
-        listed = await client.call("device-manager/engine", "list")
-        engines = [engine["index"] for engine in listed["engines"]]
-    findings: list[Finding] = []
-    for engine in engines:
-        found = await client.call("device-manager/engine", "check", index=engine)
-        findings.extend(found["findings"])
-    return findings
+    return await RunningServer(client).examine(engines)
 
 
 def print_findings(console: Console, findings: list[Finding]) -> None:
@@ -98,19 +136,13 @@ def print_findings(console: Console, findings: list[Finding]) -> None:
     console.print(table)
 
 
-async def _ask(url: str, token: str | None, engines: Sequence[str]) -> list[Finding]:
-    async with Client(url, token=token) as client:
-        return await examine_server(client, engines)
-
-
-async def _read(store: str, engines: Sequence[str], settings_file: Path | None) -> list[Finding]:
-    from device_manager.storage.opening import open_store  # the stores: not for commands that only send
-    from device_manager.twins.doctor import examine
-
-    settings = load_settings({"store": store}, file=settings_file)
-    opened = open_store(settings)
-    await opened.start()
-    try:
-        return await examine(opened, engines, settings.platform_index)
-    finally:
-        await opened.close()
+def print_repairs(console: Console, repairs: list[Repair], state: str) -> None:
+    """For people: one line a repair."""
+    if not repairs:
+        console.print("No repair is known for this: it takes new data or new models.")
+        return
+    table = Table("engine", "document", "what", title=f"{len(repairs):,} repairs {state}")
+    for repair in repairs:
+        text = repair["text"] if repair["error"] is None else f"{repair['text']} FAILED: {repair['error']}"
+        table.add_row(repair["engine"], repair["document"], text)
+    console.print(table)

@@ -49,6 +49,7 @@ def start_command(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
             command_line(*arguments),
             cwd=tmp_path,
             env=inherited | environment,
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

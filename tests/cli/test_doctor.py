@@ -69,12 +69,30 @@ def test_it_finds_a_one_sided_link(
     assert ran.status == 1
     assert "one_sided_link" in ran.output
 
+    ran = run_command("doctor", "--repair", DEVICE_MANAGER_URL=server.url)
+    assert (ran.status, "1 repairs planned" in ran.output, "say --yes" in ran.errors) == (1, True, True), ran.output
+    ran = run_command("doctor", "--repair", "--yes", DEVICE_MANAGER_URL=server.url)
+    assert (ran.status, "1 repairs done" in ran.output) == (0, True), ran.output
+    assert run_command("doctor", "--url", server.url).status == 0
+
+    server.stop()
+    asyncio.run(break_link(store, Key("ward", "assets", asset)))
+    ran = run_command("doctor", "--store", store, "--repair", "--json")
+    assert (ran.status, len(ran.json["plan"]), ran.json["repairs"]) == (1, 1, [])
+    assert ran.json["findings"]
+    ran = run_command("doctor", "--store", store, "--repair", "--yes", "--json", "--engine", "ward")
+    assert (ran.status, ran.json["findings"]) == (0, [])
+    assert ran.json["repairs"] == ran.json["plan"]
+    assert "both sides" in ran.json["plan"][0]["text"]
+    assert run_command("doctor", "--store", store, "--repair", "--json").json == {"command": "doctor", "findings": []}
+
 
 def test_usage(run_command: Run, server: ServerProcess, tmp_path: Path) -> None:
     for arguments in (
         [],
         ["--url", server.url, "--store", "sqlite:x"],
         ["--url", "nowhere"],
+        ["--url", server.url, "--yes"],
         ["--url", server.url, "--engine", "no-such-engine"],
         ["--store", "paper:x"],
         ["--store", f"sqlite:{tmp_path / 'absent'}"],
