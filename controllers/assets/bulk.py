@@ -56,8 +56,9 @@ class AssetBulk(TwinsController):
                          "reason": "Wrong type for argument \"metadata.weight\" (expected: integer)"}]}
 
         Raises:
-            ApiError: unusable records or CSV, an unknown column (400), too many records (413), an unknown engine; when
-                `strict`, a `device_manager.bulk.*` error whose `errors` names every refused record.
+            ApiError: `device_manager.bulk.malformed` or `unknown_column`, `services.storage.write_limit_exceeded` and
+                `services.storage.not_found` (the engine); when `strict`, `device_manager.bulk.refused`, whose `errors`
+                names every refused record.
         """
         bulk = self._twins.bulk
         call = call_of(request, refresh=refresh)

@@ -97,8 +97,9 @@ class DeviceBulk(TwinsController):
                          "reason": "Document \"DummyTemp-404\" not found in \"device-manager\":\"devices\"."}]}
 
         Raises:
-            ApiError: unusable records or CSV (400), too many of them (413), an unknown engine; when `strict`, a
-                `device_manager.bulk.*` error whose `errors` names every refused record.
+            ApiError: `device_manager.bulk.malformed`, `services.storage.write_limit_exceeded` and
+                `services.storage.not_found` (the engine); when `strict`, `device_manager.bulk.unknown_twins`,
+                `not_attached` or `refused`, whose `errors` names every refused record.
         """
         bulk = self._twins.bulk
         call = call_of(request, refresh=refresh)
@@ -134,8 +135,9 @@ class DeviceBulk(TwinsController):
              "errors": []}
 
         Raises:
-            ApiError: unusable records or CSV (400), too many of them (413), an unknown engine; when `strict`, a
-                `device_manager.bulk.*` error whose `errors` names every refused record.
+            ApiError: `device_manager.bulk.malformed`, `services.storage.write_limit_exceeded` and
+                `services.storage.not_found` (the engine); when `strict`, `device_manager.bulk.unknown_twins`,
+                `already_attached` or `unknown_engines`, whose `errors` names every refused record.
         """
         bulk = self._twins.bulk
         call = call_of(request, refresh=refresh)
@@ -171,8 +173,9 @@ class DeviceBulk(TwinsController):
              "errors": []}
 
         Raises:
-            ApiError: unusable records or CSV (400), too many of them (413), an unknown engine; when `strict`, a
-                `device_manager.bulk.*` error whose `errors` names every refused record.
+            ApiError: `device_manager.bulk.malformed`, `services.storage.write_limit_exceeded` and
+                `services.storage.not_found` (the engine); when `strict`, `device_manager.bulk.unknown_twins` or
+                `refused`, whose `errors` names every refused record.
         """
         bulk = self._twins.bulk
         call = call_of(request, refresh=refresh)

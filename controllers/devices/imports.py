@@ -59,8 +59,9 @@ class DeviceImports(TwinsController):
                          "id": "api.assert.missing_argument", "reason": "Missing argument \"reference\"."}]}
 
         Raises:
-            ApiError: unusable records or CSV, an unknown column (400), too many records (413), an unknown engine; when
-                `strict`, a `device_manager.bulk.*` error whose `errors` names every refused record.
+            ApiError: `device_manager.bulk.malformed` or `unknown_column`, `services.storage.write_limit_exceeded` and
+                `services.storage.not_found` (the engine); when `strict`, `device_manager.bulk.refused` or
+                `unknown_engines`, whose `errors` names every refused record.
         """
         bulk = self._twins.bulk
         call = call_of(request, refresh=refresh)

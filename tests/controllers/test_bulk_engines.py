@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from device_manager.twins.call import Call
+from device_manager.twins.records import attach_record, detach_record, link_record, unlink_record
+
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 ATTACH, DETACH = "devices:mAttachEngines", "devices:mDetachEngines"
@@ -70,6 +73,8 @@ async def test_a_device_of_another_engine_stays_there(platform: Any) -> None:
         error = await platform.refused(ATTACH, engineId=other, body={"deviceIds": ["Dummy-4"]}, strict=True)
         assert error["message"] == 'These devices "Dummy-4" are already attached to a tenant'
         records = [{"deviceId": "Dummy-4", "engineId": other}, {"deviceId": "Dummy-1"}, {"deviceId": "Dummy-2"}]
+        error = await platform.refused(DETACH, engineId=..., body={"records": records}, strict=True)
+        assert (error["status"], error["id"], error["count"]) == (400, "device_manager.bulk.refused", 1)
         result = await platform.do(DETACH, engineId=..., body={"records": records})
         assert [error["id"] for error in result["errors"]] == ["device_manager.devices.attached_elsewhere"]
         assert [(success["engineId"], success["changed"]) for success in result["successes"]] == [
@@ -108,6 +113,11 @@ async def test_strict_and_dry_run(platform: Any) -> None:
     )
     assert error["message"] == 'Tenant "x" does not have a device-manager engine'
     assert await engine_of(platform, "Dummy-1") is None
+    error = await platform.refused(ATTACH, body={"deviceIds": ["Dummy-1", "Dummy-404"]}, strict=True)
+    assert (error["status"], error["id"]) == (404, "device_manager.bulk.unknown_twins")
+    for action in (ATTACH, DETACH):
+        error = await platform.refused(action, engineId="nowhere", body={"deviceIds": ["Dummy-1"]})
+        assert (error["status"], error["id"]) == (404, "services.storage.not_found")
     done = await platform.do(ATTACH, body={"deviceIds": ["Dummy-1", "Dummy-2", "Dummy-3"]}, strict=True)
     assert len(done["successes"]) == 3
     await platform.check()
@@ -152,6 +162,22 @@ async def test_pipes_around_both(platform: Any) -> None:
         ("unlink-asset:before", "Dummy-4"),
     ]
     await platform.check()
+
+
+async def test_engines_of_others_do_not_exist(platform: Any) -> None:
+    stranger = Call(engines=frozenset({"another"}))
+    bulk = platform.twins.bulk
+    found = [
+        await bulk.attach(None, [attach_record(1, platform.engine, "Dummy-1")], False, stranger),
+        await bulk.detach(None, [detach_record(1, "", "Dummy-4")], False, stranger),
+        await bulk.unlink(None, [unlink_record(1, "", "Dummy-4")], False, stranger),
+        await bulk.link(None, [link_record(1, "Container-1", "Dummy-4", [])], False, stranger),
+    ]
+    assert [outcome.errors[0].error.id for outcome in found] == [
+        "device_manager.engines.unknown",
+        *["services.storage.not_found"] * 3,
+    ]
+    assert await engine_of(platform, "Dummy-1") is None
 
 
 @pytest.mark.parametrize("action", [ATTACH, DETACH])

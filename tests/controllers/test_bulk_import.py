@@ -149,6 +149,27 @@ async def test_what_is_refused_as_a_whole(platform: Any, body: Any, status: int,
     assert word in error["message"]
 
 
+async def test_what_both_imports_refuse_as_a_whole(platform: Any) -> None:
+    for action in (ASSETS, DEVICES):
+        for body, id in (
+            ({}, "device_manager.bulk.malformed"),
+            (
+                {"csv": "model,reference,metadata.colour\nDummy,1,x\nContainer,1,x"},
+                "device_manager.bulk.unknown_column",
+            ),
+            ({"csv": "model,reference\n" + "Dummy,1\n" * 21}, "services.storage.write_limit_exceeded"),
+        ):
+            assert (await platform.refused(action, body=body))["id"] == id
+        error = await platform.refused(action, engineId="nowhere", body={"csv": "model,reference\nDummy,1"})
+        assert error["id"] == "services.storage.not_found"
+        records = [{"model": "Nothing", "reference": "1"}]
+        error = await platform.refused(action, body={"records": records}, strict=True)
+        assert (error["id"], error["count"]) == ("device_manager.bulk.refused", 1)
+    records = [{"model": "Dummy", "reference": "1", "engineId": "nowhere"}]
+    error = await platform.refused(DEVICES, body={"records": records}, strict=True)
+    assert (error["id"], error["count"]) == ("device_manager.bulk.unknown_engines", 1)
+
+
 async def test_only_devices_have_an_engine_column(platform: Any) -> None:
     error = await platform.refused(ASSETS, body={"csv": f"model,reference,engineId\nContainer,1,{platform.engine}"})
     assert error["id"] == "device_manager.bulk.unknown_column"

@@ -118,6 +118,15 @@ async def test_strict_and_dry_run(linked: Any) -> None:
     assert (error["status"], error["id"], error["count"]) == (404, "device_manager.bulk.unknown_twins", 1)
     assert error["message"] == 'Devices "Dummy-404" do not exist'
     assert len(await linked.links("devices", "Dummy-1")) == 1
+    await linked.do("devices:create", engineId=linked.twins.platform, body={"model": "Dummy", "reference": "loose"})
+    for wrong, status, id in (
+        ({"deviceId": "Dummy-loose"}, 412, "device_manager.bulk.not_attached"),
+        (record(1, 1, {"device": "nose"}), 400, "device_manager.bulk.refused"),
+    ):
+        error = await linked.refused(UNLINK, body={"records": [record(1), wrong]}, strict=True)
+        assert (error["status"], error["id"], error["errors"][0]["row"]) == (status, id, 2)
+    error = await linked.refused(UNLINK, engineId="nowhere", body={"records": [record(1)]})
+    assert (error["status"], error["id"]) == (404, "services.storage.not_found")
     done = await linked.do(UNLINK, body={"records": [record(1), record(2), record(3)]}, strict=True)
     assert [success["changed"] for success in done["successes"]] == [True, True, True]
     await linked.check()
