@@ -14,6 +14,7 @@ from device_manager.plugins.models import ModelDeclaration
 from device_manager.query.tree import Term
 from device_manager.storage.contract import Document, Key, Store, Transaction
 from device_manager.storage.mappings import Mapping
+from device_manager.storage.steps import step
 from device_manager.twins.call import Call
 from device_manager.twins.catalogue import GENERATION, Catalogue, EngineConfig, raise_generation
 from device_manager.twins.documents import (
@@ -144,6 +145,7 @@ class ModelWriting:
                 raise failure
         return [failure for failure in failures if isinstance(failure, ApiError)]
 
+    @step
     async def _store_models(self, models: Sequence[Model], call: Call) -> list[WrittenModel]:
         keys = [self._places.model(model.id) for model in models]
 
@@ -165,16 +167,24 @@ class ModelWriting:
         return await self._store.transact(decide, dry_run=call.dry_run, refresh=True)
 
     async def _update_twins(self, model: Model) -> None:
-        """Give every twin of the model its slots, and assets the model's metadata fields (2.5, refresh)."""
+        """Give every twin of the model its slots, and assets the model's metadata fields (2.5, refresh).
+
+        The platform's records of devices get the slots too: a device that is attached later takes them from there.
+        """
         if model.kind not in ("asset", "device"):
             return
         collection = ASSETS if model.kind == "asset" else DEVICES
-        for engine in list(self._catalogue.engines.values()):
-            if engine.closing or (model.kind == "asset" and model.engine_group not in (COMMONS, engine.group)):
-                continue
-            await self._store.refresh(engine.index, collection)
-            async for page in self._store.scan(engine.index, collection, Term("model", model.name)):
-                await self._update_page(engine.index, [document.id for document in page], model)
+        for index in self._indices_of(model):
+            await self._store.refresh(index, collection)
+            async for page in self._store.scan(index, collection, Term("model", model.name)):
+                await self._update_page(index, [document.id for document in page], model)
+
+    def _indices_of(self, model: Model) -> list[str]:
+        """The indices in which there may be twins of the model, that of the platform first."""
+        engines = [engine for engine in self._catalogue.engines.values() if not engine.closing]
+        if model.kind == "device":
+            return [self._places.platform, *(engine.index for engine in engines)]
+        return [engine.index for engine in engines if model.engine_group in (COMMONS, engine.group)]
 
     async def _update_page(self, engine: str, ids: Sequence[str], model: Model) -> None:
         make_key = asset_key if model.kind == "asset" else device_key

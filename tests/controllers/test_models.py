@@ -100,6 +100,22 @@ async def test_a_changed_model_reaches_mappings_and_twins(platform: Any) -> None
     await platform.check()
 
 
+async def test_a_changed_device_model_reaches_attached_and_free_devices(platform: Any) -> None:
+    model = name("Probe")
+    measures = [{"name": "t", "type": "temperature"}]
+    await platform.do("models:writeDevice", body={"model": model, "measures": measures})
+    attached = await platform.device("1", model)
+    free = await platform.device("2", model, engineId=platform.twins.platform)
+    measures = [*measures, {"name": "b", "type": "battery"}]
+    await platform.do("models:writeDevice", body={"model": model, "measures": measures})
+    assert (await platform.do("devices:get", _id=attached))["_source"]["measureSlots"] == measures
+    await platform.do("devices:detachEngine", _id=attached)
+    for device in (attached, free):
+        await platform.do("devices:attachEngine", _id=device)
+        assert (await platform.do("devices:get", _id=device))["_source"]["measureSlots"] == measures
+    await platform.check()
+
+
 @pytest.mark.parametrize(
     ("action", "body", "status", "message"),
     [
