@@ -145,7 +145,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     cookie_auth: bool = True
     """Whether browsers may keep their token in a cookie."""
     password_threads: int = 2
-    """Passwords that are hashed at once; each takes 19 MiB."""
+    """Passwords that are hashed at once, each in `password_memory`."""
+    password_memory: int = 19 << 20
+    """Bytes of memory that hashing a password takes: what makes guessing expensive."""
+    password_passes: int = 2
+    """How often hashing a password goes through that memory."""
     logins_waiting: int = 64
     """Requests that wait for a password to be hashed; beyond it 429."""
     restricted_profiles: tuple[str, ...] = ("default",)

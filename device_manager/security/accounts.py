@@ -34,7 +34,12 @@ class Accounts:
     def __init__(self, store: Store, collections: Collections, tokens: Tokens, settings: Settings) -> None:
         self._store = store
         self.api_keys = ApiKeys(store, collections, tokens)
-        self._passwords = Passwords(settings.password_threads, settings.logins_waiting)
+        self._passwords = Passwords(
+            settings.password_threads,
+            settings.logins_waiting,
+            memory=settings.password_memory,
+            passes=settings.password_passes,
+        )
         self.strategies = {LocalStrategy.name: LocalStrategy(store, collections, self._passwords)}
         self.users = Users(store, collections, self.strategies, self.api_keys)
         self.profiles = Profiles(store)

@@ -17,11 +17,11 @@ T = TypeVar("T")
 
 ALGORITHM = "argon2id"
 """How `algorithm` of a credentials document names these hashes; others belong to data of another making."""
-MEMORY_KIB = 19_456
-PASSES = 2
 LANES = 1
 HASH_BYTES = 32
 SALT_BYTES = 16
+LEAST_KIB = 8 * LANES
+"""Below this the algorithm does not work."""
 
 
 class Passwords:
@@ -30,16 +30,19 @@ class Passwords:
     Args:
         threads: how many at once.
         waiting: requests that wait for one of the threads; further ones are refused.
+        memory: bytes that one hash takes.
+        passes: how often it goes through them.
     """
 
-    def __init__(self, threads: int, waiting: int) -> None:
+    def __init__(self, threads: int, waiting: int, *, memory: int, passes: int) -> None:
+        memory_kib = max(memory // 1024, LEAST_KIB)
         self._hasher = argon2.PasswordHasher(
-            time_cost=PASSES, memory_cost=MEMORY_KIB, parallelism=LANES, hash_len=HASH_BYTES, salt_len=SALT_BYTES
+            time_cost=passes, memory_cost=memory_kib, parallelism=LANES, hash_len=HASH_BYTES, salt_len=SALT_BYTES
         )
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="password")
         self._most = threads + waiting
         self._entered = 0
-        self._nobody = _hash_of_nobody()
+        self._nobody = _hash_of_nobody(memory_kib, passes)
 
     def close(self) -> None:
         """Let go of the threads."""
@@ -75,7 +78,7 @@ class Passwords:
             self._entered -= 1
 
 
-def _hash_of_nobody() -> str:
+def _hash_of_nobody(memory_kib: int, passes: int) -> str:
     """A hash that no password has, as costly to compare with as any other."""
     salt, digest = (base64.b64encode(secrets.token_bytes(n)).decode().rstrip("=") for n in (SALT_BYTES, HASH_BYTES))
-    return f"$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p={LANES}${salt}${digest}"
+    return f"$argon2id$v=19$m={memory_kib},t={passes},p={LANES}${salt}${digest}"

@@ -55,13 +55,12 @@ class Api:
         cookie: str | None = None,
         **payload: Any,
     ) -> httpx.Response:
-        """The answer to a request, with its headers; the token is sent as `jwt` in a header, as `token` in the body."""
+        """The answer to a request, with its headers; `jwt` goes into the header, `token` into the message."""
         controller, _, name = action.partition(":")
         headers = {"authorization": f"Bearer {jwt}"} if jwt else {}
         headers |= {"cookie": f"authToken={cookie}"} if cookie else {}
-        return await self.client.post(
-            "/_query", json={"controller": controller, "action": name, **payload}, headers=headers
-        )
+        message = {"controller": controller, "action": name, **payload} | ({"jwt": token} if token else {})
+        return await self.client.post("/_query", json=message, headers=headers)
 
     async def ask(self, action: str, **payload: Any) -> Envelope:
         """The envelope that answers a request."""
@@ -148,6 +147,8 @@ async def api(
         token_longest=DAY,
         api_key_longest=30 * DAY,
         bulk_records=20,
+        password_memory=8192,
+        password_passes=1,
     )
     async with serving(settings, request.param, answers) as api:
         yield api
