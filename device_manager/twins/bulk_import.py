@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Sequence
 
 from device_manager.errors import ApiError, api_error
@@ -19,6 +20,8 @@ from device_manager.twins.workspace import View, Workspace
 
 CREATE, CHANGE = ("create",), ("change",)
 """Questions to the pipes."""
+SLICE = 200
+"""Records that are converted before other requests get their turn: some milliseconds' worth."""
 
 
 class Import(BulkAction[ImportRecord]):
@@ -60,12 +63,13 @@ class Import(BulkAction[ImportRecord]):
             except ApiError as error:
                 unknown[name] = error
         converter.check_columns(self._columns, self.known_columns)
-        return [
-            record._replace(refusal=unknown[record.model])
-            if record.refusal is None and record.model in unknown
-            else converter.convert(record)
-            for record in records
-        ]
+        converted: list[ImportRecord] = []
+        for record in records:
+            refusal = unknown.get(record.model) if record.refusal is None else None
+            converted.append(record._replace(refusal=refusal) if refusal else converter.convert(record))
+            if len(converted) % SLICE == 0:
+                await asyncio.sleep(0)
+        return converted
 
     @property
     def listens_before(self) -> bool:

@@ -63,15 +63,17 @@ def fields_of(mappings: Mapping[str, Any], defaults: Iterable[str] = (), above: 
 
 
 def read_metadata(cells: Iterable[tuple[Field, str]]) -> Source:
-    """The metadata that the cells of one row hold; those of objects count before those of their members.
+    """The metadata that the cells of one row hold; an object's own cell has to come before those of its members.
 
     Raises:
         ApiError: `api.assert.invalid_type` names the column and what its field takes.
     """
     metadata: Source = {}
-    for field, text in sorted(cells, key=lambda cell: cell[0].path.count(".")):
-        if text:
+    for field, text in cells:
+        if text and "." in field.path:
             _put(metadata, field.path.split("."), read_cell(text, field))
+        elif text:
+            metadata[field.path] = read_cell(text, field)
     return metadata
 
 

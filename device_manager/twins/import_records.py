@@ -92,7 +92,8 @@ def csv_import_records(text: str, *, limit: int, first_row: int, engines: bool) 
     for name in names:
         if name not in known and not (name.startswith(PREFIX) and len(name) > len(PREFIX)):
             raise unknown_column(name, known)
-    paths = tuple(name.removeprefix(PREFIX) for name in names if name.startswith(PREFIX))
+    paths = [name.removeprefix(PREFIX) for name in names if name.startswith(PREFIX)]
+    paths.sort(key=lambda path: path.count("."))  # objects before their members, as `read_metadata` wants them
     records = []
     for row, line in enumerate(lines, first_row):
         if line.error is not None:
@@ -105,7 +106,7 @@ def csv_import_records(text: str, *, limit: int, first_row: int, engines: bool) 
             row, values["model"], values["reference"], values.get("_id", ""), values.get(ENGINE, ""), cells=cells
         )
         records.append(record.checked())
-    return ImportFile(records, paths)
+    return ImportFile(records, tuple(paths))
 
 
 def unknown_column(name: str, known: Iterable[str]) -> ApiError:
