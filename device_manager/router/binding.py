@@ -12,7 +12,7 @@ from device_manager.errors import api_error
 from device_manager.router import parameters
 from device_manager.router.body import body_reader
 from device_manager.router.request import Request
-from device_manager.router.values import Reader, read_boolean, reader_for, wrong_type
+from device_manager.router.values import Reader, json_text, read_boolean, reader_for, wrong_type
 
 Binder = Callable[[Request], list[Any]]
 ArgumentReader = Callable[[Request], Any]
@@ -142,7 +142,8 @@ def _lang(request: Request) -> str:
 
 
 _READ_OBJECT, _ = reader_for(dict[str, Any])
-_SPREAD_MEMBERS = ("query", "aggs", "aggregations")
+_SPREAD_OBJECTS = ("query", "aggs", "aggregations")
+_SPREAD_VALUES = ("sort", "search_after", "_source")
 
 
 def _search_body(request: Request) -> Any:
@@ -150,8 +151,9 @@ def _search_body(request: Request) -> Any:
         text = request.args.get("searchBody")
         if text is None or text == "":
             # The official SDK spreads the members of a body over the query string.
-            spread = {name: request.args[name] for name in _SPREAD_MEMBERS if name in request.args}
-            return {name: _READ_OBJECT(value, True, name) for name, value in spread.items()}
+            args = request.args
+            objects = {name: _READ_OBJECT(args[name], True, name) for name in _SPREAD_OBJECTS if name in args}
+            return objects | {name: json_text(args[name]) for name in _SPREAD_VALUES if name in args}
         return _READ_OBJECT(text, True, "searchBody")
     if request.body is None:
         return {}

@@ -78,9 +78,9 @@ def read_boolean(value: Any, http: bool, name: str) -> bool:
     raise wrong_type(name, "boolean")
 
 
-def _json_text(value: Any, http: bool) -> Any:
-    """The content of JSON text in an HTTP argument, anything else as it is."""
-    if http and type(value) is str:
+def json_text(value: Any) -> Any:
+    """The content of JSON text, anything else as it is."""
+    if type(value) is str:
         try:
             return orjson.loads(value)
         except orjson.JSONDecodeError:
@@ -132,7 +132,7 @@ def _constrained(annotation: Any) -> Reader:
 
 def _container(annotation: Any, json_type: type, expected: str) -> Reader:
     def read(value: Any, http: bool, name: str) -> Any:
-        content = _json_text(value, http)
+        content = json_text(value) if http else value
         if type(content) is not json_type:
             raise wrong_type(name, expected)
         return convert(content, annotation, name)
