@@ -125,7 +125,7 @@ class EngineController(Controller):
         Example result:
 
             {"repairs": [{"engine": "tenant-a", "document": "devices/DummyTemp-1", "error": null,
-                          "text": "Remove the link of device "DummyTemp-1" with asset "Gone", which does not exist."}],
+                          "text": "Remove the link of device 'DummyTemp-1' with asset 'Gone', which does not exist."}],
              "dryRun": true}
 
         Raises:
