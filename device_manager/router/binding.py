@@ -6,6 +6,7 @@ import inspect
 import re
 import typing
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Annotated, Any
 
 from device_manager.errors import api_error
@@ -34,10 +35,17 @@ def compile_binder(method: Callable[..., Any], *, takes_index: bool = False) -> 
     Raises:
         TypeError: a parameter without annotation, or a variadic one.
     """
-    hints = typing.get_type_hints(method, include_extras=True)
+    return _compile(getattr(method, "__func__", method), inspect.ismethod(method), takes_index)
+
+
+@lru_cache(maxsize=4096)
+def _compile(function: Callable[..., Any], is_method: bool, takes_index: bool) -> Binder:
+    """Reading annotations takes milliseconds, and controllers are registered under several names."""
+    hints = typing.get_type_hints(function, include_extras=True)
+    parameters = list(inspect.signature(function).parameters.values())
     readers = [
         _argument_reader(parameter, hints.get(parameter.name, _ABSENT), takes_index)
-        for parameter in inspect.signature(method).parameters.values()
+        for parameter in parameters[1 if is_method else 0 :]
     ]
     if not readers:
         return lambda request: []
