@@ -9,13 +9,13 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, NamedTuple
 
 import click
-from click.core import ParameterSource
 from rich.console import Console
 from rich.table import Table
 
 from device_manager.cli import report
 from device_manager.cli.client import CallRefused, Client, InvalidUrl, ServerUnreachable, websocket_url
 from device_manager.cli.exit_codes import Exit
+from device_manager.cli.options import place_of
 from device_manager.cli.subjects import Finding, Repair, RunningServer, Subject, running_server, stored_data
 from device_manager.errors import ApiError
 from device_manager.settings import InvalidSettings
@@ -62,7 +62,7 @@ def doctor(
     Use --url for a running server, --store for a store that no server has open. Nothing is changed without --repair.
     Exit status 0: nothing is wrong (any more), 1: the findings that are printed.
     """
-    url, store = _chosen(context, url, store)
+    url, store = place_of(context, url, store)
     if (url is None) == (store is None):
         raise click.UsageError("Give either --url of a running server or --store of a stopped one.")
     if yes and not repair:
@@ -80,12 +80,6 @@ def doctor(
         click.echo(str(error), err=True)
         sys.exit(Exit.UNREACHABLE)
     sys.exit(Exit.REFUSED if findings else Exit.DONE)
-
-
-def _chosen(context: click.Context, url: str | None, store: str | None) -> tuple[str | None, str | None]:
-    """What the command line names wins over the other one, should that come from the environment or the file."""
-    said = {name for name in ("url", "store") if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
-    return (url if said != {"store"} else None, store if said != {"url"} else None)
 
 
 async def _run(opening: AbstractAsyncContextManager[Subject], wish: Wish) -> list[Finding]:

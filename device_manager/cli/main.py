@@ -15,6 +15,7 @@ from device_manager.cli.demo.command import demo
 from device_manager.cli.doctor import doctor
 from device_manager.cli.export import export
 from device_manager.cli.serve import serve
+from device_manager.cli.user import user
 
 SETTINGS_FILE = Path("device-manager.toml")
 PREFIX = "DEVICE_MANAGER"
@@ -69,4 +70,5 @@ main.add_command(import_)
 main.add_command(export)
 main.add_command(doctor)
 main.add_command(backup)
+main.add_command(user)
 main.add_command(demo)

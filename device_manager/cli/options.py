@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import click
+from click.core import ParameterSource
 
 DEFAULT_URL = "http://127.0.0.1:7512"
 KINDS = ("devices", "assets")
@@ -17,3 +18,9 @@ url_option = click.option(
     help="Where the server listens.",
 )
 token_option = click.option("--token", envvar="DEVICE_MANAGER_TOKEN", show_envvar=True, help="Token to send.")
+
+
+def place_of(context: click.Context, url: str | None, store: str | None) -> tuple[str | None, str | None]:
+    """What the command line names wins over the other one, should that come from the environment or the file."""
+    said = {name for name in ("url", "store") if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+    return (url if said != {"store"} else None, store if said != {"url"} else None)
