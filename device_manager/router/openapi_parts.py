@@ -82,7 +82,7 @@ class Schemas:
     def __init__(self, annotations: Iterable[Any]) -> None:
         known = [annotation for annotation in dict.fromkeys(annotations) if _is_known(annotation)]
         schemas, self.components = msgspec.json.schema_components(known, ref_template=REFERENCE)
-        self._schemas = dict(zip(known, schemas, strict=True))
+        self._schemas: dict[Any, Schema] = dict(zip(known, schemas, strict=True))
 
     def of(self, annotation: Any) -> Schema:
         """The schema of a type; everything is allowed where msgspec does not know it."""

@@ -52,6 +52,6 @@ def test_the_command_serves_with_the_plugin(environment: Path) -> None:
         "info = httpx.get(server.url).json()['result']['serverInfo']['kuzzle']\n"
         "print(*info['plugins'], server.stop())\n"
     )
-    command = [environment / "venv" / "bin" / "python", "-c", script, str(environment)]
+    command = [str(environment / "venv" / "bin" / "python"), "-c", script, str(environment)]
     ran = subprocess.run(command, cwd=environment, stdout=subprocess.PIPE, text=True, check=True, timeout=60)
     assert ran.stdout.split() == ["link_enricher", "0"]

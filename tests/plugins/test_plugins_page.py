@@ -20,7 +20,7 @@ from device_manager.testing import TestServer
 ROOT = Path(__file__).parent.parent.parent
 EXAMPLE = ROOT / "examples" / "third_party_pipe"
 PAGE = (ROOT / "docs" / "plugins.md").read_text()
-BLOCKS = re.findall(r"```(\w+)\n(.*?)```", PAGE, re.DOTALL)
+BLOCKS: list[tuple[str, str]] = re.findall(r"```(\w+)\n(.*?)```", PAGE, re.DOTALL)
 PYTHON = [text for kind, text in BLOCKS if kind == "python"]
 
 
