@@ -243,8 +243,8 @@ async def second_engine(prepared: Prepared, other_engine: str) -> AsyncIterator[
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def make_platform(prepared: Prepared, answers: Any) -> AsyncIterator[MakePlatform]:
-    """Opens the platform for one test, with listeners and, if given, settings of its own."""
+async def open_platform(prepared: Prepared, answers: Any) -> AsyncIterator[MakePlatform]:
+    """Opens the platform for one test, with listeners and, if given, settings of its own. What tests store stays."""
     opened: list[Platform] = []
 
     async def make(**options: Any) -> Platform:
@@ -259,6 +259,12 @@ async def make_platform(prepared: Prepared, answers: Any) -> AsyncIterator[MakeP
     for platform in opened:
         await platform.twins.stop()
         await platform.bus.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def make_platform(open_platform: MakePlatform, prepared: Prepared) -> AsyncIterator[MakePlatform]:
+    """Opens the platform for one test, which leaves no twins behind."""
+    yield open_platform
     for index, collection in [
         (prepared.settings.platform_index, "devices"),
         *((prepared.engine, name) for name in ("devices", "assets", "assets-history")),

@@ -78,15 +78,16 @@ MakeStations = Callable[..., Awaitable[Stations]]
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def make_stations(make_platform: Any, weather: str) -> AsyncIterator[MakeStations]:
+async def make_stations(open_platform: Any, weather: str) -> AsyncIterator[MakeStations]:
     """The empty collection on a platform with settings of its own."""
+    made: list[Stations] = []
 
     async def make(**options: Any) -> Stations:
-        return Stations(await make_platform(**options), weather)
+        made.append(Stations(await open_platform(**options), weather))
+        return made[-1]
 
     yield make
-    platform = await make_platform()
-    await platform.do("collection:truncate", index=weather, collection=COLLECTION)
+    await made[0].platform.do("collection:truncate", index=weather, collection=COLLECTION)
 
 
 @pytest_asyncio.fixture(loop_scope="session")

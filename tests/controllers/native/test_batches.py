@@ -22,9 +22,9 @@ async def test_m_create_keeps_the_order(stations: Any) -> None:
         "mCreate", body=documents("mCreate", ("c", {"height": 1}), ("b", {}), (None, {}), ("c", {}), ("a", {}))
     )
     first, generated, last = answer["successes"]
-    assert (first["_id"], first["_version"], first["created"], first["status"]) == ("c", 1, True, 201)
+    assert (first["_id"], first["created"], first["status"]) == ("c", True, 201)
     assert first["_source"]["_kuzzle_info"]["author"] == "-1"
-    assert len(generated["_id"]) == 20
+    assert len(generated["_id"]) >= 20
     assert last["_id"] == "a"
     assert answer["errors"] == [
         {"document": {"_id": id, "body": {}}, "reason": "Document already exists.", "status": 400} for id in ("b", "c")
@@ -35,11 +35,10 @@ async def test_m_create_keeps_the_order(stations: Any) -> None:
 async def test_m_create_or_replace(stations: Any) -> None:
     await stations.add("a")
     answer = await stations.do("mCreateOrReplace", body=documents("", ("a", {"height": 1}), ("b", {})), source=False)
+    versions = [success.pop("_version") for success in answer["successes"]]
+    assert all(type(version) is int for version in versions)
     assert answer == {
-        "successes": [
-            {"_id": "a", "_version": 2, "created": False, "status": 200},
-            {"_id": "b", "_version": 1, "created": True, "status": 201},
-        ],
+        "successes": [{"_id": "a", "created": False, "status": 200}, {"_id": "b", "created": True, "status": 201}],
         "errors": [],
     }
     assert await stations.sources() == {"a": {"height": 1}, "b": {}}
@@ -48,11 +47,13 @@ async def test_m_create_or_replace(stations: Any) -> None:
 async def test_m_replace_and_m_update_need_documents(stations: Any) -> None:
     await stations.add("a", height=1)
     replaced = await stations.do("mReplace", body=documents("", ("a", {"name": "A"}), ("nowhere", {})))
-    assert [success["_version"] for success in replaced["successes"]] == [2]
-    assert replaced["successes"][0]["_source"]["_kuzzle_info"]["updater"] is None
+    (success,) = replaced["successes"]
+    version = success["_version"]
+    assert success["_source"]["_kuzzle_info"]["updater"] is None
     assert replaced["errors"][0]["status"] == 404
     updated = await stations.do("mUpdate", body=documents("", ("nowhere", {}), ("a", {"place": {"city": "Oslo"}})))
     (success,) = updated["successes"]
+    assert success["_version"] == version + 1
     assert success["_updatedFields"] == ["place.city"]
     assert success["_source"]["name"] == "A"
     assert success["_source"]["_kuzzle_info"]["updater"] == "-1"
@@ -65,7 +66,7 @@ async def test_m_replace_and_m_update_need_documents(stations: Any) -> None:
         }
     ]
     silent = await stations.do("mUpdate", body=documents("", ("a", {"height": 2})), silent=True, source="false")
-    assert silent["successes"] == [{"_id": "a", "_version": 4, "status": 200}]
+    assert silent["successes"] == [{"_id": "a", "_version": version + 2, "status": 200}]
 
 
 async def test_m_update_of_one_document_twice_applies_both(stations: Any) -> None:
@@ -102,70 +103,70 @@ async def test_m_get_and_m_exists_keep_the_order(stations: Any) -> None:
     assert await stations.do("mGet", body={"ids": []}) == {"successes": [], "errors": []}
 
 
-@pytest.mark.parametrize("action", ["mGet", "mExists", "mDelete"])
-async def test_ids_have_to_be_there(stations: Any, action: str) -> None:
-    assert (await stations.refused(action, body={}))["id"] == "api.assert.missing_argument"
-    assert (await stations.refused(action, body={"ids": 5}))["id"] == "api.assert.invalid_type"
+async def test_ids_have_to_be_there(stations: Any) -> None:
+    for action in ("mGet", "mExists", "mDelete"):
+        assert (await stations.refused(action, body={}))["id"] == "api.assert.missing_argument"
+        assert (await stations.refused(action, body={"ids": 5}))["id"] == "api.assert.invalid_type"
 
 
-@pytest.mark.parametrize("action", ["mGet", "mExists"])
-async def test_pages_are_bounded(make_stations: Any, action: str) -> None:
-    stations = await make_stations(search_size=2)
-    error = await stations.refused(action, body={"ids": ["a", "b", "c"]})
-    assert (error["id"], error["status"]) == ("services.storage.get_limit_exceeded", 413)
-    assert (await stations.refused(action, body={"ids": ["a", 5]}))["props"] == ["ids[1]", "string"]
+async def test_calls_are_bounded(make_stations: Any) -> None:
+    stations = await make_stations(documents_write_count=2, search_size=2)
+    for action in ("mGet", "mExists"):
+        error = await stations.refused(action, body={"ids": ["a", "b", "c"]})
+        assert (error["id"], error["status"]) == ("services.storage.get_limit_exceeded", 413)
+        assert (await stations.refused(action, body={"ids": ["a", 5]}))["props"] == ["ids[1]", "string"]
+    for action in (*WRITES, "mDelete"):
+        body = {"ids": ["a"] * 3} if action == "mDelete" else documents(action, *[("a", {})] * 3)
+        error = await stations.refused(action, body=body)
+        assert (error["id"], error["status"]) == ("services.storage.write_limit_exceeded", 413)
 
 
-@pytest.mark.parametrize("action", [*WRITES, "mDelete"])
-async def test_calls_are_bounded(make_stations: Any, action: str) -> None:
-    stations = await make_stations(documents_write_count=2)
-    body = {"ids": ["a"] * 3} if action == "mDelete" else documents(action, *[("a", {})] * 3)
-    error = await stations.refused(action, body=body)
-    assert (error["id"], error["status"]) == ("services.storage.write_limit_exceeded", 413)
-
-
-@pytest.mark.parametrize("action", WRITES)
-async def test_unusable_items_are_refused_one_by_one(stations: Any, action: str) -> None:
+async def test_unusable_items_are_refused_one_by_one(stations: Any) -> None:
     await stations.add("a")
-    content = "changes" if action == "mUpsert" else "body"
-    bad: list[Any] = [
-        {"_id": "x", content: 3},
-        {"_id": "x"},
-        {"_id": 5, content: {}},
-        {"_id": "x" * 600, content: {}},
-        "text",
-        {"_id": "x", content: {"unheardOf": 1}},
-    ]
-    good_id = "b" if action == "mCreate" else "a"
-    answer = await stations.do(action, body={"documents": [*bad, {"_id": good_id, content: {"height": 3}}]})
-    assert [success["_id"] for success in answer["successes"]] == [good_id]
-    statuses = [error["status"] for error in answer["errors"]]
-    assert len(statuses) == len(bad)
-    assert set(statuses) <= {400, 404}
-    assert answer["errors"][0]["document"] == bad[0]
-    if action != "mCreate":
-        answer = await stations.do(action, body={"documents": [{content: {}}]})
-        assert answer["errors"][0]["status"] == 400
+    for action in WRITES:
+        content = "changes" if action == "mUpsert" else "body"
+        bad: list[Any] = [
+            {"_id": "x", content: 3},
+            {"_id": "x"},
+            {"_id": 5, content: {}},
+            {"_id": "x" * 600, content: {}},
+            "text",
+            {"_id": "x", content: {"unheardOf": 1}},
+        ]
+        good_id = "b" if action == "mCreate" else "a"
+        answer = await stations.do(action, body={"documents": [*bad, {"_id": good_id, content: {"height": 3}}]})
+        assert [success["_id"] for success in answer["successes"]] == [good_id]
+        statuses = [error["status"] for error in answer["errors"]]
+        assert len(statuses) == len(bad)
+        assert set(statuses) <= {400, 404}
+        assert answer["errors"][0]["document"] == bad[0]
+        if action != "mCreate":
+            answer = await stations.do(action, body={"documents": [{content: {}}]})
+            assert answer["errors"][0]["status"] == 400
 
 
-@pytest.mark.parametrize("action", WRITES)
-async def test_source_in_an_item_is_a_mistake_of_the_call(stations: Any, action: str) -> None:
-    error = await stations.refused(action, body={"documents": [{"_id": "a", "_source": {}}]})
-    assert error["id"] == "api.assert.unexpected_argument"
-    assert error["props"][0] == "documents[0]._source"
-    assert (await stations.refused(action, body={}))["props"] == ["body.documents"]
+async def test_source_in_an_item_is_a_mistake_of_the_call(stations: Any) -> None:
+    for action in WRITES:
+        error = await stations.refused(action, body={"documents": [{"_id": "a", "_source": {}}]})
+        assert error["id"] == "api.assert.unexpected_argument"
+        assert error["props"][0] == "documents[0]._source"
+        assert (await stations.refused(action, body={}))["props"] == ["body.documents"]
 
 
-@pytest.mark.parametrize("action", [*WRITES, "mDelete"])
-async def test_strict_writes_all_or_nothing(stations: Any, action: str) -> None:
+async def test_strict_writes_all_or_nothing(stations: Any) -> None:
     await stations.add("a")
     before = await stations.sources()
-    good = "new" if action == "mCreate" else "a"
-    body = {"ids": [good, "nowhere"]} if action == "mDelete" else documents(action, (good, {}), ("n", {"unheardOf": 1}))
-    error = await stations.refused(action, body=body, strict=True)
-    assert (error["id"], error["status"], error["count"]) == ("api.process.incomplete_multiple_request", 400, 1)
-    assert error["errors"][0]["reason"]
-    assert await stations.sources() == before
+    for action in (*WRITES, "mDelete"):
+        good = "new" if action == "mCreate" else "a"
+        body = (
+            {"ids": [good, "nowhere"]}
+            if action == "mDelete"
+            else documents(action, (good, {}), ("n", {"unheardOf": 1}))
+        )
+        error = await stations.refused(action, body=body, strict=True)
+        assert (error["id"], error["status"], error["count"]) == ("api.process.incomplete_multiple_request", 400, 1)
+        assert error["errors"][0]["reason"]
+        assert await stations.sources() == before
 
 
 async def test_an_empty_list_is_fine(stations: Any) -> None:

@@ -82,15 +82,15 @@ async def test_count_counts(towers: Any) -> None:
     assert await towers.do("count", body={"query": {"term": {"name": "a"}}}) == {"count": 1}
 
 
-@pytest.mark.parametrize("action", ["search", "count", "deleteByQuery"])
-async def test_wrong_queries_are_named(towers: Any, action: str) -> None:
-    error = await towers.refused(action, body={"query": {"equals": {"name": "a"}}})
-    assert error["status"] == 400
-    error = await towers.refused(action, body={"unheardOf": 1})
-    assert error["id"] == "services.storage.invalid_search_query"
-    error = await towers.refused(action, body={"query": {"equals": {}, "and": []}}, lang="koncorde")
-    assert error["id"] == "api.assert.koncorde_dsl_error"
-    assert len(await towers.sources()) == 5
+async def test_wrong_queries_are_named(towers: Any) -> None:
+    for action in ("search", "count", "deleteByQuery"):
+        error = await towers.refused(action, body={"query": {"equals": {"name": "a"}}})
+        assert error["status"] == 400
+        error = await towers.refused(action, body={"unheardOf": 1})
+        assert error["id"] == "services.storage.invalid_search_query"
+        error = await towers.refused(action, body={"query": {"equals": {}, "and": []}}, lang="koncorde")
+        assert error["id"] == "api.assert.koncorde_dsl_error"
+        assert len(await towers.sources()) == 5
 
 
 async def test_pages_are_bounded(make_stations: Any) -> None:
@@ -124,19 +124,19 @@ async def test_targets_are_searched_as_one(towers: Any, second_collection: str) 
     assert aggregated["status"] == 400
 
 
-@pytest.mark.parametrize(
-    ("targets", "path"),
-    [
-        ([3], "targets[0]"),
-        ([{"index": "a"}], "targets[0].collections"),
-        ([{"index": "a", "collections": []}], "targets[0].collections"),
-        ([{"index": "a*", "collections": ["b"]}], "targets[0].index"),
-        ([{"index": "a", "collections": ["b", "_all"]}], "targets[0].collections[1]"),
-    ],
-)
-async def test_wrong_targets_are_named(stations: Any, targets: Any, path: str) -> None:
-    error = await stations.platform.refused("document:search", targets=targets)
-    assert (error["id"], error["props"][0]) == ("services.storage.invalid_target_format", path)
+WRONG_TARGETS: list[tuple[Any, str]] = [
+    ([3], "targets[0]"),
+    ([{"index": "a"}], "targets[0].collections"),
+    ([{"index": "a", "collections": []}], "targets[0].collections"),
+    ([{"index": "a*", "collections": ["b"]}], "targets[0].index"),
+    ([{"index": "a", "collections": ["b", "_all"]}], "targets[0].collections[1]"),
+]
+
+
+async def test_wrong_targets_are_named(stations: Any) -> None:
+    for targets, path in WRONG_TARGETS:
+        error = await stations.platform.refused("document:search", targets=targets)
+        assert (error["id"], error["props"][0]) == ("services.storage.invalid_target_format", path)
 
 
 async def test_search_says_what_it_misses(stations: Any) -> None:
