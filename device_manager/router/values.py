@@ -25,6 +25,7 @@ Reader = Callable[[Any, bool, str], Any]
 _NUMBER = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)")
 _TYPES = {"str": "string", "int": "integer", "float": "number", "bool": "boolean"}
 _EXPECTED = re.compile(r"Expected (.+?)(?:, got .+?)?(?: - at `\$(.*)`)?$", re.DOTALL)
+_UNKNOWN = re.compile(r"Object contains unknown field `(.+?)`(?: - at `\$(.*)`)?$", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(.+?)`(?: - at `\$(.*)`)?$")
 
 
@@ -145,10 +146,22 @@ def convert(value: Any, annotation: Any, name: str) -> Any:
     try:
         return msgspec.convert(value, annotation)
     except msgspec.ValidationError as error:
-        raise _translate(str(error), name) from None
+        raise _translate(str(error), annotation, name) from None
 
 
-def _translate(message: str, name: str) -> ApiError:
+def _members(annotation: Any) -> tuple[str, ...]:
+    """The members of the objects that `annotation` describes, or that it lists."""
+    inner, _ = without_none(annotation)
+    if typing.get_origin(inner) is list:
+        (inner,) = typing.get_args(inner)
+    is_struct = isinstance(inner, type) and issubclass(inner, msgspec.Struct)
+    return tuple(field.encode_name for field in msgspec.structs.fields(inner)) if is_struct else ()
+
+
+def _translate(message: str, annotation: Any, name: str) -> ApiError:
+    if unknown := _UNKNOWN.match(message):
+        accepted = ", ".join(_members(annotation)) or "what its description names"
+        return api_error("api.assert.unexpected_argument", f"{name}{unknown[2] or ''}.{unknown[1]}", accepted)
     if missing := _MISSING.match(message):
         return api_error("api.assert.missing_argument", f"{name}{missing[2] or ''}.{missing[1]}")
     if expected := _EXPECTED.match(message):

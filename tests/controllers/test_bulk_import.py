@@ -139,7 +139,12 @@ async def test_strict_and_dry_run(platform: Any) -> None:
             '"metadata.colour"',
         ),
         ({"records": [{"model": "Dummy"}]}, 400, "api.assert.missing_argument", "reference"),
-        ({"records": [{"model": "D", "reference": "1", "colour": 1}]}, 400, "api.assert.invalid_argument", "colour"),
+        (
+            {"records": [{"model": "D", "reference": "1", "colour": 1}]},
+            400,
+            "api.assert.unexpected_argument",
+            '"body.records[0].colour" (accepted: model, reference, _id, metadata, engineId)',
+        ),
         ({"csv": "model,reference\n" + "Dummy,1\n" * 21}, 413, "services.storage.write_limit_exceeded", ""),
     ],
 )
