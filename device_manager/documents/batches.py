@@ -16,6 +16,7 @@ from device_manager.events.documents import DocumentEvents, Kind
 from device_manager.storage.contract import Store, Transaction
 from device_manager.storage.sources import leaf_paths
 from device_manager.storage.stamps import Source, stamp_now
+from device_manager.storage.steps import step
 
 WHOLE_REQUEST = frozenset({"services.storage.unknown_index", "services.storage.unknown_collection"})
 """Errors that are about no item in particular."""
@@ -119,8 +120,7 @@ class BatchWriting:
         if len(documents) > self._limit:
             raise api_error("services.storage.write_limit_exceeded")
         items = [_read(batch, place, document) for place, document in enumerate(documents)]
-        items = await self._ask(batch.kind, items, call)
-        verdicts = await self._write(batch, target, items, call, options)
+        verdicts, items = await self._commit(batch, target, items, call, options)
         refusals = [verdict.to_dict(batch.kind) for verdict in verdicts if isinstance(verdict, Refusal)]
         successes = [
             _success(batch, verdict, item, options)
@@ -145,9 +145,12 @@ class BatchWriting:
         )
         return [next(asked) if isinstance(item, Item) else item for item in items]
 
-    async def _write(
-        self, batch: Batch, target: Target, items: Sequence[Item | Refusal], call: Call, options: BatchOptions
-    ) -> list[Verdict]:
+    @step
+    async def _commit(
+        self, batch: Batch, target: Target, items: list[Item | Refusal], call: Call, options: BatchOptions
+    ) -> tuple[list[Verdict], list[Item | Refusal]]:
+        """Ask the pipes and write; what became of each item, and the items as the pipes left them."""
+        items = await self._ask(batch.kind, items, call)
         index, collection = target
         writer = self._owner.writer(index, collection, call, force=options.force) or DIRECT
         place = Place(index, collection, writer)
@@ -155,7 +158,7 @@ class BatchWriting:
         assumes_absent = batch.operate is operations.create
         marks = marks_of(stamp_now(call.user_id))
 
-        def decide(tx: Transaction) -> list[Verdict]:
+        def decide(tx: Transaction) -> tuple[list[Verdict], list[Item | Refusal]]:
             if not assumes_absent or place.writer is not DIRECT:
                 stored = tx.read((*keys, *writer.related(keys)))
                 if batch.kind == "Delete":
@@ -171,7 +174,7 @@ class BatchWriting:
                     verdicts.append(item)
             if options.strict:
                 _check_complete(batch, verdicts)
-            return verdicts
+            return verdicts, items
 
         large = len(items) >= LARGE
         return await self._store.transact(decide, dry_run=call.dry_run, refresh=call.refresh, large=large)

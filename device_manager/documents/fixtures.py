@@ -14,6 +14,7 @@ from device_manager.documents.writers import DIRECT, Owner
 from device_manager.errors import ApiError, api_error
 from device_manager.storage.contract import Store, Transaction
 from device_manager.storage.stamps import Source, stamp_now
+from device_manager.storage.steps import step
 
 CHUNK = 500
 """Lines that are committed together."""
@@ -101,6 +102,7 @@ class Loading:
                 errors = [failure.to_dict() for failure in failures]
                 raise api_error("services.storage.import_failed", errors=errors, count=len(errors))
 
+    @step
     async def _load(self, target: Target, lines: Sequence[Line], call: Call) -> list[Failure]:
         place = Place(*target, self._owner.writer(*target, call, force=True) or DIRECT)
         keys = [place.key(line.item.id) for line in lines if line.item.id is not None]

@@ -18,6 +18,7 @@ from device_manager.query.tree import MATCH_ALL, Query
 from device_manager.storage.contract import Document, Store, Transaction
 from device_manager.storage.finding import read_search
 from device_manager.storage.stamps import Source, stamp_now
+from device_manager.storage.steps import step
 
 PAGE = 1000
 """Documents that are deleted in one transaction."""
@@ -55,12 +56,7 @@ class DocumentRemoval:
         check_address(*target)
         query = read_search(body, offset=None, size=0, lang=lang, limit=self._limit).query
         writer = self._owner.writer(*target, call, force=force) or DIRECT
-        await self._store.refresh(*target)
-        documents: list[Document] = []
-        async for page in self._store.scan(*target, query, page=min(PAGE, self._limit + 1)):
-            documents += page
-            if len(documents) > self._limit:
-                raise api_error("services.storage.write_limit_exceeded")
+        documents = await self._find(target, query)
         matches = await self._matcher(target, query)
         gone: list[Document] = []
         for start in range(0, len(documents), PAGE):
@@ -71,6 +67,17 @@ class DocumentRemoval:
         if self._events.listens_after("Delete") and not call.dry_run:
             shows = await self._events.after("Delete", shows, call.request)
         return {"documents": shows, "ids": [document.id for document in gone]}
+
+    @step
+    async def _find(self, target: Target, query: Query) -> list[Document]:
+        """What matches, found once: a retry would not find what is deleted already."""
+        await self._store.refresh(*target)
+        documents: list[Document] = []
+        async for page in self._store.scan(*target, query, page=min(PAGE, self._limit + 1)):
+            documents += page
+            if len(documents) > self._limit:
+                raise api_error("services.storage.write_limit_exceeded")
+        return await self._store.transact(lambda tx: documents)
 
     async def all(self, target: Target, call: Call) -> None:
         """Delete every document of a collection as they are, whoever owns it.
@@ -89,6 +96,7 @@ class DocumentRemoval:
             return _everything
         return compile_matcher(query, field_types(await self._store.mappings(*target)))
 
+    @step
     async def _delete(
         self, target: Target, writer: Writer, documents: Sequence[Document], matches: Matcher, call: Call
     ) -> list[Document]:

@@ -7,11 +7,12 @@ from typing import Any
 from device_manager.call import Call
 from device_manager.documents.acts import Act
 from device_manager.documents.addresses import Target, check_address
-from device_manager.documents.operations import Item, Marks, Place
+from device_manager.documents.operations import Item, Marks, Outcome, Place
 from device_manager.documents.writers import DIRECT, Owner
 from device_manager.events.documents import DocumentEvents, Kind
 from device_manager.storage.contract import Store
 from device_manager.storage.stamps import Source
+from device_manager.storage.steps import step
 
 
 class DocumentWriting:
@@ -47,20 +48,25 @@ class DocumentWriting:
         """
         index, collection = target
         check_address(index, collection)
-        events = self._events
-        marks = act.marks(call)
-        if act.injects is not None and events.injects:
-            marks = await self._inject(act, marks, call)
-        if events.listens_before(act.kind):
-            item = await self._ask(act.kind, item, call)
-        place = Place(index, collection, self._owner.writer(index, collection, call, force=force) or DIRECT)
-        outcome = await self._store.transact(
-            lambda tx: act.operate(tx, place, item, marks), dry_run=call.dry_run, refresh=call.refresh
-        )
+        outcome, item, marks = await self._commit(act, target, item, call, force=force)
         result = act.show(outcome, item, marks, source)
-        if events.listens_after(act.kind) and not call.dry_run:
-            (result,) = await events.after(act.kind, [result], call.request)
+        if self._events.listens_after(act.kind) and not call.dry_run:
+            (result,) = await self._events.after(act.kind, [result], call.request)
         return result
+
+    @step
+    async def _commit(
+        self, act: Act, target: Target, item: Item, call: Call, *, force: bool
+    ) -> tuple[Outcome, Item, Marks]:
+        """Ask the pipes and write; what was written, of what the pipes left."""
+        marks = act.marks(call)
+        if act.injects is not None and self._events.injects:
+            marks = await self._inject(act, marks, call)
+        asked = await self._ask(act.kind, item, call) if self._events.listens_before(act.kind) else item
+        place = Place(*target, self._owner.writer(*target, call, force=force) or DIRECT)
+        return await self._store.transact(
+            lambda tx: (act.operate(tx, place, asked, marks), asked, marks), dry_run=call.dry_run, refresh=call.refresh
+        )
 
     async def _inject(self, act: Act, marks: Marks, call: Call) -> Marks:
         """The marks as the pipes of `injectMetadata` want them."""

@@ -104,13 +104,12 @@ class Idempotency:
         key = args[ARGUMENT]
         if not isinstance(key, str) or not 0 < len(key) <= LONGEST_KEY:
             raise api_error("api.assert.invalid_argument", ARGUMENT, f"a text of 1 to {LONGEST_KEY} characters")
-        engine = args.get("engineId", args.get("index"))
-        engine = engine if isinstance(engine, str) else ""
+        engine = str(args.get("engineId") or "")
         compared = {name: value for name, value in args.items() if name not in NOT_COMPARED}
         content = orjson.dumps([compared, request.body], default=repr, option=orjson.OPT_SORT_KEYS)
         action = f"{bound.controller}:{bound.action}"
         return JournalHead(
-            journal_id(request.user_id or "", engine, action, key),
+            journal_id(request.user_id or "", engine or str(args.get("index") or ""), action, key),
             hashlib.sha256(content).hexdigest(),
             key,
             engine,

@@ -16,6 +16,7 @@ from device_manager.security.memory import GENERATION, raise_generation
 from device_manager.security.users import Found, Hit, hit_of
 from device_manager.storage.contract import Key, Store, Transaction
 from device_manager.storage.stamps import INFO, changed, created, stamp_now
+from device_manager.storage.steps import step
 
 Content = dict[str, Any]
 POLICY_KEYS = ("roleId", "restrictedTo")
@@ -46,6 +47,7 @@ class Profiles:
         """
         return await self._write(id, content, call, strict=strict, is_new=False)
 
+    @step
     async def _write(self, id: str, content: Content, call: Call, *, strict: bool, is_new: bool) -> Hit:
         content = profile_content(content)
         await self._check(id, content, strict=strict)
@@ -62,6 +64,7 @@ class Profiles:
 
         return await self._store.transact(decide, dry_run=call.dry_run, refresh=call.refresh)
 
+    @step
     async def update(self, id: str, content: Content, call: Call, *, strict: bool = False) -> Hit:
         """Replace members of a profile. Raises `security.profile.not_found`, and what `put` raises."""
         check_profile(content)

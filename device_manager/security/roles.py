@@ -17,6 +17,7 @@ from device_manager.security.native_actions import Actions, check_names
 from device_manager.security.users import Found, Hit, hit_of
 from device_manager.storage.contract import Document, Store, Transaction
 from device_manager.storage.stamps import INFO, changed, created, stamp_now
+from device_manager.storage.steps import step
 
 Content = dict[str, Any]
 
@@ -33,6 +34,7 @@ class Roles:
         self._store = store
         self.actions: Actions = {}
 
+    @step
     async def create(self, id: str, content: Content, call: Call, *, force: bool = False) -> Hit:
         """Add a role. Raises `services.storage.document_already_exists`, and what `put` raises."""
         content = self._checked(id, content, force=force)
@@ -44,6 +46,7 @@ class Roles:
 
         return await self._store.transact(decide, dry_run=call.dry_run, refresh=call.refresh)
 
+    @step
     async def put(self, id: str, content: Content, call: Call, *, force: bool = False, must_exist: bool = False) -> Hit:
         """Add a role or replace all of it; with `must_exist` only replace.
 

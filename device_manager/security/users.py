@@ -27,6 +27,7 @@ from device_manager.security.revocations import revoke_all
 from device_manager.storage.contract import Document, Key, Store, Transaction
 from device_manager.storage.ids import ADJECTIVES, NAMES
 from device_manager.storage.stamps import INFO, changed, created, stamp_now
+from device_manager.storage.steps import step
 
 Content = dict[str, Any]
 Hit = dict[str, Any]
@@ -139,6 +140,7 @@ class Users:
         content = user_content(content, "body")
         return await self._change(kuid, lambda source: {INFO: source.get(INFO), **content}, content, call)
 
+    @step
     async def _change(self, kuid: str, merge: Any, content: Content, call: Call) -> Hit:
         check_not_anonymous(kuid, content)
         if "profileIds" in content:

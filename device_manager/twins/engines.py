@@ -10,6 +10,8 @@ from typing import Any
 from device_manager.errors import ApiError, api_error
 from device_manager.query.tree import Term
 from device_manager.storage.contract import INTERNAL_INDEX, Document, Key, Store, Transaction
+from device_manager.storage.journal import remove_of_engine
+from device_manager.storage.steps import step
 from device_manager.twins.call import Call
 from device_manager.twins.catalogue import GENERATION, Catalogue, EngineConfig, raise_generation, read_engine
 from device_manager.twins.documents import changed, created, stamp_now
@@ -35,30 +37,39 @@ class Engines:
         """
         if index in (self._places.platform, INTERNAL_INDEX):
             raise api_error("device_manager.engines.reserved_index", index)
+        await self._catalogue.ensure()
+        models = self._catalogue.models
+        engine = EngineConfig(index, group)
+        collections = await self._commit_creation(engine, models, dry_run=call.dry_run)
+        if call.dry_run:
+            return collections
+        await self._catalogue.look()
+        if self._catalogue.models is not models:
+            # A model was written meanwhile: whoever committed later, engine or model, sees the other one and maps it.
+            await self.map_collections(engine, self._catalogue.models)
+        return collections
+
+    @step
+    async def _commit_creation(self, engine: EngineConfig, models: Models, *, dry_run: bool) -> list[str]:
+        """Make the collections, then the document that makes them an engine."""
+        index = engine.index
         if await self.exists(index):
             raise api_error("device_manager.engines.already_exists", index)
-        await self._catalogue.ensure()
-        if call.dry_run:
+        if dry_run:
             return list(ENGINE_COLLECTIONS)
         if index not in await self._store.indices():
             await self._create_index(index)
-        engine = EngineConfig(index, group)
-        models = self._catalogue.models
         await self.map_collections(engine, models)
 
-        def decide(tx: Transaction) -> None:
+        def decide(tx: Transaction) -> list[str]:
             key = self._places.engine_config(index)
             if tx.read((key, GENERATION)).get(key) is not None:
                 raise api_error("device_manager.engines.already_exists", index)
             tx.create(key.index, key.collection, created(engine.source(), stamp_now(None)), key.id)
             raise_generation(tx)
+            return list(ENGINE_COLLECTIONS)
 
-        await self._store.transact(decide, refresh=True)
-        await self._catalogue.look()
-        if self._catalogue.models is not models:
-            # A model was written meanwhile: whoever committed later, engine or model, sees the other one and maps it.
-            await self.map_collections(engine, self._catalogue.models)
-        return list(ENGINE_COLLECTIONS)
+        return await self._store.transact(decide, refresh=True)
 
     async def _create_index(self, index: str) -> None:
         try:
@@ -149,25 +160,11 @@ class Engines:
         Raises:
             ApiError: `device_manager.engines.not_found`.
         """
-        if not await self.exists(index):
-            raise api_error("device_manager.engines.not_found", index)
         gone = [collection for collection in ENGINE_COLLECTIONS if collection != CONFIG]
+        await self._close(index, call)
         if call.dry_run:
             return gone
         key = self._places.engine_config(index)
-
-        def close(tx: Transaction) -> None:
-            config = tx.read((key, GENERATION)).get(key)
-            engine = read_engine(config) if config else None
-            if config is None or engine is None:
-                raise api_error("device_manager.engines.not_found", index)
-            if not engine.closing:
-                tx.replace(
-                    key, changed(config.source | engine._replace(closing=True).source(), stamp_now(call.user_id))
-                )
-                raise_generation(tx)
-
-        await self._store.transact(close)
         await self._free_devices(index)
         for collection in gone:
             await self._store.drop_collection(index, collection)
@@ -178,7 +175,26 @@ class Engines:
                 raise_generation(tx)
 
         await self._store.transact(forget, refresh=True)
+        await remove_of_engine(self._store, index)
         return gone
+
+    @step
+    async def _close(self, index: str, call: Call) -> None:
+        """Mark an engine as being deleted."""
+        key = self._places.engine_config(index)
+
+        def decide(tx: Transaction) -> None:
+            config = tx.read((key, GENERATION)).get(key)
+            engine = read_engine(config) if config else None
+            if config is None or engine is None:
+                raise api_error("device_manager.engines.not_found", index)
+            if not engine.closing:
+                tx.replace(
+                    key, changed(config.source | engine._replace(closing=True).source(), stamp_now(call.user_id))
+                )
+                raise_generation(tx)
+
+        await self._store.transact(decide, dry_run=call.dry_run)
 
     async def _free_devices(self, index: str) -> None:
         """Detach every device. None is attached any more: attaching depends on the document that bears the mark."""

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from device_manager.storage.contract import Key, Transaction
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-MakePlatform = Callable[..., Awaitable[Any]]
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def platform(make_platform: MakePlatform) -> Any:
-    return await make_platform()
 
 
 async def overwrite(platform: Any, collection: str, id: str, **members: Any) -> None:
