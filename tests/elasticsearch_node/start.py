@@ -101,8 +101,8 @@ def free_port() -> int:
         return port
 
 
-def command(home: Path, data: Path, port: int, heap: str) -> list[str]:
-    """The command line of the node."""
+def command(home: Path, data: Path, port: int, heap: str, *, optimise: bool) -> list[str]:
+    """The command line of the node. One that lives for minutes costs half the CPU when nothing is optimised for hours."""
     settings = {
         "path.home": home,
         "path.data": data / "data",
@@ -123,6 +123,7 @@ def command(home: Path, data: Path, port: int, heap: str) -> list[str]:
         f"-Xms{heap}",
         f"-Xmx{heap}",
         "-XX:+UseSerialGC",
+        *(() if optimise else ("-XX:TieredStopAtLevel=1",)),
         "-Dlog4j2.disable.jmx=true",
         "--add-opens=java.base/java.nio.channels=ALL-UNNAMED",
         "-cp",
@@ -157,7 +158,9 @@ def wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> N
 
 
 @contextlib.contextmanager
-def running_node(port: int | None = None, data: Path | None = None, heap: str = "1g") -> Iterator[tuple[str, int]]:
+def running_node(
+    port: int | None = None, data: Path | None = None, heap: str = "1g", *, optimise: bool = False
+) -> Iterator[tuple[str, int]]:
     """A node that answers, as its URL and its process id; stopped, and its temporary data removed, at the end."""
     home = build()
     with tempfile.TemporaryDirectory(prefix="elasticsearch-", ignore_cleanup_errors=True) as temporary:
@@ -167,7 +170,11 @@ def running_node(port: int | None = None, data: Path | None = None, heap: str = 
         log = folder / "node.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
-                command(home, folder, port, heap), stdin=subprocess.PIPE, stdout=output, stderr=output, cwd=folder
+                command(home, folder, port, heap, optimise=optimise),
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=output,
+                cwd=folder,
             )
         try:
             url = f"http://127.0.0.1:{port}"
@@ -185,11 +192,14 @@ def main() -> None:
     parser.add_argument("--port", type=int, help="HTTP port; a free one otherwise")
     parser.add_argument("--data", type=Path, help="data folder to keep; a temporary one otherwise")
     parser.add_argument("--heap", default="1g", help="size of the Java heap")
+    parser.add_argument(
+        "--optimise", action="store_true", help="let the node compile itself for speed, which takes minutes"
+    )
     options = parser.parse_args()
     if options.build:
         say(f"ready in {build()}")
         return
-    with running_node(options.port, options.data, options.heap) as (url, pid):
+    with running_node(options.port, options.data, options.heap, optimise=options.optimise) as (url, pid):
         print(json.dumps({"url": url, "pid": pid}), flush=True)
         with contextlib.suppress(KeyboardInterrupt):
             sys.stdin.read()
