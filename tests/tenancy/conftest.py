@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import json
 import uuid
@@ -113,9 +114,11 @@ class Town:
 
     async def build(self) -> None:
         """Fill both engines and make the users."""
-        for engine in (self.ours, self.theirs):
-            await self.do("device-manager/engine", "create", index=engine)
-            await self.do("collection", "create", index=engine, collection="stations")
+        engines = (self.ours, self.theirs)
+        await asyncio.gather(*(self.do("device-manager/engine", "create", index=engine) for engine in engines))
+        await asyncio.gather(
+            *(self.do("collection", "create", index=engine, collection="stations") for engine in engines)
+        )
         await self.fill(self.ours, "A-1", "1", "plain")
         await self.fill(self.ours, "A-2", "2", "plain")
         await self.fill(self.theirs, "B-1", "B1", MARK)
@@ -169,8 +172,8 @@ class Town:
         for user in self.tokens:
             await self.do("security", "deleteUser", _id=user)
             await self.do("security", "deleteProfile", _id=user)
-        for index in (self.ours, self.theirs, self.platform):
-            await self.application.store.drop_index(index)
+        store = self.application.store
+        await asyncio.gather(*(store.drop_index(index) for index in (self.ours, self.theirs, self.platform)))
         assert security.is_open
 
 
@@ -183,8 +186,7 @@ async def town(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
         url = f"elasticsearch:{request.getfixturevalue('elasticsearch_url')}"
     application = Application(Settings(store=url, platform_index=f"p{uuid.uuid4().hex[:8]}"))
     await application.store.start()
-    await application.security.start()
-    await application.twins.start(MODELS)
+    await asyncio.gather(application.security.start(), application.twins.start(MODELS))
     town = Town(application)
     await town.build()
     yield town
