@@ -102,7 +102,7 @@ def free_port() -> int:
 
 
 def command(home: Path, data: Path, port: int, heap: str, *, optimise: bool) -> list[str]:
-    """The command line of the node. One that lives for minutes costs half the CPU when nothing is optimised for hours."""
+    """The command line of the node; without the optimising compiler it costs half the CPU in its first minutes."""
     settings = {
         "path.home": home,
         "path.data": data / "data",
