@@ -18,31 +18,13 @@ from device_manager.twins.device_steps import (
     plan_device,
 )
 from device_manager.twins.documents import Source, Stamp, stamp_now
-from device_manager.twins.listeners import NO_PATCHES, TwinEvents
+from device_manager.twins.listeners import NO_PATCHES
 from device_manager.twins.places import asset_key, device_key
 from device_manager.twins.records import DeviceRecord
 from device_manager.twins.workspace import View, Workspace
 
 ATTACH = "attach-engine"
 DETACH = "detach-engine"
-
-
-def listens_before_attach(events: TwinEvents) -> bool:
-    """Whether anything listens before devices are attached."""
-    return events.listens(f"device-manager:device:{ATTACH}:before") or events.documents.listens_before("Write")
-
-
-def listens_after_attach(events: TwinEvents) -> bool:
-    """Whether anything listens after devices were attached."""
-    return events.listens(f"device-manager:device:{ATTACH}:after") or events.documents.listens_after("Write")
-
-
-async def ask_attach(action: BulkAction[Any], engine: str, device_id: str, planned: Source) -> Source:
-    """Run the `before` pipes of attaching; returns the device as they want `engine` to hold it."""
-    document = {"_id": device_id, "_source": planned}
-    metadata = await action.events.before_attach(engine, document, action.call)
-    document = {"_id": device_id, "_source": planned | {"metadata": metadata}}
-    return await action.events.before_write(document, action.call)
 
 
 class AttachMany(BulkAction[DeviceRecord]):
@@ -64,19 +46,19 @@ class AttachMany(BulkAction[DeviceRecord]):
     @property
     def listens_before(self) -> bool:
         """See `BulkAction`."""
-        return listens_before_attach(self.events)
+        return self.events.listens_before_attach()
 
     @property
     def listens_after(self) -> bool:
         """See `BulkAction`."""
-        return listens_after_attach(self.events)
+        return self.events.listens_after_attach()
 
     async def ask(self, record: DeviceRecord, view: View, answered: Answers) -> Answers:
         """See `BulkAction.ask`: one question a device that gets attached."""
         if ATTACH in answered or self._is_attached(record, view):
             return {}
         planned = self._planned(record, view, stamp_now(self.call.user_id))
-        return {ATTACH: await ask_attach(self, record.engine_id, record.device_id, planned)}
+        return {ATTACH: await self.events.before_attach(record.engine_id, record.device_id, planned, self.call)}
 
     def apply(self, work: Workspace, record: DeviceRecord, answers: Answers | None, stamp: Stamp) -> Applied:
         """See `BulkAction.apply`."""

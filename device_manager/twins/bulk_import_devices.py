@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from device_manager.errors import api_error
 from device_manager.storage.contract import Document, Key
 from device_manager.twins.bulk_action import Answers, Applied, answer_of
-from device_manager.twins.bulk_engines import ask_attach, listens_after_attach, listens_before_attach
 from device_manager.twins.bulk_import import CHANGE, CREATE, Import
 from device_manager.twins.device_steps import (
     attach_device,
@@ -53,12 +52,12 @@ class ImportDevices(Import):
     @property
     def listens_before(self) -> bool:
         """See `BulkAction`."""
-        return super().listens_before or listens_before_attach(self.events)
+        return super().listens_before or self.events.listens_before_attach()
 
     @property
     def listens_after(self) -> bool:
         """See `BulkAction`."""
-        return super().listens_after or listens_after_attach(self.events)
+        return super().listens_after or self.events.listens_after_attach()
 
     def rounds(self, records: Sequence[ImportRecord], view: View) -> Iterator[list[Key]]:
         """See `BulkAction.rounds`: all at once where the engine is known, else the provisioning documents first."""
@@ -112,12 +111,15 @@ class ImportDevices(Import):
         if found is None:
             provisioning, source = self._new(record, engine, stamp)
             provisioning = await self.events.before_write({"_id": record.id, "_source": provisioning}, self.call)
-            return {CREATE: (provisioning, await ask_attach(self, engine, record.id, source) if source else None)}
+            if source is not None:
+                source = await self.events.before_attach(engine, record.id, source, self.call)
+            return {CREATE: (provisioning, source)}
         if not engine:
             return {}
         change = MetadataChange(record.metadata)
         if not found.source.get("engineId"):
-            source = await ask_attach(self, engine, record.id, self._attached(record, found, engine, stamp))
+            planned = self._attached(record, found, engine, stamp)
+            source = await self.events.before_attach(engine, record.id, planned, self.call)
             return {ATTACH: (source, await self.events.before_change("device", record.id, source, change, self.call))}
         device = view.get(device_key(engine, record.id))
         return {CHANGE: await self.events.before_change("device", record.id, device.source, change, self.call)}

@@ -91,7 +91,7 @@ class Devices:
         if new.engine is None or new.source is None:
             return new._replace(provisioning=provisioning)
         await self._check_engine(new.engine)
-        source = await self._asked_attached(new.engine, new.id, new.source, call)
+        source = await self._events.before_attach(new.engine, new.id, new.source, call)
         return new._replace(provisioning=provisioning, source=source)
 
     async def _check_engine(self, engine: str) -> None:
@@ -101,11 +101,6 @@ class Devices:
         config = self._catalogue.engines.get(engine)
         if config is None or config.closing:
             raise api_error("device_manager.engines.unknown", engine)
-
-    async def _asked_attached(self, engine: str, id: str, planned: Source, call: Call) -> Source:
-        """A device about to be attached as the pipes want the engine to hold it."""
-        metadata = await self._events.before_attach(engine, {"_id": id, "_source": planned}, call)
-        return await self._events.before_write({"_id": id, "_source": planned | {"metadata": metadata}}, call)
 
     async def attach(self, engine: str, device_id: str, call: Call) -> Document:
         """Attach a provisioned device to an engine; returns the engine's document.
@@ -126,7 +121,7 @@ class Devices:
         free = free_device(View(self._places, known, call), device_id).source
         await self._check_engine(engine)
         planned = self._planned(free, {}, engine, stamp_now(call.user_id))
-        source = await self._asked_attached(engine, device_id, planned, call)
+        source = await self._events.before_attach(engine, device_id, planned, call)
 
         def decide(tx: Transaction) -> Document:
             work = Workspace(tx, self._places, call)
@@ -225,7 +220,7 @@ class Devices:
             if found.source.get("engineId"):
                 return {CHANGE: await self._events.before_change("device", id, view.get(key).source, wanted, call)}
             planned = self._planned(found.source, {}, engine, stamp_now(call.user_id))
-            source = await self._asked_attached(engine, id, planned, call)
+            source = await self._events.before_attach(engine, id, planned, call)
             return {ATTACH: (source, await self._events.before_change("device", id, source, wanted, call))}
 
         def decide(work: Workspace, answers: Answers | None) -> WrittenTwin:

@@ -125,26 +125,33 @@ class TwinEvents:
         documents = [twin_result(twin) for twin in (device, asset) if twin]
         await self.documents.after("Update", documents, call.request)
 
-    async def before_attach(self, engine: str, device: Source, call: Call) -> Source:
-        """Run the pipes before a device is attached; returns its metadata as they left it.
+    def listens_before_attach(self) -> bool:
+        """Whether anything listens before devices are attached."""
+        return self._bus.listens("device-manager:device:attach-engine:before") or self.documents.listens_before("Write")
+
+    def listens_after_attach(self) -> bool:
+        """Whether anything listens after devices were attached."""
+        return self._bus.listens("device-manager:device:attach-engine:after") or self.documents.listens_after("Write")
+
+    async def before_attach(self, engine: str, id: str, planned: Source, call: Call) -> Source:
+        """Run the pipes before a device is attached, then the generic ones; the device as they want it to be held.
 
         Args:
             engine: where it gets attached.
-            device: `{_id, _source}` as the engine is about to hold it.
+            id: the device.
+            planned: its content as the engine is about to hold it.
             call: the caller.
 
         Raises:
             ApiError: what a pipe raised; `plugin.runtime.forbidden_change` when one changed more than metadata.
         """
         name = "device-manager:device:attach-engine:before"
-        metadata: Source = device["_source"]["metadata"]
-        if not self._bus.listens(name):
-            return metadata
-
-        payload = {"device": fresh(device), "engineId": engine}
-        left = await self._bus.pipe(name, payload, call.request, check=_only_metadata(device, "device"))
-        changed: Source = left["device"]["_source"]["metadata"]
-        return changed
+        device = {"_id": id, "_source": planned}
+        if self._bus.listens(name):
+            payload = {"device": fresh(device), "engineId": engine}
+            left = await self._bus.pipe(name, payload, call.request, check=_only_metadata(device, "device"))
+            device = {"_id": id, "_source": planned | {CHANGEABLE: left["device"]["_source"][CHANGEABLE]}}
+        return await self.before_write(device, call)
 
     async def after_attach(self, engine: str, device: Document, call: Call) -> None:
         """Run the pipes after a device was attached. Raises what a pipe raised, with `committed: true`."""
