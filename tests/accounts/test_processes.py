@@ -1,0 +1,120 @@
+"""Tokens on several servers and over restarts (design 6, 8)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import pytest_asyncio
+
+from device_manager.cli.process import free_port
+from device_manager.settings import Settings
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+PATIENCE = 10.0
+SOON = 2.5
+"""Seconds within which a revocation has to reach the other server: a look each second, and a busy machine."""
+
+
+def new_settings(url: str) -> Settings:
+    return Settings(
+        store=url, port=free_port(), platform_index=f"p{uuid.uuid4().hex[:10]}", password_memory=8192, password_passes=1
+    )
+
+
+class Pair(NamedTuple):
+    """Two servers on one cluster."""
+
+    first: Any
+    second: Any
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def pair(serve: Any, elasticsearch_url: str, answers: Any) -> AsyncIterator[Pair]:
+    url = f"elasticsearch:{elasticsearch_url}"
+    settings = new_settings(url)
+    other = new_settings(url)
+    async with serve(settings, "elasticsearch", answers) as first, serve(other, "elasticsearch", answers) as second:
+        yield Pair(first, second)
+        for index in (settings.platform_index, other.platform_index):
+            await first.application.store.drop_index(index)
+
+
+async def until_refused(api: Any, token: str) -> float:
+    """Seconds until a token is refused."""
+    started = time.monotonic()
+    while await api.is_good(token):
+        assert time.monotonic() - started < PATIENCE
+        await asyncio.sleep(0.02)
+    return time.monotonic() - started
+
+
+async def test_a_login_on_one_server_counts_on_the_other(pair: Pair) -> None:
+    user = await pair.first.new_user()
+    assert (await pair.second.do("auth:getCurrentUser", jwt=user.jwt))["_id"] == user.kuid
+    assert await pair.first.is_good(await pair.second.login(user.username))
+
+
+@pytest.mark.parametrize("end", ["logout", "global", "revokeTokens", "deleteUser", "deleteApiKey"])
+async def test_a_token_that_one_server_ends_is_soon_refused_by_the_other(pair: Pair, end: str) -> None:
+    first, second = pair
+    user = await first.new_user()
+    stranger = await first.new_user()
+    made = await first.do("security:createApiKey", userId=user.kuid, body={"description": "x"})
+    token = made["_source"]["token"] if end == "deleteApiKey" else user.jwt
+    assert await second.is_good(token)
+    assert await second.is_good(stranger.jwt)
+    if end in ("logout", "global"):
+        await first.do("auth:logout", jwt=user.jwt, **{"global": end == "global"})
+    elif end == "deleteApiKey":
+        await first.do("security:deleteApiKey", userId=user.kuid, _id=made["_id"])
+    else:
+        await first.do(f"security:{end}", _id=user.kuid)
+    assert not await first.is_good(token)
+    assert await until_refused(second, token) < SOON
+    assert await second.is_good(stranger.jwt)
+
+
+async def test_a_single_use_token_works_on_one_server_only(pair: Pair) -> None:
+    user = await pair.first.new_user()
+    for _ in range(3):
+        token = (await pair.first.do("auth:createToken", jwt=user.jwt, singleUse=True))["token"]
+        goods = await asyncio.gather(*(api.is_good(token) for api in (*pair, *pair)))
+        assert sum(goods) == 1
+
+
+async def test_a_server_that_missed_many_revocations_forgets_what_it_has_seen(pair: Pair) -> None:
+    first, second = pair
+    user, other = await first.new_user(), await first.new_user()
+    assert await second.is_good(user.jwt)
+    await asyncio.gather(
+        first.do("security:revokeTokens", _id=user.kuid),
+        *(first.do("security:revokeTokens", _id=other.kuid) for _ in range(210)),
+    )
+    assert await until_refused(second, user.jwt) < PATIENCE
+
+
+@pytest.mark.parametrize("store", ["sqlite", "elasticsearch"])
+async def test_what_was_revoked_stays_revoked_after_a_restart(
+    serve: Any, answers: Any, request: pytest.FixtureRequest, tmp_path: Path, store: str
+) -> None:
+    url = f"{store}:{tmp_path if store == 'sqlite' else request.getfixturevalue('elasticsearch_url')}"
+    settings = new_settings(url)
+    async with serve(settings, store, answers) as api:
+        user, other = await api.new_user(), await api.new_user()
+        kept, ended = await api.login(user.username), await api.login(user.username)
+        used = (await api.do("auth:createToken", jwt=kept, singleUse=True))["token"]
+        unused = (await api.do("auth:createToken", jwt=kept, singleUse=True))["token"]
+        await api.do("auth:logout", jwt=ended)
+        await api.do("auth:logout", jwt=other.jwt, **{"global": True})
+        assert await api.is_good(used)
+    async with serve(settings, store, answers) as api:
+        goods = {token: await api.is_good(token) for token in (kept, ended, other.jwt, used, unused)}
+        assert goods == {kept: True, ended: False, other.jwt: False, used: False, unused: True}
+        if store == "elasticsearch":
+            await api.application.store.drop_index(settings.platform_index)
