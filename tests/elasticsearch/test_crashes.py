@@ -11,6 +11,8 @@ import pytest
 
 from device_manager.storage.contract import Key
 from device_manager.storage.elasticsearch.store import ElasticsearchStore
+from device_manager.twins.doctor import Doctor
+from device_manager.twins.repair import Repairing
 
 Link = Callable[[str], Coroutine[Any, Any, None]]
 Linked = Callable[[str], Awaitable[list[str]]]
@@ -120,3 +122,20 @@ async def test_two_processes_on_the_same_documents(
     assert len(written) == len(set(written))
     assert set(acknowledged) <= set(written) <= {*acknowledged, *stopped.unknown, *other.unknown}
     assert len(acknowledged) >= 900  # the rest was refused while its process or the other one stood still
+
+
+async def test_the_doctor_lists_what_nobody_decides_and_has_it_taken_back(
+    store: ElasticsearchStore, linked: Linked, history: History, start_victim: Any
+) -> None:
+    await store._sweeper.close()  # it would be as quick as the doctor
+    victim = await start_victim("once", "applied")
+    await victim.until(["at", "applied"])
+    victim.send(signal.SIGKILL)
+    doctor, repairing = Doctor(store, "no-platform"), Repairing(store, "no-platform")
+    (finding,) = [finding async for finding in doctor.check_transactions()]
+    assert (finding.engine, finding.kind) == ("", "undecided_transaction")
+    plan = await repairing.settle_transactions(dry_run=True)
+    assert plan == await repairing.settle_transactions(dry_run=False)
+    assert [repair.document for repair in plan] == [finding.document]
+    assert [finding async for finding in doctor.check_transactions()] == []
+    assert await linked("a") == await linked("b") == await history() == []
