@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import csv
 import itertools
+import json
+import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from device_manager.cli.client import Client
+from device_manager.cli.client import CallRefused, Client
 from device_manager.cli.process import ServerProcess
 
 Run = Callable[..., Any]
@@ -73,6 +76,13 @@ class Yard:
 
     def metadata(self, kind: str, id: str) -> Any:
         return self.call(kind, "get", engineId=self.engine, _id=id)["_source"]["metadata"]
+
+    def has(self, kind: str, id: str) -> bool:
+        try:
+            self.call(kind, "get", engineId=self.engine, _id=id)
+        except CallRefused:
+            return False
+        return True
 
     def options(self) -> list[str]:
         return ["--engine", self.engine, "--url", self.url]
@@ -152,6 +162,27 @@ def test_upsert_strict_and_dry_run(run_command: Run, yard: Yard, tmp_path: Path)
     assert (ran.status, ran.json["changed"], ran.json["unchanged"]) == (0, 2, 1)
     assert yard.metadata("assets", "Hall-1")["name"] == "first"
     assert yard.metadata("assets", "Hall-1")["size"] == 5
+
+
+@pytest.mark.parametrize("store", ["sqlite", "elasticsearch"])
+def test_a_killed_server_costs_no_row_and_doubles_none(
+    start_command: Callable[..., subprocess.Popen[str]], start_server: Any, tmp_path: Path, store: str
+) -> None:
+    server = start_server(store=store)
+    yard = Yard(server)
+    path = tmp_path / "halls.csv"
+    path.write_text("model,reference,metadata.size\n" + "".join(f"Hall,{row},{row}\n" for row in range(4000)))
+    with start_command("import", "assets", path, *yard.options(), "--json") as process:
+        deadline = time.monotonic() + 30
+        while not yard.has("assets", "Hall-100"):
+            assert time.monotonic() < deadline
+        server.kill()
+        server.start()
+        output, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, output + errors
+    summary = json.loads(output)
+    assert (summary["rows"], summary["changed"], summary["refused"]) == (4000, 4000, 0)
+    assert yard.metadata("assets", "Hall-3999")["size"] == 3999
 
 
 def test_usage_errors_and_refused_files(run_command: Run, yard: Yard, tmp_path: Path) -> None:
