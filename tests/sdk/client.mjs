@@ -4,7 +4,7 @@
 //
 // In:  {"id": 1, "query": {controller, action, ...}, "options": {...}}  or  {"id": 2, "disconnect": true}
 //      or {"id": 3, "call": ["document", "create", ...arguments]} for a method of the SDK; of a search all pages are
-//      read, and told as lists of ids.
+//      read, and told as lists of ids.  Or {"id": 4, "jwt": "read" or a token or null}
 // Out: {"event": "connected"} ... and {"id": 1, "response": {...}} or {"id": 1, "error": {...}}
 
 import { createInterface } from "node:readline";
@@ -28,7 +28,8 @@ const describe = (error) => ({
   props: error.props,
 });
 
-for (const event of ["connected", "disconnected", "networkError", "reconnected", "queryError", "discarded"]) {
+const events = ["connected", "disconnected", "networkError", "reconnected", "queryError", "discarded", "tokenExpired"];
+for (const event of events) {
   kuzzle.on(event, () => say({ event }));
 }
 
@@ -40,13 +41,16 @@ const callMethod = async ([controller, method, ...args]) => {
   return { pages, total: result.total };
 };
 
-const run = async ({ id, query, options, disconnect, call }) => {
+const run = async ({ id, query, options, disconnect, call, jwt }) => {
   try {
     if (disconnect) {
       kuzzle.disconnect();
       say({ id, response: null });
     } else if (call) {
       say({ id, response: (await callMethod(call)) ?? null });
+    } else if (jwt !== undefined) {
+      if (jwt !== "read") kuzzle.jwt = jwt;
+      say({ id, response: kuzzle.jwt ?? null });
     } else {
       say({ id, response: await kuzzle.query(query, options) });
     }

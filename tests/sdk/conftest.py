@@ -59,6 +59,19 @@ class Sdk:
         assert "error" not in answer, answer
         return answer["response"]["result"]
 
+    def resolved(self, controller: str, method: str, *args: Any) -> Any:
+        """What a method of the SDK resolves with; of a search the ids of all pages, and the total."""
+        answer = self.call(controller, method, *args)
+        assert "error" not in answer, answer
+        return answer["response"]
+
+    def rejected(self, controller: str, method: str, *args: Any) -> dict[str, Any]:
+        """The error that a method of the SDK rejects with."""
+        answer = self.call(controller, method, *args)
+        assert "error" in answer, answer
+        error: dict[str, Any] = answer["error"]
+        return error
+
     def call(self, controller: str, method: str, *arguments: Any) -> Any:
         """What a method of the SDK resolves with."""
         answer = self.send(call=[controller, method, *arguments]).get(timeout=PATIENCE)
@@ -71,6 +84,12 @@ class Sdk:
         assert "error" in answer, answer
         error: dict[str, Any] = answer["error"]
         return error
+
+    def jwt(self, token: str | None = "read") -> str | None:
+        """The token that the SDK holds, after it was set, if one is given."""
+        answer = self.send(jwt=token).get(timeout=PATIENCE)
+        held: str | None = answer["response"]
+        return held
 
     def wait_for(self, event: str) -> dict[str, Any]:
         """The next `event`; others are dropped."""

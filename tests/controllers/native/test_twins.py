@@ -245,6 +245,7 @@ async def test_forced_models_reach_every_memory(make_platform: Any) -> None:
 
 
 async def test_history_is_written_by_changes_only(engine: Engine) -> None:
+    await engine.platform.do("collection:refresh", index=engine.index, collection="assets-history")
     (entry, *_) = (await engine.do("search", "assets-history"))["hits"]
     for action in ("update", "delete", "replace"):
         error = await engine.refused(action, "assets-history", _id=entry["_id"], body={"id": "x"})
