@@ -6,6 +6,7 @@ from device_manager.controllers.security.api_keys import ApiKeysActions
 from device_manager.controllers.security.credentials import CredentialsActions
 from device_manager.controllers.security.first_admin import FirstAdminActions
 from device_manager.controllers.security.profiles import ProfilesActions
+from device_manager.controllers.security.rights import RightsActions
 from device_manager.controllers.security.roles import RolesActions
 from device_manager.controllers.security.user_lists import UserListsActions
 from device_manager.controllers.security.users import UsersActions
@@ -20,6 +21,7 @@ class SecurityController(
     ApiKeysActions,
     ProfilesActions,
     RolesActions,
+    RightsActions,
 ):
     """`security`: administration of who there is and who may do what."""
 

@@ -74,7 +74,9 @@ class Town:
         examples: every action under every name.
     """
 
-    def __init__(self, application: Application) -> None:
+    def __init__(self, application: Application, store: str, answers: Any) -> None:
+        self._store = store
+        self._answers = answers
         self.application = application
         self.platform = application.settings.platform_index
         self.ours = f"ours{uuid.uuid4().hex[:8]}"
@@ -105,6 +107,7 @@ class Town:
             response = refused.response
         assert isinstance(response, Response)
         envelope: Envelope = orjson.loads(encode(response, room=False))
+        self._answers.note(self._store, envelope)
         return envelope
 
     async def do(self, controller: str, action: str, **arguments: Any) -> Any:
@@ -178,7 +181,9 @@ class Town:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=["sqlite", "elasticsearch"])
-async def town(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
+async def town(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, answers: Any
+) -> AsyncIterator[Town]:
     """One platform with two tenants on each store."""
     if request.param == "sqlite":
         url = f"sqlite:{tmp_path_factory.mktemp('town')}"
@@ -187,7 +192,7 @@ async def town(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
     application = Application(Settings(store=url, platform_index=f"p{uuid.uuid4().hex[:8]}"))
     await application.store.start()
     await asyncio.gather(application.security.start(), application.twins.start(MODELS))
-    town = Town(application)
+    town = Town(application, request.param, answers)
     await town.build()
     yield town
     await town.clear()
