@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import itertools
 import json
@@ -309,16 +308,11 @@ def create_fleet() -> CreateFleet:
         )
         await client.call(models, "writeDevice", body={"model": "Thermometer", "measures": measures})
         await client.call("device-manager/engine", "create", index=engine)
-        numbers = iter(range(count))
-
-        async def work() -> None:
-            for number in numbers:
-                reference = f"{engine}-{number}"
-                for controller, model in (("assets", "Container"), ("devices", "Thermometer")):
-                    body = {"model": model, "reference": reference}
-                    await client.call(f"device-manager/{controller}", "create", engineId=engine, body=body)
-
-        await asyncio.gather(*(work() for _ in range(32)))
+        for controller, model in (("assets", "Container"), ("devices", "Thermometer")):
+            records = [{"model": model, "reference": f"{engine}-{number}"} for number in range(count)]
+            action = f"import{controller.title()}"
+            made = await client.call(f"device-manager/{controller}", action, engineId=engine, body={"records": records})
+            assert made["errors"] == []
         return [(f"Container-{engine}-{number}", f"Thermometer-{engine}-{number}") for number in range(count)]
 
     return create

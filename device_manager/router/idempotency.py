@@ -95,7 +95,7 @@ class Idempotency:
                 response = await run()
             finally:
                 RECORDER.reset(token)
-            if response.error is None and not journal.is_unfinished:
+            if response.error is None and response.stream is None and not journal.is_unfinished:
                 await self._keep(journal, response)
             return response
 

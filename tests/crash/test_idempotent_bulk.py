@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,24 +27,65 @@ DEVICES = "device-manager/devices"
 KEY = "night-shift-2026-11-23"
 
 
+LINK = f"/_/device-manager/{ENGINE}/devices/_mLink"
+SETTINGS = {"recovery_grace": 1.5}
+CreateFleet = Callable[..., Awaitable[list[tuple[str, str]]]]
+
+
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("store", ["sqlite", "elasticsearch"])
 async def test_a_retry_after_a_kill_goes_on(
     start_server: Callable[..., ServerProcess],
-    create_fleet: Callable[..., Awaitable[list[tuple[str, str]]]],
+    create_fleet: CreateFleet,
     request: pytest.FixtureRequest,
     tmp_path: Path,
     store: str,
 ) -> None:
-    """10,000 records: the n-th slot of every device goes to another asset. Another server takes over."""
-    settings = {"recovery_grace": 1.5}
+    """Another server goes on; a further retry gets the same answer, word for word."""
     url = f"sqlite:{tmp_path / 'fleet'}"
     if store == "elasticsearch":
         url = f"elasticsearch:{request.getfixturevalue('elasticsearch_url')}"
-    server = start_server(store=url if store == "sqlite" else store, settings=settings)
+    server = start_server(store=url if store == "sqlite" else store, settings=SETTINGS)
+    records = await _records(server, create_fleet)
+    async with _call_in_the_middle(server, records) as call:
+        server.kill()
+        with pytest.raises(httpx.TransportError):
+            await call
+
+    server = start_server(store=url, settings=SETTINGS)
+    assert TWO_CHUNKS <= len(await _links(server, records[0]["deviceId"])) < SLOTS
+    async with httpx.AsyncClient(base_url=server.url, timeout=120) as http:
+        first, second = [(await _link(http, records)).json()["result"] for _ in range(2)]
+    assert first == second
+    _check_answer(first, records)
+    await _check_store(server, url, records)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(600)
+async def test_a_server_that_was_stopped_and_its_retry_elsewhere_agree(
+    start_server: Callable[..., ServerProcess], create_fleet: CreateFleet, elasticsearch_url: str
+) -> None:
+    url = f"elasticsearch:{elasticsearch_url}"
+    stopped = start_server(store="elasticsearch", settings=SETTINGS)
+    other = start_server(store=url, settings=SETTINGS)
+    records = await _records(stopped, create_fleet)
+    async with _call_in_the_middle(stopped, records) as call:
+        stopped.pause()
+        async with httpx.AsyncClient(base_url=other.url, timeout=300) as http:
+            answer = (await _link(http, records)).json()["result"]
+        stopped.resume()
+        assert (await call).json()["result"] == answer
+    _check_answer(answer, records)
+    stopped.stop()
+    await _check_store(other, url, records)
+
+
+async def _records(server: ServerProcess, create_fleet: CreateFleet) -> list[dict[str, Any]]:
+    """10,000 records: the n-th slot of every device goes to another asset."""
     async with Client(server.url) as client:
         fleet = await create_fleet(client, ENGINE, TWINS, slots=SLOTS)
-    records = [
+    return [
         {
             "deviceId": fleet[number][1],
             "assetId": fleet[(number + slot) % TWINS][0],
@@ -52,39 +94,30 @@ async def test_a_retry_after_a_kill_goes_on(
         for slot in range(1, SLOTS + 1)
         for number in range(TWINS)
     ]
-    body = {"records": records}
-    await _kill_in_the_middle(server, body, fleet[0][1])
-
-    server = start_server(store=url, settings=settings)
-    done = len(await _links(server, fleet[0][1]))
-    assert TWO_CHUNKS <= done < SLOTS
-    async with httpx.AsyncClient(base_url=server.url, timeout=120) as http:
-        answers = [
-            await http.put(f"/_/device-manager/{ENGINE}/devices/_mLink", json=body, headers={"Idempotency-Key": KEY})
-            for _ in range(2)
-        ]
-    first, second = (answer.json()["result"] for answer in answers)
-    assert first == second
-    assert first["errors"] == []
-    # A chunk that was done twice would say that it changed nothing the second time.
-    assert [(item["row"], item["changed"]) for item in first["successes"]] == [
-        (row, True) for row in range(1, len(records) + 1)
-    ]
-    assert [item["deviceId"] for item in first["successes"]] == [record["deviceId"] for record in records]
-    await _check(server, url, records)
 
 
-async def _kill_in_the_middle(server: ServerProcess, body: dict[str, Any], device: str) -> None:
-    """Send the call; kill the server once two of its ten chunks are there."""
-    async with httpx.AsyncClient(base_url=server.url, timeout=120) as http:
-        call = asyncio.create_task(
-            http.put(f"/_/device-manager/{ENGINE}/devices/_mLink", json=body, headers={"Idempotency-Key": KEY})
-        )
-        while len(await _links(server, device)) < TWO_CHUNKS:
+async def _link(http: httpx.AsyncClient, records: list[dict[str, Any]]) -> httpx.Response:
+    return await http.put(LINK, json={"records": records}, headers={"Idempotency-Key": KEY})
+
+
+@contextlib.asynccontextmanager
+async def _call_in_the_middle(
+    server: ServerProcess, records: list[dict[str, Any]]
+) -> AsyncIterator[asyncio.Task[httpx.Response]]:
+    """The call, running, at least two of its ten chunks being there."""
+    async with httpx.AsyncClient(base_url=server.url, timeout=300) as http:
+        call = asyncio.create_task(_link(http, records))
+        while len(await _links(server, records[0]["deviceId"])) < TWO_CHUNKS:
             assert not call.done()
-        server.kill()
-        with pytest.raises(httpx.TransportError):
-            await call
+        yield call
+
+
+def _check_answer(answer: dict[str, Any], records: list[dict[str, Any]]) -> None:
+    """It is complete; a chunk that was done twice would say that it changed nothing the second time."""
+    assert answer["errors"] == []
+    assert [(item["row"], item["deviceId"], item["changed"]) for item in answer["successes"]] == [
+        (row, record["deviceId"], True) for row, record in enumerate(records, 1)
+    ]
 
 
 async def _links(server: ServerProcess, device: str) -> list[Any]:
@@ -94,7 +127,7 @@ async def _links(server: ServerProcess, device: str) -> list[Any]:
     return links
 
 
-async def _check(server: ServerProcess, store: str, records: list[dict[str, Any]]) -> None:
+async def _check_store(server: ServerProcess, store: str, records: list[dict[str, Any]]) -> None:
     """The doctor finds nothing, and each link has exactly one history entry."""
     async with Client(server.url) as client:
         assert await examine_server(client, [ENGINE]) == []
