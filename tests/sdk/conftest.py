@@ -72,18 +72,9 @@ class Sdk:
         error: dict[str, Any] = answer["error"]
         return error
 
-    def call(self, controller: str, method: str, *arguments: Any) -> Any:
-        """What a method of the SDK resolves with."""
-        answer = self.send(call=[controller, method, *arguments]).get(timeout=PATIENCE)
-        assert "error" not in answer, answer
-        return answer["response"]
-
-    def refused(self, controller: str, method: str, *arguments: Any) -> dict[str, Any]:
-        """The error that a method of the SDK rejects with."""
-        answer = self.send(call=[controller, method, *arguments]).get(timeout=PATIENCE)
-        assert "error" in answer, answer
-        error: dict[str, Any] = answer["error"]
-        return error
+    def call(self, controller: str, method: str, *args: Any) -> dict[str, Any]:
+        """Call a method of the SDK such as `kuzzle.auth.login`: `{"response"}` or `{"error"}`."""
+        return self.send(call=[controller, method, *args]).get(timeout=PATIENCE)
 
     def jwt(self, token: str | None = "read") -> str | None:
         """The token that the SDK holds, after it was set, if one is given."""
