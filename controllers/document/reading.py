@@ -31,7 +31,8 @@ class DocumentQueries(DocumentsController):
             {"count": 1}
 
         Raises:
-            ApiError: a 400 that names the clause, `services.storage.unknown_index`, `unknown_collection`.
+            ApiError: `services.storage.invalid_search_query`, or another 400 that names the clause;
+                `services.storage.unknown_index`, `unknown_collection`.
         """
         return {"count": await self._documents.searching.count(Target(index, collection), body or {}, lang)}
 
@@ -135,7 +136,7 @@ class DocumentQueries(DocumentsController):
              "total": 1}
 
         Raises:
-            ApiError: a 400 that names the clause, `services.storage.get_limit_exceeded`, `unknown_index`,
+            ApiError: `services.storage.invalid_search_query`, `get_limit_exceeded`, `unknown_index`,
                 `unknown_collection`, `invalid_multi_index_collection_usage`, `invalid_target_format`,
                 `api.assert.missing_argument`.
         """

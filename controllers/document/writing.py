@@ -151,7 +151,7 @@ class DocumentWrites(DocumentsController):
             {"documents": [{"_id": "north"}], "ids": ["north"]}
 
         Raises:
-            ApiError: a 400 that names the clause, `services.storage.write_limit_exceeded`, `unknown_index`,
+            ApiError: `services.storage.invalid_search_query`, `write_limit_exceeded`, `unknown_index`,
                 `unknown_collection`.
         """
         call = call_of(request, refresh=refresh)
