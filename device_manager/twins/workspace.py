@@ -77,6 +77,7 @@ class Workspace(View):
         super().__init__(places, call=call)
         self._tx = tx
         self._undo: list[Callable[[], None]] = []
+        self._depth = 0
 
     def load(self, keys: Iterable[Key]) -> None:
         """Read the documents among `keys` that were not read yet, in one round trip at most."""
@@ -88,12 +89,17 @@ class Workspace(View):
     def as_one(self) -> Iterator[None]:
         """Take back all that was changed inside when something is refused; deletions, which never are, come last."""
         begun = len(self._undo)
+        self._depth += 1
         try:
             yield
         except ApiError:
             while len(self._undo) > begun:
                 self._undo.pop()()
             raise
+        finally:
+            self._depth -= 1
+            if not self._depth:
+                self._undo.clear()  # what it holds refers to this workspace, which nothing but the collector would free
 
     def create(self, key: Key, source: Source) -> Document:
         """Add a document. Raises `services.storage.document_already_exists` and what the mapping refuses."""
@@ -104,7 +110,7 @@ class Workspace(View):
             self._tx.delete(key)
             self.documents.pop(key, None)
 
-        self._undo.append(undo)
+        self._note(undo)
         return document
 
     def replace(self, key: Key, source: Source) -> Document:
@@ -117,7 +123,7 @@ class Workspace(View):
             self._tx.replace(key, before.source)
             self.documents[key] = before
 
-        self._undo.append(undo)
+        self._note(undo)
         return after
 
     def delete(self, key: Key) -> None:
@@ -128,7 +134,12 @@ class Workspace(View):
     def record(self, engine: str, entry: Source) -> None:
         """Add a history entry. Raises what the mapping refuses."""
         document = self._tx.create(engine, HISTORY, entry)
-        self._undo.append(lambda: self._tx.delete(Key(engine, HISTORY, document.id)))
+        self._note(lambda: self._tx.delete(Key(engine, HISTORY, document.id)))
+
+    def _note(self, undo: Callable[[], None]) -> None:
+        """Remember how a change inside of `as_one` is taken back."""
+        if self._depth:
+            self._undo.append(undo)
 
     def hold(self, engine: str) -> None:
         """Make the commit depend on the engine staying in use: its deletion marks the same document first.
