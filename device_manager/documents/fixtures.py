@@ -71,7 +71,7 @@ class Loading:
         Raises:
             ApiError: what `CollectionAdministration.create` raises, `api.assert.invalid_type` for what is no object.
         """
-        for target, mappings in _walk(content, call, dict, "object"):
+        for target, mappings in list(_walk(content, call, dict, "object")):
             await self._collections.create(*target, mappings, call)
 
     async def load_fixtures(self, content: Source, call: Call) -> None:
