@@ -41,11 +41,13 @@ class ServerProcess:
         settings: Mapping[str, object] | None = None,
         port: int | None = None,
         environment: Mapping[str, str] | None = None,
+        config: Path | None = None,
     ) -> None:
         self.port = port or free_port()
         self._environment = os.environ | dict(environment or {})
         self.log = log
-        self._command = [sys.executable, "-m", "device_manager", "serve", "--host", HOST]
+        self._command = [sys.executable, "-m", "device_manager", *(["--config", str(config)] if config else [])]
+        self._command += ["serve", "--host", HOST]
         self._command += ["--port", str(self.port), "--store", store]
         for plugin in plugins:
             self._command += ["--plugin", plugin]

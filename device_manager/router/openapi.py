@@ -59,6 +59,7 @@ COMPONENTS: Schema = {
         "properties": _ENVELOPE | {"error": _ERROR},
     },
 }
+KEY: Schema = {"type": "string", "minLength": 1, "maxLength": 255}
 TOKEN: Schema = {"type": "http", "scheme": "bearer", "description": "A token of `auth:login`, or an API key."}
 
 
@@ -162,6 +163,8 @@ class _Document:
                 found.append(_json_parameter("searchBody", {"type": "object"}, False, example.get("body")))
         if bound.declaration.writes:
             found.append(_parameter("dryRun", "query", FLAG, False, None))
+            if not bound.declaration.secret:
+                found.append(_parameter("Idempotency-Key", "header", KEY, False, None))
         return found
 
     def _query(self, argument: Argument, example: Schema) -> Schema:

@@ -61,7 +61,7 @@ class TestServer:
         plugin_settings: Mapping[str, Mapping[str, Any]] | None = None,
         settings: Mapping[str, object] | None = None,
     ) -> TestServer:
-        """A server that keeps its store and its log in `folder`.
+        """A server that keeps its store and its log in `folder`; no settings file of the working folder concerns it.
 
         Args:
             folder: exists.
@@ -69,6 +69,8 @@ class TestServer:
             plugin_settings: the plugins' sections of the settings, by plugin name.
             settings: the server's own settings.
         """
+        config = folder / "settings.toml"
+        config.touch()
         return cls(
             ServerProcess(
                 store=f"sqlite:{folder / 'store'}",
@@ -76,6 +78,7 @@ class TestServer:
                 plugins=plugins,
                 settings=settings,
                 environment={f"{PREFIX}PLUGINS": json.dumps(plugin_settings)} if plugin_settings else {},
+                config=config,
             )
         )
 

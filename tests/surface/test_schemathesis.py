@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -30,7 +29,7 @@ from device_manager.cli.process import ServerProcess
 
 SECONDS = 20.0
 """For all operations on one store; the long run of `make soak` takes fifteen times as much."""
-ROUND = 3
+ROUND = 2
 """Requests that are made up at a time, once at least for each operation."""
 CHECKS: list[Any] = [content_type_conformance, response_schema_conformance, status_code_conformance]
 CLOSING = ("security:createFirstAdmin", "security:createInitialRights", "security:restrictDefaultRights")
@@ -51,7 +50,7 @@ class Explorer:
         self.url = url
         self.wrong: list[str] = []
         self.calls = 0
-        self.statuses: Counter[tuple[str, int]] = Counter()
+        self.succeeded: set[str] = set()
         self.session = requests.Session()
 
     def explore(self, operation: Any, seconds: float) -> int:
@@ -73,7 +72,8 @@ class Explorer:
             return  # not sent: its values cannot stand where they should
         name = case.operation.definition.raw["operationId"]
         self.calls += 1
-        self.statuses[name, response.status_code] += 1
+        if response.status_code == 200:
+            self.succeeded.add(name)
         if response.status_code >= 500:
             error = response.json()["error"]
             documented = case.operation.definition.raw["responses"].get(str(response.status_code), {})
@@ -146,6 +146,6 @@ def test_made_up_requests_are_answered(filled: ServerProcess, seconds: float) ->
     for number, operation in enumerate(operations):
         share = (end - time.monotonic()) / (len(operations) - number)
         assert explorer.explore(operation, share) > 0, operation
-    print(sorted(explorer.statuses.items()))
+    assert len(explorer.succeeded) > len(operations) / 4, "nearly everything was refused, so little was tried"
     assert not explorer.wrong, f"{len(explorer.wrong)} answers are wrong:\n" + "\n".join(explorer.wrong)
     assert filled.is_running
