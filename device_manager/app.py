@@ -227,6 +227,14 @@ def configure_logging(level: str) -> None:
         raise InvalidSettings(f'Unusable setting "log_level": "{level}"; debug, info, warning and error exist.')
     logging.basicConfig(level=number, format="%(asctime)s %(levelname)-8s %(name)s  %(message)s")
     structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.dev.set_exc_info,
+            structlog.processors.TimeStamper(fmt="%Y-%m-%d %H:%M:%S", utc=False),
+            # Not the default one for errors: it shows the variables of every function, passwords and tokens among them.
+            structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+        ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,

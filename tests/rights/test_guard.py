@@ -270,7 +270,7 @@ async def test_each_part_is_a_request_of_its_own_with_its_events(site: Any) -> N
     bus.add_pipe("security:beforeCreateUser", forbid, owner="test")
     bus.compile()
     refused = await site.ask(LOAD, body=BODY, token=site.admin)
-    assert refused["error"]["message"] == "not this one"
+    assert refused["error"]["id"] == "plugin.runtime.unexpected_error"
     assert heard == [("security:beforeCreateOrReplaceRole", "ada"), ("security:afterCreateOrReplaceProfile", "ada")]
 
 
