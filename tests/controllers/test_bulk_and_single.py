@@ -137,7 +137,9 @@ async def test_in_bulk_and_one_by_one(make_platform: Any, case: str, seed: int) 
     for world in ("solo", "bulk"):
         await prepare(platform, world, random.Random(seed))
     for step in range(2):
-        alone = [await single(platform, "solo", record) for record in shape(random.Random(f"{seed}{step}"), "solo", make)]
+        alone = [
+            await single(platform, "solo", record) for record in shape(random.Random(f"{seed}{step}"), "solo", make)
+        ]
         records = shape(random.Random(f"{seed}{step}"), "bulk", make)
         result = await platform.do(action, body={"records": records}, **flags)
         errors = {error["row"]: error["status"] for error in result["errors"]}
