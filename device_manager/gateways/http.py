@@ -202,8 +202,8 @@ class HttpProtocol(HttpToolsProtocol):
 
     def count_bodies(self) -> bool:
         """Count the arriving and the running body into the memory of all connections; False when it is full."""
-        size = sum(len(exchange.body) for exchange in (self.exchange, self.running) if exchange is not None)
-        return (size <= FREE_BYTES and not self.share.counted_bytes) or self.share.hold(size)
+        bodies = [exchange.body for exchange in (self.exchange, self.running) if exchange is not None]
+        return self.share.hold(sum(map(len, bodies)))
 
     def on_message_complete(self) -> None:
         """The request is whole: serve it when those before it are answered."""
@@ -352,8 +352,8 @@ class HttpProtocol(HttpToolsProtocol):
         if self.ended:
             return
         self.ended = True
-        self.exchange = None
-        self.line.append(Exchange.refusing(error))
+        begun, self.exchange = self.exchange, None
+        self.line.append(Exchange.refusing(error, begun))
         self.deadline = math.inf
         if self.paused:
             self.paused = False

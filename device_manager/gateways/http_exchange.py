@@ -115,9 +115,10 @@ class Exchange:
         return self.headers.named.get(name)
 
     @classmethod
-    def refusing(cls, error: ApiError) -> Exchange:
-        """Stands in the line of requests for one that cannot be read to its end."""
-        exchange = cls("GET", b"", HeaderBlock([]), keep_alive=False)
+    def refusing(cls, error: ApiError, begun: Exchange | None) -> Exchange:
+        """Stands in the line of requests for one that cannot be read to its end, whose head may be known."""
+        verb, headers = ("GET", HeaderBlock([])) if begun is None else (begun.verb, begun.headers)
+        exchange = cls(verb, b"", headers, keep_alive=False)
         exchange.refused = error
         return exchange
 

@@ -92,3 +92,17 @@ async def test_upgrades(start: Any, raw: Any, upgrade: bytes) -> None:
     assert orjson.loads(body)["error"]["id"] == "api.process.unauthorized_origin"
     for headers in ("Origin: https://app.example\r\n", ""):
         assert await raw.websocket(server.port, headers) is not None
+
+
+async def test_pages_can_read_why_a_body_was_refused(start: Any) -> None:
+    server = await start(max_message_bytes=1000)
+    async with httpx.AsyncClient(base_url=server.url, headers={"Origin": "https://app.example"}) as client:
+        response = await client.post("/_now", content=b"x" * 2000)
+    assert (response.status_code, response.headers["access-control-allow-origin"]) == (413, "https://app.example")
+
+
+async def test_options_of_the_whole_server(server: Any, raw: Any) -> None:
+    client = await raw.connect(server.port)
+    client.send(b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n")
+    status, headers, _ = await client.response()
+    assert (status, "access-control-allow-methods" in headers) == (200, True)
