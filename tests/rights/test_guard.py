@@ -142,6 +142,7 @@ async def test_another_process_notices_a_change_of_rights(site: Any) -> None:
     other = SecurityMemory(store)
     store._listeners[:] = listeners
     await other.start()
+    await other.close()  # it looks when the test says so, not every second
     await allow(site, "watch", NOW_ONLY)
     await site.make_user("eve", "watch")
     assert other.profile("watch") is None
@@ -152,7 +153,6 @@ async def test_another_process_notices_a_change_of_rights(site: Any) -> None:
     await other.generation.look()
     user = await other.user("eve")
     assert other.version > version and user is not None and user.profile_ids == ("default",)
-    await other.close()
 
 
 async def test_unknown_tokens_are_refused_whatever_strangers_may(site: Any) -> None:
