@@ -80,7 +80,7 @@ class DocumentRemoval:
         return await self._store.transact(lambda tx: documents)
 
     async def all(self, target: Target, call: Call) -> None:
-        """Delete every document of a collection as they are, whoever owns it.
+        """Delete every document of a collection as it is, whoever owns it; searches see it at once.
 
         Raises:
             ApiError: `services.storage.unknown_index`, `unknown_collection`.
@@ -90,6 +90,7 @@ class DocumentRemoval:
         await self._store.refresh(*target)
         async for page in self._store.scan(*target, page=PAGE):
             await self._delete(target, writer, page, _everything, call)
+        await self._store.refresh(*target)
 
     async def _matcher(self, target: Target, query: Query) -> Matcher:
         if query == MATCH_ALL:
