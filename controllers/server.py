@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import platform
 import resource
@@ -53,6 +54,7 @@ class ServerController(Controller):
         self._plugins = plugins if plugins is not None else {}
         self._started = time.monotonic()
         self._openapi: dict[tuple[str, str | None], bytes] = {}
+        self._writing = asyncio.Lock()
 
     @action(http=["GET /_now"])
     def now(self) -> dict[str, int]:
@@ -143,7 +145,7 @@ class ServerController(Controller):
         return Response(request, status=error.status, result=result, error=error)
 
     @action(http=["GET /_openapi"])
-    def openapi(self, request: Request, format: str = "json", scope: str | None = None) -> Response:
+    async def openapi(self, request: Request, format: str = "json", scope: str | None = None) -> Response:
         """The OpenAPI 3.1 document of all routes; over HTTP it is the body itself, without an envelope.
 
         `scope` is `kuzzle` for the controllers that a Kuzzle server has by itself, `app` for all others.
@@ -163,9 +165,11 @@ class ServerController(Controller):
             raise api_error("api.assert.unexpected_argument", format, "json, yaml")
         if scope not in (None, "kuzzle", "app"):
             raise api_error("api.assert.unexpected_argument", scope, "kuzzle, app")
-        text = self._openapi.get((format, scope))
-        if text is None:
-            text = self._openapi[format, scope] = self._write_openapi(format, scope)
+        async with self._writing:
+            text = self._openapi.get((format, scope))
+            if text is None:
+                # Takes some tenths of a second, in which other requests are answered.
+                text = self._openapi[format, scope] = await asyncio.to_thread(self._write_openapi, format, scope)
         headers = {"content-type": f"application/{format}"}
         if request.connection.protocol == "http":
             return Response(request, result=text, raw=True, headers=headers)
