@@ -13,6 +13,7 @@ import pytest_asyncio
 
 from device_manager.app import Application
 from device_manager.cli.process import free_port
+from device_manager.errors import ApiError
 from device_manager.settings import Settings
 
 Envelope = dict[str, Any]
@@ -120,9 +121,11 @@ async def serving(settings: Settings, store: str, answers: Any) -> AsyncIterator
     await application.start()
     answers.stores[application.gateway.port] = store
     api = Api(application)
-    yield api
-    await api.client.aclose()
-    await application.stop()
+    try:
+        yield api
+    finally:
+        await api.client.aclose()
+        await application.stop()
 
 
 @pytest.fixture(scope="session")
@@ -152,4 +155,5 @@ async def api(
     )
     async with serving(settings, request.param, answers) as api:
         yield api
-        await api.application.store.drop_index(settings.platform_index)
+        with contextlib.suppress(ApiError):  # tests that start servers wipe the cluster that all share
+            await api.application.store.drop_index(settings.platform_index)

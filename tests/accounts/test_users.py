@@ -63,7 +63,7 @@ async def test_wrong_credentials_leave_no_user(api: Any, action: str) -> None:
         ({"local": {"username": "x"}}, "security.credentials.rejected"),
         ({"local": {"username": user.username, "password": "x"}}, "security.credentials.username_taken"),
     ):
-        body = {"content": content, "credentials": credentials}
+        body: dict[str, Any] = {"content": content, "credentials": credentials}
         assert await api.refused(f"security:{action}", _id=kuid, body=body) == id
         assert await api.refused("security:getUser", _id=kuid) == "security.user.not_found"
 
