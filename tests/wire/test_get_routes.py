@@ -28,6 +28,8 @@ ARGUMENTS: dict[str, list[dict[str, Any]]] = {
     "auth:credentialsExist": [{"strategy": "local"}],
     "security:getRole": [{"_id": "anonymous"}, {"_id": "nobody"}],
     "security:getProfile": [{"_id": "anonymous"}],
+    "security:getProfileRights": [{"_id": "anonymous"}],
+    "security:getUserRights": [{"_id": "ada"}],
     "security:getUser": [{"_id": "ada"}],
     "security:mGetUsers": [{"ids": ["ada", "nobody"]}],
     "security:getUserStrategies": [{"_id": "ada"}],
@@ -134,7 +136,7 @@ def check_declared_routes(client: httpx.Client) -> None:
         for action, declaration in actions.items()
         if controller not in aliases and any(route["verb"] == "GET" for route in declaration.get("http", []))
     }
-    assert declared.keys() - CHANGING == ARGUMENTS.keys()
+    assert declared.keys() - CHANGING == ARGUMENTS.keys(), "ARGUMENTS names each action that has a GET route"
     login = ask(client, "auth", "login", {"strategy": "local"}, {"username": "ada", "password": "secret"})
     client.headers["Authorization"] = f"Bearer {login['result']['jwt']}"
     for name, cases in ARGUMENTS.items():
