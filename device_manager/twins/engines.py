@@ -40,7 +40,7 @@ class Engines:
         await self._catalogue.ensure()
         models = self._catalogue.models
         engine = EngineConfig(index, group)
-        collections = await self._commit_creation(engine, models, dry_run=call.dry_run)
+        collections = await self._commit_creation(engine, models, call)
         if call.dry_run:
             return collections
         await self._catalogue.look()
@@ -50,12 +50,12 @@ class Engines:
         return collections
 
     @step
-    async def _commit_creation(self, engine: EngineConfig, models: Models, *, dry_run: bool) -> list[str]:
+    async def _commit_creation(self, engine: EngineConfig, models: Models, call: Call) -> list[str]:
         """Make the collections, then the document that makes them an engine."""
         index = engine.index
         if await self.exists(index):
             raise api_error("device_manager.engines.already_exists", index)
-        if dry_run:
+        if call.dry_run:
             return list(ENGINE_COLLECTIONS)
         if index not in await self._store.indices():
             await self._create_index(index)
@@ -65,7 +65,7 @@ class Engines:
             key = self._places.engine_config(index)
             if tx.read((key, GENERATION)).get(key) is not None:
                 raise api_error("device_manager.engines.already_exists", index)
-            tx.create(key.index, key.collection, created(engine.source(), stamp_now(None)), key.id)
+            tx.create(key.index, key.collection, created(engine.source(), stamp_now(call.user_id)), key.id)
             raise_generation(tx)
             return list(ENGINE_COLLECTIONS)
 
@@ -165,7 +165,7 @@ class Engines:
         if call.dry_run:
             return gone
         key = self._places.engine_config(index)
-        await self._free_devices(index)
+        await self._free_devices(index, call)
         for collection in gone:
             await self._store.drop_collection(index, collection)
 
@@ -196,12 +196,12 @@ class Engines:
 
         await self._store.transact(decide, dry_run=call.dry_run)
 
-    async def _free_devices(self, index: str) -> None:
+    async def _free_devices(self, index: str, call: Call) -> None:
         """Detach every device. None is attached any more: attaching depends on the document that bears the mark."""
         await self._store.refresh(self._places.platform, DEVICES)
         async for page in self._store.scan(self._places.platform, DEVICES, Term("engineId", index)):
             keys = [self._places.provisioning(document.id) for document in page]
-            await self._store.transact(lambda tx, keys=keys: _free(tx, keys, index))  # type: ignore[misc]
+            await self._store.transact(lambda tx, keys=keys: _free(tx, keys, index, call.user_id))  # type: ignore[misc]
 
 
 def _in_use(index: str, config: Document | None) -> EngineConfig:
@@ -214,8 +214,8 @@ def _in_use(index: str, config: Document | None) -> EngineConfig:
     return engine
 
 
-def _free(tx: Transaction, keys: list[Key], index: str) -> None:
-    stamp = stamp_now(None)
+def _free(tx: Transaction, keys: list[Key], index: str, user_id: str | None) -> None:
+    stamp = stamp_now(user_id)
     for key, document in tx.read(keys).items():
         if document.source.get("engineId") == index:
             tx.replace(key, changed(document.source | {"engineId": None}, stamp))

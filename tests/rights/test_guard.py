@@ -203,6 +203,13 @@ async def test_documents_say_who_wrote_them(site: Any) -> None:
     body = {"model": "Probe", "reference": "1", "metadata": {}}
     device = await site.do("device-manager/devices:create", engineId=index, body=body)
     assert device["_source"]["_kuzzle_info"]["author"] == "ada"
+    await site.do("device-manager/engine:create", index=f"{index}x")
+    engine = await site.do("document:get", index=index, collection="config", _id=f"engine-device-manager--{index}x")
+    assert engine["_source"]["_kuzzle_info"]["author"] == "ada"
+    await site.do("device-manager/devices:attachEngine", engineId=f"{index}x", _id="Probe-1")
+    await site.do("device-manager/engine:delete", index=f"{index}x")
+    freed = await site.do("device-manager/devices:get", engineId=index, _id="Probe-1")
+    assert (freed["_source"]["engineId"], freed["_source"]["_kuzzle_info"]["updater"]) == (None, "ada")
     role = await site.do("security:createRole", _id="mine", body=NOW_ONLY)
     assert role["_source"]["_kuzzle_info"]["author"] == "ada"
 
