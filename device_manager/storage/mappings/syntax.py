@@ -93,11 +93,11 @@ def _check_members(mapping: object, path: str, known: tuple[str, ...], trusted: 
 
 def _dynamic(value: Any, path: str) -> str:
     text = ("true" if value else "false") if isinstance(value, bool) else value
-    if text not in _DYNAMIC:
+    if not isinstance(text, str) or text not in _DYNAMIC:
         raise api_error(
             "services.storage.invalid_mapping", f"{path}.dynamic", ' Accepted values are "true", "false" and "strict".'
         )
-    return str(text)
+    return text
 
 
 def _properties(properties: Any, above: str, trusted: bool) -> Properties:

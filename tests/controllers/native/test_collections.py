@@ -133,9 +133,10 @@ async def test_mappings_are_checked(platform: Any, stations: Any) -> None:
             error = await platform.refused(f"collection:{action}", **here, body=body, **options)
             assert error["id"] == "services.storage.cannot_change_mapping"
         for action in ("create", "update", "updateMapping"):
-            body = {"dynamic": "sometimes"}
-            error = await platform.refused(f"collection:{action}", **here, body=body, **options)
-            assert error["id"] == "services.storage.invalid_mapping"
+            for dynamic in ("sometimes", ["true"], {}, 1):
+                body = {"dynamic": dynamic}
+                error = await platform.refused(f"collection:{action}", **here, body=body, **options)
+                assert error["id"] == "services.storage.invalid_mapping"
     for name in ("mappings", "settings"):
         assert (await platform.refused("collection:create", **here, body={name: 3}))["props"] == [
             f"body.{name}",
