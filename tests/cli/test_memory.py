@@ -26,6 +26,7 @@ def peak(pid: int) -> int:
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("store", ["sqlite", "elasticsearch"])
 def test_an_import_of_20000_rows(
     start_command: Callable[..., subprocess.Popen[str]], start_server: Any, tmp_path: Path, store: str
