@@ -18,6 +18,7 @@ from device_manager.query.tree import Term
 from device_manager.security import revocations
 from device_manager.security.lifetimes import NEVER, check_limit
 from device_manager.security.places import API_KEYS, TOKENS, Collections, epoch_key, revocation_key
+from device_manager.security.purging import Purging
 from device_manager.security.revocations import GENERATION, epoch_of
 from device_manager.security.seen_tokens import Identity, SeenToken, SeenTokens, TokenKind
 from device_manager.security.signing import Signer, invalid_token
@@ -56,15 +57,18 @@ class Tokens:
         self._signer = Signer(store, collections)
         self._seen = SeenTokens(store)
         self._generation = Generation(store, GENERATION, self._seen, "tokens")
+        self._purging = Purging(store)
         self._limit = _milliseconds(settings.token_longest)
         self._grace = _milliseconds(settings.token_grace)
 
     async def start(self) -> None:
-        """Begin to follow what other processes revoke."""
+        """Begin to follow what other processes revoke, and to clear what has expired."""
         await self._generation.start()
+        self._purging.start()
 
     async def stop(self) -> None:
         """Stop following."""
+        await self._purging.stop()
         await self._generation.close()
 
     def verify(self, token: str) -> Identity | Awaitable[Identity]:

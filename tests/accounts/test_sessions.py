@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from device_manager.security.documents import user_key
+from device_manager.security.places import TOKENS, revocation_key
+from device_manager.security.purging import Purging
 from device_manager.storage.contract import Transaction
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -230,6 +232,27 @@ async def test_which_tokens_cannot_be_made(api: Any) -> None:
     assert await api.refused("auth:createToken", jwt=user.jwt, expiresIn=-1) == "security.token.invalid_expiration"
     assert await api.refused("auth:createToken", jwt=user.jwt, expiresIn="2d") == "security.token.ttl_exceeded"
     assert await api.refused("auth:createToken", jwt=user.jwt, expiresIn="x") == "api.assert.invalid_argument"
+
+
+async def test_records_of_expired_tokens_are_cleared(api: Any) -> None:
+    user = await api.new_user()
+    store = api.application.store
+    brief, lasting = await api.login(user.username, expiresIn=2000), await api.login(user.username)
+    ids = []
+    for token in (brief, lasting):
+        payload = token.split(".")[1]
+        ids.append(json.loads(base64.urlsafe_b64decode(payload + "=="))["jti"])
+        await api.do("auth:logout", jwt=token)
+    keys = [revocation_key(id) for id in ids]
+
+    async def cleared() -> bool:
+        await store.refresh(TOKENS.index, TOKENS.collection)
+        await Purging(store).purge()
+        return keys[0] not in await store.read(keys)
+
+    await wait_for(cleared)
+    assert list(await store.read(keys)) == keys[1:]
+    assert not await api.is_good(lasting)
 
 
 async def test_a_login_with_an_api_key_gives_that_key_back(api: Any) -> None:
