@@ -84,8 +84,8 @@ TABLE: dict[tuple[str, int, int], list[tuple[str, int, int, str]]] = {
             "managed_member",
             1,
             400,
-            'The member "{0}" of "{1}" belongs together with other documents: {2} changes it. With "force" the document '
-            "is stored as it is.",
+            'The member "{0}" of "{1}" belongs together with other documents: {2} changes it. With "force" the '
+            "document is stored as it is.",
         ),
         (
             "managed_collection",
