@@ -76,7 +76,7 @@ def test_listed_collections_cover_only_requests_that_name_one() -> None:
     found = Grant({"a": frozenset({"x"}), "b": None})
     assert found.covers("a", "x") and found.covers("b", None) and found.covers("b", "y")
     assert not found.covers("a", None) and not found.covers("a", "y") and not found.covers("c", "x")
-    assert found.engines("x") == {"a", "b"} and found.engines(None) == {"b"}
+    assert found.engines("x") == frozenset({"a", "b"}) and found.engines(None) == frozenset({"b"})
     assert EVERYWHERE.covers("c", None) and EVERYWHERE.engines("x") is None
 
 

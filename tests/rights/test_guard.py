@@ -19,7 +19,7 @@ NOW_ONLY = {"controllers": {"server": {"actions": {"now": True}}}}
 
 LOAD = "admin:loadSecurities"
 PROFILE = {"policies": [{"roleId": "watch"}], "optimizedPolicies": [{"roleId": "left over"}]}
-USER = {
+USER: dict[str, Any] = {
     "content": {"profileIds": ["watch"], "name": "Eve"},
     "credentials": {"local": {"username": "eve", "password": "a long sentence"}},
 }

@@ -112,7 +112,7 @@ async def test_private_indices_do_not_exist_for_anybody(town: Any) -> None:
 
 async def rights_now(town: Any) -> dict[str, Any]:
     store = town.application.store
-    found = {}
+    found: dict[Any, Any] = {}
     for collection in ("users", "profiles", "roles"):
         await store.refresh("%kuzzle", collection)
         async for page in store.scan("%kuzzle", collection):
