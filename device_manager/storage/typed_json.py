@@ -14,7 +14,7 @@ from typing import Any, cast
 import msgspec
 import orjson
 
-from device_manager.errors import ApiError
+from device_manager.errors import ApiError, api_error
 from device_manager.storage.contract import Document
 
 _PLAIN = (type(None), bool, int, float, str)
@@ -27,8 +27,16 @@ def encode(value: Any) -> str:
 
 
 def decode(text: str) -> Any:
-    """The value behind a text that `encode` made."""
-    return _decoded(orjson.loads(text))
+    """The value behind a text that `encode` made.
+
+    Raises:
+        ApiError: `services.storage.unexpected_error` for types that another version of the product had.
+    """
+    try:
+        return _decoded(orjson.loads(text))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        problem = f"what an earlier attempt recorded is of another version of the server: {error!r}"
+        raise api_error("services.storage.unexpected_error", problem) from error
 
 
 def _encoded(value: Any) -> Any:

@@ -242,3 +242,6 @@ def test_results_of_steps_survive_the_way_through_text() -> None:
     assert back[2:] == value[2:]
     with pytest.raises(TypeError, match="cannot be kept"):
         encode(object())
+    for other_version in ("device_manager.gone:Result", "device_manager.twins.links:Gone"):
+        with pytest.raises(ApiError, match="another version"):
+            decode(f'{{"$":"{other_version}","v":[]}}')
