@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from device_manager.errors import api_error
-from device_manager.twins.records import (
+from device_manager.twins.bulk.records import (
     DeviceRecord,
     UnlinkRecord,
     UnlinkSlot,

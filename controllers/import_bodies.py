@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from device_manager.controllers.bulk_bodies import gathered
-from device_manager.twins.import_records import ImportFile, ImportRecord, csv_import_records
+from device_manager.twins.bulk.import_records import ImportFile, ImportRecord, csv_import_records
 
 
 class AssetRecordBody(msgspec.Struct, forbid_unknown_fields=True):

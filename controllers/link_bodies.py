@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 
 from device_manager.errors import api_error
+from device_manager.twins.bulk.records import LinkRecord, csv_link_records, link_record
 from device_manager.twins.links import Pairs, SlotPair, UnlinkSelection, WantedLink, WantedUnlink
-from device_manager.twins.records import LinkRecord, csv_link_records, link_record
 
 
 class SlotPairBody(msgspec.Struct):

@@ -12,7 +12,7 @@ from device_manager.router.controller import action
 from device_manager.router.parameters import Refresh
 from device_manager.router.request import Request
 from device_manager.security.scope import Scope
-from device_manager.twins.bulk_outcome import BulkOutcome
+from device_manager.twins.bulk.outcome import BulkOutcome
 from device_manager.twins.places import DEVICES
 
 

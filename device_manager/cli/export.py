@@ -20,7 +20,7 @@ from device_manager.cli.exit_codes import Exit
 from device_manager.cli.interruption import interruptible
 from device_manager.cli.options import KINDS, token_option, url_option
 from device_manager.cli.progress import Progress
-from device_manager.twins.cells import Field, fields_of, write_metadata
+from device_manager.twins.bulk.cells import Field, fields_of, write_metadata
 
 PAGE = 1000
 """Twins of one call."""

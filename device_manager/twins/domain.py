@@ -11,7 +11,7 @@ from device_manager.plugins.models import ModelDeclaration
 from device_manager.settings import Settings
 from device_manager.storage.contract import Store, Transaction
 from device_manager.twins.assets import Assets
-from device_manager.twins.bulk import Bulk
+from device_manager.twins.bulk.actions import Bulk
 from device_manager.twins.call import Call
 from device_manager.twins.catalogue import Catalogue
 from device_manager.twins.detaching import Detaching
@@ -29,7 +29,7 @@ from device_manager.twins.mappings import (
 )
 from device_manager.twins.model_writing import ModelWriting
 from device_manager.twins.models import Models
-from device_manager.twins.native_writes import NativeWrites
+from device_manager.twins.native.writes import NativeWrites
 from device_manager.twins.places import CONFIG, DEVICES, MODELS, PAYLOADS, Places
 from device_manager.twins.reading import Reading
 from device_manager.twins.repair import Repairing

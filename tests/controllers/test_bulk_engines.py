@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from device_manager.twins.bulk.records import attach_record, detach_record, link_record, unlink_record
 from device_manager.twins.call import Call
-from device_manager.twins.records import attach_record, detach_record, link_record, unlink_record
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device_manager.errors import ApiError
-from device_manager.twins.cells import Field, fields_of, read_cell, read_metadata, write_cell, write_metadata
-from device_manager.twins.csv import read_records
+from device_manager.twins.bulk.cells import Field, fields_of, read_cell, read_metadata, write_cell, write_metadata
+from device_manager.twins.bulk.csv import read_records
 
 MAPPINGS: dict[str, Any] = {
     "name": {"type": "keyword"},

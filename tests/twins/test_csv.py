@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device_manager.errors import ApiError
-from device_manager.twins.csv import CsvRecord, read_records
+from device_manager.twins.bulk.csv import CsvRecord, read_records
 
 REQUIRED = ("assetId", "deviceId")
 

@@ -8,8 +8,8 @@ from typing import Generic, NamedTuple
 from device_manager.errors import ApiError, api_error
 from device_manager.storage.contract import Document, Key, Store, Transaction
 from device_manager.storage.steps import step
-from device_manager.twins.bulk_action import Answers, Applied, BulkAction, NotAsked, R
-from device_manager.twins.bulk_outcome import BulkOutcome, RecordRefusal, RecordSuccess, strict_refusal
+from device_manager.twins.bulk.action import Answers, Applied, BulkAction, NotAsked, R
+from device_manager.twins.bulk.outcome import BulkOutcome, RecordRefusal, RecordSuccess, strict_refusal
 from device_manager.twins.documents import stamp_now
 from device_manager.twins.workspace import View, Workspace
 

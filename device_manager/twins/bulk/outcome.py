@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from device_manager.errors import ApiError, api_error
-from device_manager.twins.bulk_action import Record
+from device_manager.twins.bulk.action import Record
 from device_manager.twins.places import ASSETS
 
 NOT_FOUND = "services.storage.not_found"

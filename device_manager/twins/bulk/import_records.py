@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from device_manager.errors import ApiError, api_error
-from device_manager.twins.cells import PREFIX, Field, fields_of, read_metadata
-from device_manager.twins.csv import read_records
+from device_manager.twins.bulk.cells import PREFIX, Field, fields_of, read_metadata
+from device_manager.twins.bulk.csv import read_records
 from device_manager.twins.models import Model
 from device_manager.twins.places import twin_id
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from device_manager.errors import api_error
 from device_manager.storage.contract import Document, Key
-from device_manager.twins.bulk_action import Answers, Applied, answer_of
-from device_manager.twins.bulk_import import CHANGE, CREATE, Import
+from device_manager.twins.bulk.action import Answers, Applied, answer_of
+from device_manager.twins.bulk.import_assets import CHANGE, CREATE, Import
+from device_manager.twins.bulk.import_records import COLUMNS, ENGINE, ImportRecord
 from device_manager.twins.device_steps import (
     attach_device,
     attach_keys,
@@ -17,7 +18,6 @@ from device_manager.twins.device_steps import (
     update_device,
 )
 from device_manager.twins.documents import Source, Stamp, new_provisioning, stamp_now
-from device_manager.twins.import_records import COLUMNS, ENGINE, ImportRecord
 from device_manager.twins.listeners import TwinKind
 from device_manager.twins.metadata import MetadataChange
 from device_manager.twins.models import Model

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from device_manager.errors import ApiError, api_error
-from device_manager.twins.csv import read_records
+from device_manager.twins.bulk.csv import read_records
 from device_manager.twins.links import SlotPair, WantedLink
 
 T = TypeVar("T")

@@ -7,19 +7,19 @@ from collections.abc import Sequence
 from device_manager.errors import api_error
 from device_manager.settings import Settings
 from device_manager.storage.contract import Store
-from device_manager.twins.bulk_action import BulkAction, BulkContext, R
-from device_manager.twins.bulk_engines import AttachMany, DetachMany
-from device_manager.twins.bulk_import import ImportAssets
-from device_manager.twins.bulk_import_devices import ImportDevices
-from device_manager.twins.bulk_links import LinkMany, UnlinkMany
-from device_manager.twins.bulk_outcome import BulkOutcome
-from device_manager.twins.bulk_run import BulkRun
+from device_manager.twins.bulk.action import BulkAction, BulkContext, R
+from device_manager.twins.bulk.engines import AttachMany, DetachMany
+from device_manager.twins.bulk.import_assets import ImportAssets
+from device_manager.twins.bulk.import_devices import ImportDevices
+from device_manager.twins.bulk.import_records import ImportFile
+from device_manager.twins.bulk.links import LinkMany, UnlinkMany
+from device_manager.twins.bulk.outcome import BulkOutcome
+from device_manager.twins.bulk.records import DeviceRecord, LinkRecord, UnlinkRecord
+from device_manager.twins.bulk.run import BulkRun
 from device_manager.twins.call import Call
 from device_manager.twins.catalogue import Catalogue
-from device_manager.twins.import_records import ImportFile
 from device_manager.twins.listeners import TwinEvents
 from device_manager.twins.places import Places
-from device_manager.twins.records import DeviceRecord, LinkRecord, UnlinkRecord
 
 
 class Bulk:

@@ -25,7 +25,7 @@ from device_manager.twins.documents import (
     new_provisioning,
 )
 from device_manager.twins.links import asset_links, device_links
-from device_manager.twins.native_records import check_unchanged, native_id
+from device_manager.twins.native.records import check_unchanged, native_id
 from device_manager.twins.patches import CHANGEABLE, difference, patched_paths
 from device_manager.twins.places import Places, asset_key, device_key
 from device_manager.twins.workspace import Workspace

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from device_manager.errors import ApiError, api_error
 from device_manager.storage.contract import Document, Key
 from device_manager.twins.asset_steps import asset_keys, create_asset, plan_asset, update_asset
-from device_manager.twins.bulk_action import Answers, Applied, BulkAction, BulkContext, answer_of
+from device_manager.twins.bulk.action import Answers, Applied, BulkAction, BulkContext, answer_of
+from device_manager.twins.bulk.import_records import COLUMNS, Converter, ImportRecord
 from device_manager.twins.call import Call
 from device_manager.twins.documents import Source, Stamp, stamp_now
-from device_manager.twins.import_records import COLUMNS, Converter, ImportRecord
 from device_manager.twins.listeners import TwinKind
 from device_manager.twins.metadata import MetadataChange
 from device_manager.twins.models import Model

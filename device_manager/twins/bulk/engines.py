@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from device_manager.storage.contract import Document, Key
-from device_manager.twins.bulk_action import Answers, Applied, BulkAction, answer_of
-from device_manager.twins.bulk_links import DeviceAction, ask_unlinks
+from device_manager.twins.bulk.action import Answers, Applied, BulkAction, answer_of
+from device_manager.twins.bulk.links import DeviceAction, ask_unlinks
+from device_manager.twins.bulk.records import DeviceRecord
 from device_manager.twins.device_steps import (
     attach_device,
     attachment,
@@ -20,7 +21,6 @@ from device_manager.twins.device_steps import (
 from device_manager.twins.documents import Source, Stamp, stamp_now
 from device_manager.twins.listeners import NO_PATCHES
 from device_manager.twins.places import asset_key, device_key
-from device_manager.twins.records import DeviceRecord
 from device_manager.twins.workspace import View, Workspace
 
 ATTACH = "attach-engine"

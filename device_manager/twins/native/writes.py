@@ -12,8 +12,8 @@ from device_manager.storage.contract import Document
 from device_manager.twins.call import Call
 from device_manager.twins.catalogue import ENGINE_TYPE, Catalogue
 from device_manager.twins.documents import Source
-from device_manager.twins.native_records import GuardedWriter, RecordWriter, managed
-from device_manager.twins.native_twins import AssetWriter, DeviceWriter
+from device_manager.twins.native.records import GuardedWriter, RecordWriter, managed
+from device_manager.twins.native.twins import AssetWriter, DeviceWriter
 from device_manager.twins.places import ASSETS, CONFIG, DEVICES, ENGINE_COLLECTIONS, HISTORY, MODELS, Places
 
 Writer = AssetWriter | DeviceWriter | RecordWriter | GuardedWriter

@@ -8,12 +8,12 @@ from typing import Any, TypeVar
 
 from device_manager.errors import ApiError, api_error
 from device_manager.storage.contract import Document, Key
-from device_manager.twins.bulk_action import Answers, Applied, BulkAction, answer_of
+from device_manager.twins.bulk.action import Answers, Applied, BulkAction, answer_of
+from device_manager.twins.bulk.records import DeviceRecord, LinkRecord, UnlinkRecord, UnlinkSlot
 from device_manager.twins.documents import Source, Stamp
 from device_manager.twins.links import Pairs, device_links, slot_types, try_link
 from device_manager.twins.listeners import NO_PATCHES, Patches
 from device_manager.twins.places import asset_key, device_key
-from device_manager.twins.records import DeviceRecord, LinkRecord, UnlinkRecord, UnlinkSlot
 from device_manager.twins.relinking import LinkEntry, link, unlink
 from device_manager.twins.workspace import View, Workspace
 
