@@ -111,7 +111,9 @@ class Journal:
             result = await run()
         except Exception as error:
             # Another attempt may have committed this very step, and what it did is in the way of ours.
+            was_unfinished, self.is_unfinished = self.is_unfinished, True  # should the look fail too
             recorded = await self._recorded(suffix, name)
+            self.is_unfinished = was_unfinished
             if recorded is None:
                 self.is_unfinished |= not isinstance(error, ApiError) or error.status >= SERVER_ERROR
                 raise
