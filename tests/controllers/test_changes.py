@@ -186,7 +186,7 @@ async def test_what_upserting_a_device_refuses(platform: Any, second_engine: str
 async def test_what_changing_a_twin_refuses(platform: Any, kind: str) -> None:
     id = await platform.asset("1") if kind == "asset" else await platform.device("1")
     before = await source(platform, f"{kind}s", id)
-    body = {"metadata": {}}
+    body: dict[str, Any] = {"metadata": {}}
     for action in ("update", "replaceMetadata"):
         name = f"{kind}s:{action}"
         assert await refusal(platform, name, _id="X-1", body=body) == not_found(

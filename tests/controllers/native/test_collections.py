@@ -133,9 +133,9 @@ async def test_mappings_are_checked(platform: Any, stations: Any) -> None:
             error = await platform.refused(f"collection:{action}", **here, body=body, **options)
             assert error["id"] == "services.storage.cannot_change_mapping"
         for action in ("create", "update", "updateMapping"):
-            for dynamic in ("sometimes", ["true"], {}, 1):
-                body = {"dynamic": dynamic}
-                error = await platform.refused(f"collection:{action}", **here, body=body, **options)
+            unusable: list[Any] = ["sometimes", ["true"], {}, 1]
+            for dynamic in unusable:
+                error = await platform.refused(f"collection:{action}", **here, body={"dynamic": dynamic}, **options)
                 assert error["id"] == "services.storage.invalid_mapping"
     for name in ("mappings", "settings"):
         assert (await platform.refused("collection:create", **here, body={name: 3}))["props"] == [
