@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import msgspec
 
 from device_manager.errors import api_error
+from device_manager.plugins.context import Caller
 from device_manager.router.controller import Controller, action
 from device_manager.router.parameters import Refresh
 from device_manager.router.request import Request
@@ -23,23 +24,6 @@ class SecuritiesBody(msgspec.Struct):
     roles: Contents = {}
     profiles: Contents = {}
     users: Contents = {}
-
-
-class Caller(Protocol):
-    """Runs actions from inside; the router does."""
-
-    async def call(
-        self,
-        controller: str,
-        action: str,
-        *,
-        args: dict[str, Any] | None = None,
-        body: Any = None,
-        as_user: str | None = None,
-        check_rights: bool = False,
-        trigger_events: bool = False,
-    ) -> Any:
-        """The action's result."""
 
 
 class LoadSecurities(Controller):
