@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from device_manager.controllers.calls import call_of
-from device_manager.controllers.load_securities import Caller, LoadSecurities
+from device_manager.controllers.load_securities import LoadSecurities
 from device_manager.documents.domain import Documents
+from device_manager.plugins.context import Caller
 from device_manager.router.controller import action
 from device_manager.router.parameters import Refresh
 from device_manager.router.request import Request
