@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
 
 from device_manager.cli.client import Client
 
 SLOT = "temperature"
-IN_FLIGHT = 256
+IMPORTED = 2000
+"""Twins of one import."""
 
 Call = Callable[[int], Awaitable[object]]
 
@@ -38,16 +40,27 @@ async def create_models(client: Client) -> None:
 async def create_fleet(client: Client, engine: str, pairs: int) -> None:
     """An engine with as many assets and as many devices, nothing linked."""
     await client.call("device-manager/engine", "create", index=engine)
-
-    async def create(number: int) -> None:
-        metadata = {"name": f"room {number}", "position": {"lat": number % 90, "lon": number % 180}}
-        asset = {"model": "Room", "reference": str(number), "metadata": metadata}
-        await client.call("device-manager/assets", "create", engineId=engine, body=asset)
+    for start in range(0, pairs, IMPORTED):
+        numbers = range(start, min(start + IMPORTED, pairs))
+        assets = [
+            {
+                "model": "Room",
+                "reference": str(number),
+                "metadata": {"name": f"room {number}", "position": {"lat": number % 90, "lon": number % 180}},
+            }
+            for number in numbers
+        ]
         # Devices are unique over all engines: the reference names the engine too.
-        device = {"model": "Probe", "reference": f"{engine}-{number}"}
-        await client.call("device-manager/devices", "create", engineId=engine, body=device)
+        devices = [{"model": "Probe", "reference": f"{engine}-{number}"} for number in numbers]
+        await _import(client, "assets", "importAssets", engine, assets)
+        await _import(client, "devices", "importDevices", engine, devices)
 
-    await each(create, range(pairs), IN_FLIGHT)
+
+async def _import(client: Client, controller: str, action: str, engine: str, records: list[dict[str, Any]]) -> None:
+    body = {"records": records}
+    result = await client.call(f"device-manager/{controller}", action, engineId=engine, body=body)
+    if result["errors"]:
+        raise RuntimeError(f"refused: {result['errors'][:3]}")
 
 
 async def each(call: Call, numbers: Iterable[int], in_flight: int) -> float:
