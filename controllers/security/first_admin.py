@@ -31,7 +31,7 @@ class FirstAdminActions(AccountController):
         request: Request,
         body: FirstAdminBody,
         reset: bool,
-        refresh: Refresh,
+        refresh: Refresh = True,
         _id: str | None = None,
         kuid: str = "human",
     ) -> dict[str, Any]:
@@ -59,7 +59,7 @@ class FirstAdminActions(AccountController):
         return await self._security.first_admin.create(id, body.content, body.credentials, call, reset=reset)
 
     @action(http=["POST /_restrictDefaultRights"], writes=True)
-    async def restrict_default_rights(self, request: Request, refresh: Refresh) -> Response:
+    async def restrict_default_rights(self, request: Request, refresh: Refresh = True) -> Response:
         """Leave strangers no more than to log in, and users of the profile `default` their own account.
 
         Example request:

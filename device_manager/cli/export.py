@@ -60,7 +60,8 @@ def export(kind: str, engine: str, url: str, token: str | None, output: Path | N
     """Write the devices or assets of an engine as CSV, in the form that `import` reads.
 
     The columns are _id, model, reference, for devices engineId, and metadata.<field> for each field of the engine's
-    models. What was written less than a second ago may be missing. The file appears once it is complete.
+    models. Whoever may not refresh collections may miss what was written in the last second. The file appears once it
+    is complete.
     """
     if json and output is None:
         raise click.UsageError("--json needs --output: standard output holds the CSV.")
@@ -152,6 +153,8 @@ async def _models(client: Client, kind: str, engine: str) -> dict[str, list[Fiel
 
 async def _pages(client: Client, kind: str, engine: str) -> AsyncIterator[tuple[int, list[dict[str, Any]]]]:
     """All twins, a page at a time, with how many there are."""
+    with contextlib.suppress(CallRefused):  # without the right to it, the search goes on with what is visible already
+        await client.call("collection", "refresh", index=engine, collection=kind)
     body: dict[str, Any] = {"query": {"match_all": {}}, "sort": ORDER}
     while True:
         found = await client.call(f"device-manager/{kind}", "search", engineId=engine, size=PAGE, body=body)
