@@ -56,6 +56,7 @@ class Tokens:
         self._collections = collections
         self._signer = Signer(store, collections)
         self._seen = SeenTokens(store)
+        self._get_seen = self._seen.get
         self._generation = Generation(store, GENERATION, self._seen, "tokens")
         self._purging = Purging(store)
         self._limit = _milliseconds(settings.token_longest)
@@ -81,13 +82,12 @@ class Tokens:
             ApiError: `security.token.invalid` for one that is unknown, expired, revoked or used up;
                 `services.storage.unavailable`.
         """
-        seen = self._seen.get(token)
-        if seen is None or not self._generation.is_trusted:
-            return self._verify(token)
-        if seen.good_until < time.time() * 1000:
+        seen = self._get_seen(token)
+        if seen is not None and self._generation.is_trusted:
+            if time.time() * 1000 <= seen.good_until:
+                return seen.identity
             self._seen.drop(token)
-            return self._verify(token)
-        return seen.identity
+        return self._verify(token)
 
     async def _verify(self, token: str) -> Identity:
         count = self._seen.forgotten

@@ -71,6 +71,7 @@ class Generation:
         self._generation = -1
         self._applied = 0
         self._looked = float("-inf")
+        self._is_alone = not store.shared
         self._loading = asyncio.Lock()
         self._joined: asyncio.Task[None] | None = None
         self._has_failed = False
@@ -81,7 +82,7 @@ class Generation:
         """Load everything, then keep looking for other processes' changes."""
         await self._store.create_collection(INTERNAL_INDEX, CACHE, CACHE_MAPPING)
         await self.look()
-        if self._store.shared:
+        if not self._is_alone:
             self._poll = asyncio.create_task(self._keep_looking())
 
     async def close(self) -> None:
@@ -140,7 +141,7 @@ class Generation:
     @property
     def is_trusted(self) -> bool:
         """Whether memory may be used without another look."""
-        return not self._store.shared or time.monotonic() - self._looked <= TRUST
+        return self._is_alone or time.monotonic() - self._looked <= TRUST
 
     async def ensure(self) -> None:
         """Make sure that memory may be trusted; costs nothing as long as it is looked after.

@@ -178,6 +178,33 @@ class Platform:
         ]
         return sorted(entries, key=lambda entry: entry["timestamp"])
 
+    async def link(self, device: str, asset: str, *pairs: dict[str, str]) -> None:
+        """Link a device to an asset by slot pairs."""
+        entry = {"assetId": asset, "measureSlots": list(pairs)}
+        await self.do("devices:linkAssets", _id=device, body={"linkedMeasures": [entry]})
+
+    async def source(self, collection: str, id: str) -> Any:
+        """The content of a document of the engine."""
+        return (await self.store.get(self.engine, collection, id)).source
+
+    async def exists(self, index: str, collection: str, id: str) -> bool:
+        """Whether there is a document."""
+        key = Key(index, collection, id)
+        return key in await self.store.read((key,))
+
+    async def refusal(self, action: str, **payload: Any) -> tuple[int, str]:
+        """Status and text of a refusal."""
+        error = await self.refused(action, **payload)
+        return error["status"], error["message"]
+
+    def not_found(self, index: str, collection: str, id: str) -> tuple[int, str]:
+        """The refusal of an unknown document."""
+        return 404, f'Document "{id}" not found in "{index}":"{collection}".'
+
+    def unknown_engine(self) -> tuple[int, str]:
+        """The refusal of the engine "nowhere"."""
+        return self.not_found(self.twins.platform, "config", "engine-device-manager--nowhere")
+
     async def links(self, collection: str, id: str) -> Any:
         """The stored links of a twin."""
         return (await self.store.get(self.engine, collection, id)).source["linkedMeasures"]

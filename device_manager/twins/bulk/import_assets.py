@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 
 from device_manager.errors import ApiError, api_error
@@ -45,9 +46,9 @@ class Import(BulkAction[ImportRecord]):
         self.upsert = upsert
         self._columns = columns
 
+    @abstractmethod
     def model_of(self, name: str) -> Model:
         """The model of a record. Raises `device_manager.models.*`."""
-        raise NotImplementedError
 
     async def prepare(self, records: Sequence[ImportRecord]) -> Sequence[ImportRecord]:
         """See `BulkAction.prepare`: cells become metadata, by the mappings of the models.
