@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 
@@ -15,10 +16,10 @@ from device_manager.storage.mappings import check_id
 from device_manager.storage.sources import encode
 
 
-class Seen(NamedTuple):
-    """What a run's read found: the document, if there is one."""
+class Unread(enum.Enum):
+    """Stands for a document that the round has not read."""
 
-    document: Document | None
+    UNREAD = enum.auto()
 
 
 class View:
@@ -46,10 +47,10 @@ class View:
         for key in keys:
             self._state.collection(key.index, key.collection)
             seen = self._look(key)
-            if seen is None:
+            if seen is Unread.UNREAD:
                 missing.append(key)
-            elif seen.document is not None:
-                found[key] = seen.document
+            elif seen is not None:
+                found[key] = seen
         if missing:
             raise MissingDocuments(missing)
         return found
@@ -64,11 +65,11 @@ class View:
             key = Key(index, collection, id)
         body = self._encode(key, source)
         seen = self._look(key)
-        if seen is None:
+        if seen is Unread.UNREAD:
             if self._must_read:
                 raise MissingDocuments([key])
             self.assumed.add(key)  # the write is conditional; if there is one, the next attempt reads it
-        elif seen.document is not None:
+        elif seen is not None:
             raise api_error("services.storage.document_already_exists")
         return self._write(key, source, body, ChangeKind.CREATE, None)
 
@@ -96,24 +97,22 @@ class View:
             raise api_error("services.storage.not_found", key.id, key.index, key.collection)
         return document
 
-    def _look(self, key: Key) -> Seen | None:
-        """The document as this run sees it; None when the round has not read it."""
+    def _look(self, key: Key) -> Document | Unread | None:
+        """The document as this run sees it; None when there is none."""
         draft = self.drafts.get(key)
         if draft is not None:
-            return Seen(draft.document)
+            return draft.document
         draft = self._state.drafts.get(key)
         if draft is not None:
             self.follows.add(key)
-            return Seen(draft.document)
+            return draft.document
         flush = self._state.blocked.get(key)
         if flush is not None:
             raise Blocked(flush)
         base = self._state.base.get(key)
         if base is None:
-            return None
-        if isinstance(base, Absent) or base.is_tombstone:
-            return Seen(None)
-        return Seen(base.document())
+            return Unread.UNREAD
+        return None if isinstance(base, Absent) or base.is_tombstone else base.document()
 
     def _encode(self, key: Key, source: dict[str, Any], before: dict[str, Any] | None = None) -> bytes:
         self._state.check(key, source, before)
