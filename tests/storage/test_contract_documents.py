@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -35,6 +36,15 @@ async def test_a_document_that_is_not_there(store: Store, a: Key, refused: Refus
         await store.get(*a)
     assert error.value.status == 404
     assert error.value.props == ("a", a.index, "assets")
+
+
+async def test_ids_that_no_document_can_have_are_absent_and_hurt_nobody_else(store: Store, a: Key) -> None:
+    await store.transact(lambda tx: tx.create(a.index, a.collection, {"serial": 1}, a.id))
+    odd = [a._replace(id=id) for id in ("", "x" * 2000, "\0", "é/ ?#%", "_id", "*")]
+    reads = await asyncio.gather(*(store.read([key]) for key in [*odd, a]))
+    assert reads[:-1] == [{}] * len(odd)
+    assert set(reads[-1]) == {a}
+    assert set(await store.transact(lambda tx: tx.read([*odd, a]))) == {a}
 
 
 async def test_reading_many_from_several_collections(store: Store, index: str) -> None:

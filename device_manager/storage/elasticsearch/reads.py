@@ -64,7 +64,8 @@ class Reader:
             if not batch:
                 continue
             try:
-                wanted = dict.fromkeys(address for addresses, _ in batch for address in addresses)
+                # No document has an empty id, and asking for one is an error.
+                wanted = dict.fromkeys(address for addresses, _ in batch for address in addresses if address[1])
                 found, gone = await self._fetch(list(wanted))
             except Exception as error:
                 for _, future in batch:
