@@ -62,9 +62,9 @@ format: $(TESTING)  ## Format the code and apply the safe fixes of the linter
 
 test: $(TESTING) $(SDK) elasticsearch  ## Run all tests on both stores, the official SDK's included
 	rm -rf $(ANSWERS)
-	$(PYTEST) -m "not soak and not alone and not whole_suite" -n $(WORKERS) --dist loadfile --answers $(ANSWERS) --durations=15
-	$(PYTEST) -m "alone and not soak" --answers $(ANSWERS)
-	$(PYTEST) -m whole_suite --answers $(ANSWERS)
+	$(PYTEST) -m "not soak and not alone and not whole_suite" -n $(WORKERS) --dist loadfile --answers=$(ANSWERS) --durations=15
+	$(PYTEST) -m "alone and not soak" --answers=$(ANSWERS)
+	$(PYTEST) -m whole_suite --answers=$(ANSWERS)
 
 soak: $(TESTING) $(SDK) elasticsearch  ## Run the long crash and load tests
 	$(PYTEST) -m soak

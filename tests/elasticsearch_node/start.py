@@ -26,6 +26,8 @@ from pathlib import Path
 FOLDER = Path(__file__).resolve().parent
 CACHE = Path(os.environ.get("DEVICE_MANAGER_ELASTICSEARCH_HOME") or FOLDER.parent.parent / ".cache" / "elasticsearch")
 READY_DEADLINE = 90.0
+MEMORY = Path("/dev/shm")
+MEMORY_NEEDED = 4 << 30
 MODULE = "transport-netty4"
 BUILT = "built"
 
@@ -157,13 +159,21 @@ def wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> N
         time.sleep(0.1)
 
 
+def folder_in_memory() -> Path | None:
+    """A folder whose files live in memory, if there is one with room: making an index waits for the disk many times."""
+    if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= MEMORY_NEEDED:
+        return MEMORY
+    return None
+
+
 @contextlib.contextmanager
 def running_node(
     port: int | None = None, data: Path | None = None, heap: str = "1g", *, optimise: bool = False
 ) -> Iterator[tuple[str, int]]:
     """A node that answers, as its URL and its process id; stopped, and its temporary data removed, at the end."""
     home = build()
-    with tempfile.TemporaryDirectory(prefix="elasticsearch-", ignore_cleanup_errors=True) as temporary:
+    place = None if optimise else folder_in_memory()
+    with tempfile.TemporaryDirectory(prefix="elasticsearch-", ignore_cleanup_errors=True, dir=place) as temporary:
         folder = data or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         port = port or free_port()
