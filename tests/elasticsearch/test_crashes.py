@@ -14,6 +14,8 @@ from device_manager.storage.elasticsearch.store import ElasticsearchStore
 from device_manager.twins.doctor import Doctor
 from device_manager.twins.repair import Repairing
 
+pytestmark = pytest.mark.alone
+
 Link = Callable[[str], Coroutine[Any, Any, None]]
 Linked = Callable[[str], Awaitable[list[str]]]
 History = Callable[[], Awaitable[list[str]]]

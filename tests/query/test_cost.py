@@ -14,6 +14,8 @@ from device_manager.settings import Settings
 from device_manager.storage.contract import Transaction
 from device_manager.storage.sqlite.store import SqliteStore
 
+pytestmark = pytest.mark.alone
+
 DOCUMENTS = 20_000
 MAPPINGS = {"properties": {"number": {"type": "long"}, "group": {"type": "keyword"}, "model": {"type": "keyword"}}}
 
