@@ -66,8 +66,9 @@ test: $(TESTING) $(SDK) elasticsearch  ## Run all tests on both stores, the offi
 	$(PYTEST) -m "alone and not soak" --answers=$(ANSWERS)
 	$(PYTEST) -m whole_suite --answers=$(ANSWERS)
 
-soak: $(TESTING) $(SDK) elasticsearch  ## Run the long crash and load tests
+soak: $(TESTING) $(SDK) elasticsearch  ## Run the long crash and load tests, and look for new counterexamples
 	$(PYTEST) -m soak
+	$(PYTEST) -m "hypothesis and not soak" --hypothesis-profile=searching
 
 bench: $(TESTING) elasticsearch  ## Measure and print the table of docs/benchmarks.md
 	$(BIN)/python -m benchmarks

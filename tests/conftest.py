@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+import hypothesis
 import pytest
 
 from device_manager.cli.client import Client
@@ -85,6 +86,10 @@ def pytest_configure(config: pytest.Config) -> None:
     """Listen to the clients that tests use."""
     if os.environ.get("ELASTICSEARCH_URL") and int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")) > 1:
         raise pytest.UsageError("Tests that share one cluster cannot run side by side: leave out -n, or WORKERS=0.")
+    # The same examples in every run of the tests; `make soak` looks for new ones.
+    hypothesis.settings.register_profile("repeatable", derandomize=True, database=None)
+    hypothesis.settings.register_profile("searching", derandomize=False)
+    hypothesis.settings.load_profile(config.getoption("--hypothesis-profile") or "repeatable")
     answers = config.stash[ANSWERS] = Answers()
     patch = config.stash[LISTENING] = pytest.MonkeyPatch()
     send, send_async, exchange = httpx.Client.send, httpx.AsyncClient.send, Client._exchange

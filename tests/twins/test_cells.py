@@ -24,7 +24,8 @@ MAPPINGS: dict[str, Any] = {
 
 text = st.text(st.characters(exclude_categories=("Cs", "Cc")) | st.sampled_from('",;\n\r\t[]{}'), max_size=8)
 text |= st.sampled_from(["null", "true", "1", "1.0", "1,2", "[", '"'])
-number = st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False)
+long = st.integers(-(2**63), 2**63 - 1)
+number = long | st.floats(allow_nan=False, allow_infinity=False)
 scalar = st.none() | st.booleans() | number | text
 anything = st.recursive(scalar, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner, max_size=3))
 mapping = st.dictionaries(text, anything, max_size=3)
@@ -36,7 +37,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "boolean": st.booleans() | st.sampled_from(["true", "false", ""]) | st.lists(st.booleans()),
     "integer": numbers,
     "float": numbers,
-    "date": st.integers() | text | st.lists(text),
+    "date": long | text | st.lists(text),
     "geo_point": st.fixed_dictionaries({"lat": number, "lon": number}) | text | st.lists(number),
     "object": mapping | st.lists(mapping, max_size=2),
     "nested": mapping | st.lists(mapping, max_size=2),
@@ -93,6 +94,9 @@ def test_metadata_is_read_as_it_was_written(metadata: dict[str, Any]) -> None:
         ("+1.5e3", "float", 1500.0),
         ("TRUE", "boolean", True),
         ("1700000000000", "date", 1700000000000),
+        ("-9223372036854775808", "date", -(2**63)),
+        ("9223372036854775808", "date", "9223372036854775808"),
+        ("-9223372036854775808", "long", -(2**63)),
         ("2024-02-29", "date", "2024-02-29"),
         ("48.85, -2", "geo_point", {"lat": 48.85, "lon": -2}),
         ('{"lat": 1, "lon": 2}', "geo_point", {"lat": 1, "lon": 2}),
@@ -116,6 +120,8 @@ def test_what_people_write(text: str, type: str, value: Any) -> None:
         ("many", "integer", "integer"),
         ("1_000", "long", "integer"),
         ("1e999", "float", "number"),
+        ("9" * 5000, "long", "integer"),
+        ("1,1e999", "geo_point", "geo_point"),
         ("nan", "double", "number"),
         ("[1", "integer", "integer"),
         ("yes", "boolean", "boolean"),

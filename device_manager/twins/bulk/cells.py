@@ -23,10 +23,11 @@ INTEGERS = frozenset({"integer", "long", "short", "byte"})
 NUMBERS = INTEGERS | {"float", "double", "half_float", "scaled_float"}
 OBJECTS = frozenset({"object", "nested", "geo_shape"})
 TEXTS = frozenset({"keyword", "text"})
-LARGEST = 2**63 - 1
+LONGS = range(-(2**63), 2**63)
+"""What a whole number of a mapping may be."""
 
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
-_WHOLE = re.compile(r"[+-]?\d+")
+_WHOLE = re.compile(r"[+-]?\d{1,32}")
 
 
 class Field(NamedTuple):
@@ -140,7 +141,7 @@ def _truth(text: str, field: Field) -> bool:
 
 
 def _date(text: str, field: Field) -> int | str:
-    return int(text) if _WHOLE.fullmatch(text) and abs(int(text)) <= LARGEST else text
+    return int(text) if _WHOLE.fullmatch(text) and int(text) in LONGS else text
 
 
 def _no_json(text: str, field: Field) -> Any:
@@ -168,7 +169,7 @@ def _plain(value: Any) -> str:
 
 
 def _number(text: str, field: Field) -> int | float:
-    if _WHOLE.fullmatch(text) and abs(number := int(text)) <= LARGEST:
+    if _WHOLE.fullmatch(text) and (number := int(text)) in LONGS:
         return number
     if not _NUMBER.fullmatch(text) or not math.isfinite(value := float(text)):
         raise _refuse(field)
@@ -180,7 +181,7 @@ def _position(text: str, field: Field) -> Any:
     parts = [part.strip() for part in text.split(",")]
     if len(parts) != 2 or not all(_NUMBER.fullmatch(part) for part in parts):
         return text
-    lat, lon = (int(part) if _WHOLE.fullmatch(part) else float(part) for part in parts)
+    lat, lon = (_number(part, field) for part in parts)
     return {"lat": lat, "lon": lon}
 
 
