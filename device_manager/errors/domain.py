@@ -79,6 +79,18 @@ TABLE: dict[tuple[str, int, int], list[tuple[str, int, int, str]]] = {
     ("device_manager.assets", 16, 6): [
         ("still_linked", 1, 400, 'Asset "{0}" is still linked to devices.'),
     ],
+    ("device_manager.decoders", 16, 12): [
+        ("unknown_slot", 1, 400, 'Decoder "{0}" has no measure named "{1}"'),
+        ("invalid_measured_at", 2, 400, 'Invalid payload: "measuredAt" should be a timestamp in milliseconds'),
+        ("missing_property", 3, 412, 'Missing property "{0}" in payload'),
+        ("unknown", 4, 400, 'Cannot find decoder for "{0}"'),
+        ("already_registered", 5, 500, 'Decoder for device model "{0}" already registered'),
+        ("invalid_registration", 6, 500, 'The decoder for the device model "{0}" is not usable: {1}.'),
+        ("failed", 7, 400, 'The decoder for "{0}" failed on this payload: {1}'),
+        ("wrong_type", 8, 400, 'Decoder "{0}" declares the measure "{1}" as "{2}", not as "{3}".'),
+        ("invalid_reference", 9, 400, 'Decoder "{0}": a device\'s reference has to be a text, not {1}.'),
+        ("invalid_values", 10, 400, 'Decoder "{0}": the values of the measure "{1}" have to be an object.'),
+    ],
     ("device_manager.native", 16, 10): [
         (
             "managed_member",
