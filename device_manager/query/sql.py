@@ -119,7 +119,7 @@ def _plain_page(search: Search, conditions: ConditionCompiler) -> Fragment:
 def _sorted_page(search: Search, hits: Fragment, keys: tuple[SortKey, ...]) -> Fragment:
     """Find all hits, look their sort values up, cut the page, and read the documents of the page only."""
     among = "" if isinstance(search.query, MatchAll) else " AND t.rid IN (SELECT rid FROM h)"
-    found = _sort_values(keys, among)
+    found = sort_values(keys, among)
     later, order = after(keys, search.search_after), order_by(keys)
     cut = f"page AS (SELECT * FROM found WHERE {later.sql} ORDER BY {order} LIMIT ? OFFSET ?)"
     shown = "".join(f", page.s{place}" for place in range(len(keys)))
@@ -131,8 +131,8 @@ def _sorted_page(search: Search, hits: Fragment, keys: tuple[SortKey, ...]) -> F
     return Fragment(sql, hits.parameters + found.parameters + later.parameters + page)
 
 
-def _sort_values(keys: tuple[SortKey, ...], among: str) -> Fragment:
-    """A SELECT of the hits with their sort values as `hit`, `s0`, `s1`...
+def sort_values(keys: tuple[SortKey, ...], among: str) -> Fragment:
+    """A SELECT of the hits, which the table `h` lists by `rid`, with their sort values as `hit`, `s0`, `s1`...
 
     All values of all keys are stacked below the hits, and the least or greatest of each hit is taken: joins would leave
     the planner the choice of comparing everything with everything.
