@@ -5,8 +5,9 @@ A request with an idempotency key runs under a `Recorder`. Without one, a step c
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 
@@ -29,6 +30,16 @@ class Recorder(Protocol):
 
 RECORDER: ContextVar[Recorder | None] = ContextVar("recorder", default=None)
 """The recorder of the request that runs; None for requests without an idempotency key."""
+
+
+@contextlib.contextmanager
+def unrecorded() -> Iterator[None]:
+    """Run transactions that are no part of what the request does: they may happen any number of times."""
+    token = RECORDER.set(None)
+    try:
+        yield
+    finally:
+        RECORDER.reset(token)
 
 
 def step(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:

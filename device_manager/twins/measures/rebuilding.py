@@ -1,0 +1,207 @@
+"""Making the records of last measures agree with history: some slots, or a whole engine (transactions 2, B6)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from device_manager.errors import ApiError
+from device_manager.query.search import Search, Sort
+from device_manager.query.tree import Bool, Query, Range, Term
+from device_manager.storage.contract import INTERNAL_INDEX, Document, Key, Put, PutKind, Store
+from device_manager.storage.stamps import Source
+from device_manager.tasks import Progress, TaskKind
+from device_manager.twins.measures.last_measures import (
+    END_OF_TIME,
+    Slot,
+    last_measure_puts,
+    record_key,
+    record_version,
+    records_collection,
+    slots_of,
+)
+from device_manager.twins.measures.records import ABSENT, create_records
+from device_manager.twins.measures.slots import SlotRegister
+from device_manager.twins.places import MEASURES
+
+ATTEMPTS = 5
+"""How often a slot is looked at again because it changed meanwhile."""
+AT_ONCE = 16
+"""Slots that are rebuilt at once."""
+IN_FLIGHT = 0.3
+"""Seconds after which a measure has arrived whose record has: they travel in one request, and arrive in any order."""
+TIES = 50
+"""Measures that are read to find the newest, several of which may be of one moment."""
+ENGINE_REBUILDING = "rebuildLastMeasures"
+
+
+class NewestMeasure(NamedTuple):
+    """A measure of history."""
+
+    id: str
+    source: Source
+
+
+def slot_query(slot: Slot, until: int = END_OF_TIME) -> Bool:
+    """The measures of a slot before `until`, milliseconds since 1970."""
+    place = "asset" if slot.twin == "asset" else "origin"
+    filters: list[Query] = [Term(f"{place}._id", slot.id), Term(f"{place}.measureName", slot.name)]
+    if slot.twin == "device":
+        filters.append(Term("origin.type", "device"))
+    return Bool(filter=(*filters, Range("measuredAt", lt=until)))
+
+
+def put_of_slot(engine: str, slot: Slot, measure: NewestMeasure) -> Put | None:
+    """What makes `measure` the last one of the slot, None when it is none of the slot's."""
+    key = record_key(engine, slot)
+    return next((put for put in last_measure_puts(engine, measure.id, measure.source) if put.key == key), None)
+
+
+async def newest_measure(store: Store, engine: str, slot: Slot, until: int = END_OF_TIME) -> Put | None:
+    """The record of a slot as history had it before `until`, as far as searches see; None for a slot without measures.
+
+    Raises:
+        ApiError: what `Store.search` raises.
+    """
+    query = slot_query(slot, until)
+    found = await store.search(engine, MEASURES, Search(query, sort=(Sort("measuredAt", "desc"),), size=TIES))
+    tied = [NewestMeasure(hit.id, hit.source or {}) for hit in found.hits if hit.sort == found.hits[0].sort]
+    if len(tied) == TIES < found.total:
+        moment = found.hits[0].sort[0]
+        of_moment = Bool(filter=(query, Range("measuredAt", gte=moment, lte=moment)))
+        pages = store.scan(engine, MEASURES, of_moment)
+        tied = [NewestMeasure(document.id, document.source) async for page in pages for document in page]
+    puts = [put for measure in tied if (put := put_of_slot(engine, slot, measure))]
+    return max(puts, key=lambda put: put.version, default=None)
+
+
+class Rebuilding:
+    """Rebuilds records.
+
+    Args:
+        store: where measures and records are.
+        register: hears of slots that are met.
+
+    Attributes:
+        task: rebuilds the engine that its argument `engine` names.
+    """
+
+    def __init__(self, store: Store, register: SlotRegister) -> None:
+        self._store = store
+        self._register = register
+        self.task = TaskKind(ENGINE_REBUILDING, self._step)
+
+    async def rebuild_slots(self, engine: str, slots: Iterable[Slot]) -> None:
+        """Make the records of `slots` agree with all that was acknowledged; those that do are left alone.
+
+        Raises:
+            ApiError: the store does not answer; the engine does not exist.
+        """
+        wanted = list(dict.fromkeys(slots))
+        if not wanted:
+            return
+        await self._store.refresh(engine, MEASURES)
+        await self._register.add(self._register.unlisted(engine, wanted))
+        turns = asyncio.Semaphore(AT_ONCE)
+
+        async def rebuild(slot: Slot) -> None:
+            async with turns:
+                await self._rebuild(engine, slot)
+
+        async with asyncio.TaskGroup() as group:
+            for slot in wanted:
+                group.create_task(rebuild(slot))
+
+    async def _rebuild(self, engine: str, slot: Slot) -> None:
+        key = record_key(engine, slot)
+        is_removed = False
+        for _ in range(ATTEMPTS):
+            record = (await self._store.read((key,))).get(key)
+            newest = await newest_measure(self._store, engine, slot)
+            if record is not None and (newest is None or record_version(record.source) > newest.version):
+                if await self._is_right(engine, slot, record):
+                    return
+                await self._remove(key)
+                is_removed = True
+            elif newest is not None and (record is None or record.source != newest.source):
+                await self._store.put((newest,))
+                if not is_removed:
+                    return
+            else:
+                return
+            # What was removed may have been the record of a measure that arrives only now.
+            await asyncio.sleep(IN_FLIGHT)
+            await self._store.refresh(engine, MEASURES)
+
+    async def _is_right(self, engine: str, slot: Slot, record: Document) -> bool:
+        """Whether there is a measure that gives a record, also one that arrives in this moment."""
+        if await self.wrong_records(engine, [record]):
+            await asyncio.sleep(IN_FLIGHT)
+        return not await self.wrong_records(engine, [record])
+
+    async def _remove(self, key: Key) -> None:
+        await self._store.put((Put(PutKind.REMOVE, key, {}),))
+        await self._store.refresh(key.index, key.collection)
+
+    async def wrong_records(self, engine: str, records: Iterable[Document]) -> list[Slot]:
+        """The slots of those records whose measure is not there, or says something else."""
+        by_measure = [(Key(engine, MEASURES, record.source["measureId"]), record.source) for record in records]
+        measures = await self._store.read(dict.fromkeys(key for key, _ in by_measure))
+        wrong = []
+        for key, record in by_measure:
+            slot = Slot(record["twin"], record["id"], record["slot"])
+            measure = measures.get(key)
+            put = put_of_slot(engine, slot, NewestMeasure(key.id, measure.source)) if measure else None
+            if put is None or put.source != record:
+                wrong.append(slot)
+        return wrong
+
+    async def put_records(self, engine: str, measures: Iterable[tuple[str, Source]]) -> None:
+        """Put the records of stored measures, given as ids and contents: those that are newer than what is there.
+
+        Raises:
+            ApiError: the store does not answer or refuses a record.
+        """
+        best: dict[Key, Put] = {}
+        met: dict[Slot, None] = {}
+        for id, measure in measures:
+            met.update(dict.fromkeys(slots_of(measure)))
+            for put in last_measure_puts(engine, id, measure):
+                if put.key not in best or best[put.key].version <= put.version:
+                    best[put.key] = put
+        await self._register.add(self._register.unlisted(engine, met))
+        if best:
+            for result in await self._store.put(list(best.values())):
+                if isinstance(result, ApiError):
+                    raise result
+
+    async def _step(self, arguments: Source, cursor: object, progress: Progress) -> str | None:
+        """History first, then the records: what is left wrong there is newer than history."""
+        engine: str = arguments["engine"]
+        try:
+            if cursor is None:
+                await self._put_history(engine, progress)
+                return "records"
+            await self._check_records(engine, progress)
+        except ApiError as error:
+            if error.id not in ABSENT:
+                raise  # otherwise the engine is gone, and its records with it
+        return None
+
+    async def _put_history(self, engine: str, progress: Progress) -> None:
+        await self._store.refresh(engine, MEASURES)
+        await create_records(self._store, engine)
+        progress.done = 0
+        async for page in self._store.scan(engine, MEASURES):
+            await self.put_records(engine, ((document.id, document.source) for document in page))
+            progress.done += len(page)
+            await progress.save()
+
+    async def _check_records(self, engine: str, progress: Progress) -> None:
+        collection = records_collection(engine)
+        await self._store.refresh(INTERNAL_INDEX, collection)
+        async for page in self._store.scan(INTERNAL_INDEX, collection):
+            records = [document for document in page if "slot" in document.source]
+            await self.rebuild_slots(engine, await self.wrong_records(engine, records))
+            await progress.save()
