@@ -7,6 +7,7 @@ from device_manager.controllers.devices.changes import DeviceChanges
 from device_manager.controllers.devices.engines import DeviceEngines
 from device_manager.controllers.devices.imports import DeviceImports
 from device_manager.controllers.devices.links import DeviceLinks
+from device_manager.controllers.devices.measures import DeviceMeasures
 from device_manager.controllers.devices.twins import DeviceTwins
 from device_manager.router.controller import ControllerAlias
 from device_manager.security.scope import Scope
@@ -19,7 +20,9 @@ OLD_ACTIONS = {
 }
 
 
-class DevicesController(DeviceBulk, DeviceImports, DeviceLinks, DeviceEngines, DeviceChanges, DeviceTwins):
+class DevicesController(
+    DeviceBulk, DeviceImports, DeviceLinks, DeviceEngines, DeviceChanges, DeviceMeasures, DeviceTwins
+):
     """`device-manager/devices`: create, attach, find, link, import devices."""
 
     name = "device-manager/devices"

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+from device_manager.decoders import Decoder
 from device_manager.errors import ApiError
 from device_manager.events.bus import EventBus
 from device_manager.plugins.models import ModelDeclaration
 from device_manager.settings import Settings
 from device_manager.storage.contract import Store, Transaction
+from device_manager.tasks import Tasks
 from device_manager.twins.assets import Assets
 from device_manager.twins.bulk.actions import Bulk
 from device_manager.twins.call import Call
 from device_manager.twins.catalogue import Catalogue
+from device_manager.twins.decoders import payloads_collection, with_models_of
 from device_manager.twins.detaching import Detaching
 from device_manager.twins.devices import Devices
 from device_manager.twins.doctor import examine
@@ -23,19 +26,16 @@ from device_manager.twins.linking import Linking
 from device_manager.twins.listeners import TwinEvents
 from device_manager.twins.mappings import (
     MODELS_COLLECTION,
-    PAYLOADS_COLLECTION,
     PLATFORM_CONFIG,
     platform_devices,
 )
 from device_manager.twins.model_writing import ModelWriting
+from device_manager.twins.measures.domain import Measures
 from device_manager.twins.models import Models
 from device_manager.twins.native.writes import NativeWrites
 from device_manager.twins.places import CONFIG, DEVICES, MODELS, PAYLOADS, Places
 from device_manager.twins.reading import Reading
 from device_manager.twins.repair import Repairing
-
-PLUGIN_CONFIG = "plugin--device-manager"
-
 
 class Twins:
     """Engines, models, devices, assets and their links.
@@ -52,6 +52,8 @@ class Twins:
         bulk: many twins in one call.
         native_writes: the rules for native writes to the domain's collections.
         platform: name of the platform index.
+        measures: stored measures and the newest ones.
+        tasks: work that goes on beside requests; every part registers its kinds when it is made.
     """
 
     def __init__(self, store: Store, events: EventBus, settings: Settings) -> None:
@@ -60,8 +62,10 @@ class Twins:
         self._store = store
         self._places = places
         self.platform = settings.platform_index
+        self.tasks = Tasks(store, grace=settings.recovery_grace)
         self.catalogue = Catalogue(store, places)
         self.engines = Engines(store, self.catalogue, places)
+        self.measures = Measures(store, self.catalogue, places, self.tasks, settings)
         self.models = ModelWriting(store, self.catalogue, self.engines, places)
         self.assets = Assets(store, self.catalogue, twin_events, places)
         self.devices = Devices(store, self.catalogue, twin_events, places)
@@ -71,8 +75,8 @@ class Twins:
         self.bulk = Bulk(store, self.catalogue, twin_events, places, settings)
         self.native_writes = NativeWrites(self.catalogue, places)
 
-    async def start(self, models: Iterable[ModelDeclaration] = ()) -> None:
-        """Create what is missing of the platform, load models and engines, and write the plugins' models.
+    async def start(self, models: Iterable[ModelDeclaration] = (), decoders: Sequence[Decoder] = ()) -> None:
+        """Create what is missing of the platform, load models and engines, write the models of plugins and decoders.
 
         Raises:
             ApiError: the store refuses a collection or a model.
@@ -86,15 +90,18 @@ class Twins:
                     raise
         await store.create_collection(platform, CONFIG, PLATFORM_CONFIG)
         await store.create_collection(platform, MODELS, MODELS_COLLECTION)
-        await store.create_collection(platform, PAYLOADS, PAYLOADS_COLLECTION)
+        await store.create_collection(platform, PAYLOADS, payloads_collection(decoders))
         await store.create_collection(platform, DEVICES, platform_devices(Models()))
         await self._write_plugin_config()
+        await self.tasks.prepare()
         await self.catalogue.start()
+        await self.measures.following.start()
         await self.models.map_at_start()
-        await self.models.register(models)
+        await self.models.register(with_models_of(decoders, models, self.catalogue.models))
+        await self.tasks.open()
 
     async def _write_plugin_config(self) -> None:
-        key = self._places.engine_config("")._replace(id=PLUGIN_CONFIG)
+        key = self._places.plugin_config()
         source = {"type": "device-manager", "device-manager": {"provisioningStrategy": "auto"}}
 
         def decide(tx: Transaction) -> None:
@@ -115,4 +122,6 @@ class Twins:
 
     async def stop(self) -> None:
         """Stop what runs in the background."""
+        await self.measures.following.close()
+        await self.tasks.close()
         await self.catalogue.close()

@@ -16,6 +16,7 @@ from device_manager.twins.call import Call
 from device_manager.twins.catalogue import GENERATION, Catalogue, EngineConfig, raise_generation, read_engine
 from device_manager.twins.documents import changed, created, stamp_now
 from device_manager.twins.mappings import engine_collections
+from device_manager.twins.measures.records import create_records, drop_records
 from device_manager.twins.models import Models
 from device_manager.twins.places import CONFIG, DEVICES, ENGINE_COLLECTIONS, Places
 
@@ -60,6 +61,7 @@ class Engines:
         if index not in await self._store.indices():
             await self._create_index(index)
         await self.map_collections(engine, models)
+        await create_records(self._store, index)
 
         def decide(tx: Transaction) -> list[str]:
             key = self._places.engine_config(index)
@@ -176,6 +178,7 @@ class Engines:
 
         await self._store.transact(forget, refresh=True)
         await remove_of_engine(self._store, index)
+        await drop_records(self._store, index)
         return gone
 
     @step

@@ -112,8 +112,10 @@ class MeasureReading:
             count: most slots of one twin; those that were measured last win.
 
         Raises:
-            ApiError: an unknown engine.
+            ApiError: an unknown engine, `api.assert.invalid_argument` for a count below 1.
         """
+        if count < 1:
+            raise api_error("api.assert.invalid_argument", "measureCount", "an integer from 1 on")
         await self._catalogue.engine(engine)
         records = await self._records(engine, twin, ids)
         return {id: {record["slot"]: embedded(record) for record in newest[:count]} for id, newest in records.items()}

@@ -1,0 +1,169 @@
+"""What devices measured and measure now (device-manager 2.3)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from device_manager.controllers.measure_bodies import TwinsBody
+from device_manager.controllers.twins_controller import TwinsController
+from device_manager.errors import api_error
+from device_manager.router.controller import action
+from device_manager.router.parameters import Lang, SearchBody
+from device_manager.router.request import Request
+from device_manager.twins.measures.reading import Window
+from device_manager.twins.places import MEASURES
+
+
+class DeviceMeasures(TwinsController):
+    """Measures of devices."""
+
+    @action(
+        http=[
+            "GET /_/device-manager/:engineId/devices/:_id/measures",
+            "POST /_/device-manager/:engineId/devices/:_id/measures",
+        ],
+        collection=MEASURES,
+    )
+    async def get_measures(
+        self,
+        request: Request,
+        _id: str,
+        engine_id: str,
+        lang: Lang,
+        search_body: SearchBody,
+        size: int = 25,
+        from_: int = 0,
+        start_at: Any = None,
+        end_at: Any = None,
+        type: str | None = None,
+    ) -> dict[str, Any]:
+        """The measures that a device took, linked or not, the newest first unless `sort` says otherwise.
+
+        `startAt` and `endAt` are ISO 8601 dates, both inclusive; `type` is a measure type; `query` is written in
+        `lang`. A device that was deleted or detached has its measures still.
+
+        Example request:
+
+            {"controller": "device-manager/devices", "action": "getMeasures", "engineId": "tenant-a",
+             "_id": "DummyTemp-1", "startAt": "2026-03-01T00:00:00Z", "size": 100,
+             "body": {"query": {"range": {"values.temperature": {"gt": 30}}}}}
+
+        Example result:
+
+            {"measures": [{"_id": "X2mB0Zk3uLQvYc8sT1Wd", "_score": null, "index": "tenant-a", "collection": "measures",
+                           "_source": {"type": "temperature", "measuredAt": 1772323200000,
+                                       "values": {"temperature": 31.5},
+                                       "asset": {"_id": "Container-A-1", "measureName": "temperatureExt"},
+                                       "origin": {"type": "device", "_id": "DummyTemp-1",
+                                                  "measureName": "temperature"}}}],
+             "total": 1}
+
+        Raises:
+            ApiError: `services.storage.not_found` for an unknown engine, `api.assert.invalid_type` for a date, a 400
+                that names the clause, `services.storage.get_limit_exceeded`.
+        """
+        window = Window(from_, size, start_at, end_at, type)
+        return await self._twins.measures.reading.history(engine_id, "device", _id, window, search_body, lang)
+
+    @action(
+        http=[
+            "GET /_/device-manager/:engineId/devices/:_id/lastMeasures",
+            "POST /_/device-manager/:engineId/devices/:_id/lastMeasures",
+        ],
+        collection=MEASURES,
+    )
+    async def get_last_measures(
+        self, request: Request, _id: str, engine_id: str, measure_count: int = 100
+    ) -> dict[str, Any]:
+        """The newest measure of each slot of a device, by slot.
+
+        `measureCount` is the most slots to return; those that were measured last come first.
+
+        Example request:
+
+            {"controller": "device-manager/devices", "action": "getLastMeasures", "engineId": "tenant-a",
+             "_id": "DummyTemp-1"}
+
+        Example result:
+
+            {"temperature": {"name": "temperature", "type": "temperature", "measuredAt": 1772323200000,
+                                "values": {"temperature": 31.5}, "originId": "DummyTemp-1",
+                                "payloadUuids": ["5f0c1d1e-8a1b-4a55-9d3c-2f6f0c7a9e11"]}}
+
+        Raises:
+            ApiError: `device_manager.measures.none` when there is no measure, `services.storage.not_found` for an
+                unknown engine, `api.assert.invalid_argument` for a count below 1.
+        """
+        found = await self._twins.measures.reading.last(engine_id, "device", (_id,), measure_count)
+        if _id not in found:
+            raise api_error("device_manager.measures.none")
+        return found[_id]
+
+    @action(http=["POST /_/device-manager/:engineId/devices/_mGetLastMeasures"], collection=MEASURES)
+    async def m_get_last_measures(
+        self, request: Request, engine_id: str, body: TwinsBody, measure_count: int = 100
+    ) -> dict[str, Any]:
+        """The newest measure of each slot of several devices, by id and slot; devices without measures are left out.
+
+        Example request:
+
+            {"controller": "device-manager/devices", "action": "mGetLastMeasures", "engineId": "tenant-a",
+             "body": {"ids": ["DummyTemp-1", "DummyTemp-2"]}}
+
+        Example result:
+
+            {"DummyTemp-1": {"temperature": {"name": "temperature", "type": "temperature",
+                                                  "measuredAt": 1772323200000, "values": {"temperature": 31.5},
+                                                  "originId": "DummyTemp-1", "payloadUuids": []}}}
+
+        Raises:
+            ApiError: `services.storage.not_found` for an unknown engine, `api.assert.invalid_argument` for a count
+                below 1.
+        """
+        return await self._twins.measures.reading.last(engine_id, "device", body.ids, measure_count)
+
+    @action(
+        http=[
+            "GET /_/device-manager/:engineId/devices/:_id/lastMeasuredAt",
+            "POST /_/device-manager/:engineId/devices/:_id/lastMeasuredAt",
+        ],
+        collection=MEASURES,
+    )
+    async def get_last_measured_at(self, request: Request, _id: str, engine_id: str) -> dict[str, Any]:
+        """When a device measured last, in milliseconds since 1970.
+
+        Example request:
+
+            {"controller": "device-manager/devices", "action": "getLastMeasuredAt", "engineId": "tenant-a",
+             "_id": "DummyTemp-1"}
+
+        Example result:
+
+            {"lastMeasuredAt": 1772323200000}
+
+        Raises:
+            ApiError: `device_manager.measures.none` when there is no measure, `services.storage.not_found` for an
+                unknown engine.
+        """
+        found = await self._twins.measures.reading.last_measured_at(engine_id, "device", (_id,))
+        if _id not in found:
+            raise api_error("device_manager.measures.none")
+        return {"lastMeasuredAt": found[_id]}
+
+    @action(http=["POST /_/device-manager/:engineId/devices/_mGetLastMeasuredAt"], collection=MEASURES)
+    async def m_get_last_measured_at(self, request: Request, engine_id: str, body: TwinsBody) -> dict[str, Any]:
+        """When each of several devices measured last, by id; devices without measures are left out.
+
+        Example request:
+
+            {"controller": "device-manager/devices", "action": "mGetLastMeasuredAt", "engineId": "tenant-a",
+             "body": {"ids": ["DummyTemp-1", "DummyTemp-2"]}}
+
+        Example result:
+
+            {"DummyTemp-1": 1772323200000}
+
+        Raises:
+            ApiError: `services.storage.not_found` for an unknown engine.
+        """
+        return await self._twins.measures.reading.last_measured_at(engine_id, "device", body.ids)
