@@ -90,10 +90,15 @@ def read_model(document: Document) -> Model | None:
 
 
 class Models:
-    """All models at one moment."""
+    """All models at one moment.
+
+    Attributes:
+        validators: what `value_schemas` made of the schemas of measure types.
+    """
 
     def __init__(self, models: Iterable[Model] = ()) -> None:
         self._by_id: Mapping[str, Model] = {model.id: model for model in models}
+        self.validators: dict[str, Any] = {}
 
     def __iter__(self) -> Iterator[Model]:
         return iter(self._by_id.values())
@@ -126,6 +131,13 @@ class Models:
         model = self._by_id.get(model_id("device", name))
         if model is None:
             raise api_error("device_manager.models.unknown_device", name)
+        return model
+
+    def group(self, name: str, group: str) -> Model:
+        """The group model for engines of `group`. Raises `device_manager.models.unknown_group`."""
+        model = self._by_id.get(model_id("group", name))
+        if model is None or model.engine_group not in (group, COMMONS):
+            raise api_error("device_manager.models.unknown_group", name)
         return model
 
     def measure(self, type: str) -> Model:
