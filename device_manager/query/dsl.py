@@ -11,20 +11,28 @@ from device_manager.query.search import Search, Sort, SourceFilter, TermsAggrega
 from device_manager.query.tree import (
     Bool,
     Exists,
+    GeoBox,
+    GeoDistance,
     Ids,
+    Match,
     MatchAll,
     MatchNone,
+    MultiMatch,
+    Nested,
     Prefix,
     Query,
     Range,
     Term,
     Terms,
     Wildcard,
+    Words,
 )
 
 
 def to_dsl(query: Query) -> dict[str, Any]:
     """The query as the Elasticsearch DSL writes it."""
+    if isinstance(query, Match | MultiMatch | Words | Nested | GeoDistance | GeoBox):
+        return _rich(query)
     if isinstance(query, Term | Prefix | Wildcard):
         content: dict[str, Any] = {"value": query.value}
         if query.case_insensitive:
@@ -65,7 +73,7 @@ def search_body(search: Search, types: Mapping[str, FieldType] | None = None) ->
         "_source": _source(search.source),
     }
     if search.sort:
-        body["sort"] = [_sort(key) for key in search.sort]
+        body["sort"] = [to_sort(key) for key in search.sort]
     if search.search_after is not None:
         body["search_after"] = [
             missing_value(key, types[key.field].type) if value is None and types and key.field in types else value
@@ -74,6 +82,44 @@ def search_body(search: Search, types: Mapping[str, FieldType] | None = None) ->
     if search.aggregations:
         body["aggs"] = {name: _terms(aggregation) for name, aggregation in search.aggregations.items()}
     return body
+
+
+def _rich(query: Match | MultiMatch | Words | Nested | GeoDistance | GeoBox) -> dict[str, Any]:
+    """The clauses about words, nested objects and places."""
+    match query:
+        case Match():
+            return {query.kind: {query.field: _match(query) | ({"boost": query.boost} if query.boost != 1 else {})}}
+        case MultiMatch():
+            return {"multi_match": _multi_match(query)}
+        case Words(field, words, open_end):
+            return {"match_phrase_prefix" if open_end else "match_phrase": {field: " ".join(words)}}
+        case Nested(path, inner, ignore_unmapped, score_mode):
+            nested: dict[str, Any] = {"path": path, "query": to_dsl(inner), "ignore_unmapped": ignore_unmapped}
+            return {"nested": nested if score_mode is None else {**nested, "score_mode": score_mode}}
+        case GeoDistance():
+            center = {"lat": query.lat, "lon": query.lon}
+            content = {query.field: center, "distance": f"{query.meters!r}m", "ignore_unmapped": query.ignore_unmapped}
+            return {"geo_distance": content}
+        case GeoBox():
+            edges = {name: getattr(query, name) for name in ("top", "left", "bottom", "right")}
+            return {"geo_bounding_box": {query.field: edges, "ignore_unmapped": query.ignore_unmapped}}
+
+
+def _match(query: Match) -> dict[str, Any]:
+    content: dict[str, Any] = {"query": query.value, "zero_terms_query": query.zero_terms, **dict(query.extras)}
+    if query.kind == "match":
+        content |= {"operator": query.operator, "lenient": query.lenient}
+        if query.minimum_should_match is not None:
+            content["minimum_should_match"] = query.minimum_should_match
+    return content
+
+
+def _multi_match(query: MultiMatch) -> dict[str, Any]:
+    fields = [f"{match.field}^{match.boost!r}" if match.boost != 1 else match.field for match in query.each]
+    content = {**_match(query.each[0]), "lenient": query.each[0].lenient, "fields": fields, "type": query.type}
+    if query.tie_breaker is not None:
+        content["tie_breaker"] = query.tie_breaker
+    return content | ({"boost": query.boost} if query.boost != 1 else {})
 
 
 def _bounds(query: Range) -> dict[str, Any]:
@@ -103,7 +149,8 @@ def _source(source: SourceFilter) -> bool | dict[str, list[str]]:
     return {"includes": list(source.includes), "excludes": list(source.excludes)}
 
 
-def _sort(key: Sort) -> dict[str, Any]:
+def to_sort(key: Sort) -> dict[str, Any]:
+    """One sort key as Elasticsearch takes it."""
     options: dict[str, str] = {"order": key.order}
     if key.field not in {"_id", "_score"}:
         options["missing"] = key.missing

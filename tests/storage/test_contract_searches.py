@@ -250,7 +250,7 @@ async def test_a_scan_may_be_left_early(full: Store, index: str) -> None:
     for _ in range(10):
         scan = full.scan(index, "assets", page=2)
         assert len(await anext(scan)) == 2
-        await scan.aclose()  # type: ignore[attr-defined]
+        await scan.aclose()
     assert (await full.search(index, "assets", Search())).total == 27
 
 

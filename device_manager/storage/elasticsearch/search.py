@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+import itertools
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from typing import Any
 
 from device_manager.errors import api_error
-from device_manager.query.dsl import search_body, to_dsl
+from device_manager.query.dsl import search_body, to_dsl, to_sort
 from device_manager.query.fields import field_types
-from device_manager.query.search import Hit, Search, SearchResult
+from device_manager.query.search import Hit, Search, SearchResult, Sort
 from device_manager.query.tree import Query
-from device_manager.storage.contract import Document, RoundTrips
+from device_manager.storage.contract import RoundTrips
 from device_manager.storage.elasticsearch.catalogue import Catalogue
 from device_manager.storage.elasticsearch.client import Answer, Cluster, NoAnswer, expect, index_path, reason
 from device_manager.storage.elasticsearch.documents import parse_stored
 from device_manager.storage.elasticsearch.protocol import MARK, TOMBSTONE
+from device_manager.storage.scanning import Scanned, read_size
 
 KEEP_ALIVE = "2m"
 """How long a scan may rest between two pages."""
@@ -41,30 +43,33 @@ class Searcher:
         total: int = answer.body["hits"]["total"]["value"]
         return SearchResult(hits, total, answer.body.get("aggregations") if search.aggregations else None)
 
-    async def scan(self, index: str, collection: str, query: Query, page: int) -> AsyncIterator[list[Document]]:
-        """See the contract."""
+    async def scan(
+        self, index: str, collection: str, query: Query, sort: Sequence[Sort], page: int
+    ) -> AsyncGenerator[list[Scanned], None]:
+        """What `Store.scan` reads, a request for each list; what is equal comes in the order of the shards."""
         answer = await self._ask_collection(index, collection, f"/_pit?keep_alive={KEEP_ALIVE}", None)
         pit: str = expect(answer, 200).body["id"]
         body: dict[str, Any] = {
-            "size": page,
             "query": _alive(to_dsl(query)),
-            "sort": ["_shard_doc"],
+            "sort": [*map(to_sort, sort), "_shard_doc"],
             "track_total_hits": False,
             "seq_no_primary_term": True,
             "version": True,
         }
         try:
-            while True:
-                answer = await self._ask("/_search", body | {"pit": {"id": pit, "keep_alive": KEEP_ALIVE}})
+            for reads in itertools.count():
+                body |= {"size": read_size(page, reads), "pit": {"id": pit, "keep_alive": KEEP_ALIVE}}
+                answer = await self._ask("/_search", body)
                 _expect_result(answer)
                 pit = answer.body.get("pit_id", pit)
                 hits = answer.body["hits"]["hits"]
                 if hits:
-                    yield [stored.document() for hit in hits if (stored := parse_stored(hit)) is not None]
-                if len(hits) < page:
+                    yield list(_scanned(hits))
+                if len(hits) < body["size"]:
                     return
                 body["search_after"] = hits[-1]["sort"]
         finally:
+            self._round_trips.searches += 1
             with contextlib.suppress(NoAnswer):  # it ends by itself then
                 await self._cluster.call("DELETE", "/_pit", {"id": pit})
 
@@ -108,3 +113,10 @@ def _hit(hit: dict[str, Any], search: Search) -> Hit:
     elif search.source.enabled:
         source = {}
     return Hit(hit["_id"], source, hit.get("_score"), tuple(hit.get("sort", ())))
+
+
+def _scanned(hits: list[dict[str, Any]]) -> Iterator[Scanned]:
+    for hit in hits:
+        stored = parse_stored(hit)
+        if stored is not None:
+            yield Scanned(stored.document(), tuple(hit["sort"][:-1]))

@@ -1,0 +1,135 @@
+"""Scans in an order, on both stores: what a search with the same sort gives, page by page, from one moment."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from device_manager.errors import ApiError
+from device_manager.query.search import Search, Sort
+from device_manager.query.tree import MATCH_ALL, MatchNone, Query, Range, Term
+from device_manager.storage.contract import Key, Store, Transaction
+
+DAY = 86_400_000
+SOURCES: dict[str, dict[str, Any]] = {
+    f"{n * 17 % 60:02}": {
+        "model": ["truck", "plane", "ship"][n % 3],
+        "reference": f"ref-{n % 7}",
+        "serial": n % 10,
+        "level": n / 7,
+        "seenAt": n % 6 * DAY,
+        "active": n % 4 == 0,
+    }
+    for n in range(57)
+}
+SOURCES["many"] = {"model": ["a", "zebra"], "serial": [3, 100], "level": [-1.5, 1e30], "seenAt": [DAY, 50 * DAY]}
+SOURCES["same"] = {"serial": [4, 4], "model": "truck"}
+SOURCES["none"] = {"serial": None, "seenAt": []}
+
+SORTS = [
+    *[(Sort(name, order),) for name in ("model", "serial", "level", "seenAt", "active") for order in ("asc", "desc")],
+    (Sort("level", "desc", missing="_first"),),
+    (Sort("model"), Sort("serial", "desc")),
+    (Sort("serial", missing="_first"), Sort("seenAt", "desc", missing="_first")),
+    (Sort("nowhere", unmapped_type="long"), Sort("reference", "desc")),
+    (Sort("_id", "desc"),),
+    (Sort("_score"), Sort("reference")),
+]
+
+
+@pytest.fixture
+def ways(store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Goes through the ways in which a store puts hits into order: the embedded one has two, by their number."""
+
+    def ways() -> Iterator[None]:
+        for many in (1,) if store.shared else (1, 20_000):
+            monkeypatch.setattr("device_manager.query.scans.MANY", many)
+            yield
+
+    return ways()
+
+
+@pytest_asyncio.fixture
+async def full(store: Store, index: str) -> Store:
+    """The store with the documents of SOURCES."""
+
+    def decide(tx: Transaction) -> None:
+        for id, source in SOURCES.items():
+            tx.create(index, "assets", source, id)
+
+    await store.transact(decide, refresh=True)
+    return store
+
+
+async def scanned(store: Store, index: str, query: Query, sort: tuple[Sort, ...], page: int) -> list[list[str]]:
+    return [[d.id for d in found] async for found in store.scan(index, "assets", query, page=page, sort=sort)]
+
+
+async def test_a_scan_sorts_as_a_search_does(full: Store, index: str, ways: Iterator[None]) -> None:
+    for _ in ways:
+        for query, sort in itertools.product((MATCH_ALL, Range("serial", lt=7)), SORTS):
+            search = Search(query, sort=(*sort, Sort("_id")), size=100)
+            expected = [hit.id for hit in (await full.search(index, "assets", search)).hits]
+            pages = await scanned(full, index, query, sort, 7)
+            assert [id for page in pages for id in page] == expected, sort
+            assert {len(page) for page in pages[:-1]} == {7}
+        assert await scanned(full, index, MatchNone(), (Sort("serial"),), 5) == []
+
+
+async def test_it_is_of_one_moment_and_documents_can_be_changed(full: Store, index: str, ways: Iterator[None]) -> None:
+    sources = SOURCES
+    for round, _ in enumerate(ways, 2):
+        scan = full.scan(index, "assets", page=10, sort=(Sort("level", "desc"),))
+        seen = list(await anext(scan))
+        changed = {id: {"level": round} for id in SOURCES}
+
+        def decide(tx: Transaction, changed: dict[str, Any] = changed) -> None:
+            keys = [Key(index, "assets", id) for id in changed]
+            tx.read(keys)
+            for key in keys:
+                tx.replace(key, changed[key.id])
+            tx.create(index, "assets", {"model": "new"})
+
+        await full.transact(decide, refresh=True)
+        seen += [document async for page in scan for document in page if document.source != {"model": "new"}]
+        assert {document.id: document.source for document in seen} == sources
+        sources = changed
+        for _ in range(10):
+            async with contextlib.aclosing(full.scan(index, "assets", page=2, sort=(Sort("serial"),))) as scan:
+                assert len(await anext(scan)) == 2
+
+        def touch(tx: Transaction) -> None:
+            keys = [Key(index, "assets", id) for id in SOURCES]
+            tx.read(keys)
+            for key in keys:
+                tx.touch(key)
+
+        found = [d async for page in full.scan(index, "assets", sort=(Sort("level"),)) for d in page]
+        assert {d.version for d in found if d.id in SOURCES} == {round}
+        await full.transact(touch, known={Key(index, "assets", d.id): d for d in found})
+
+
+async def test_a_page_costs_one_read(full: Store, index: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    opening_and_closing = 2 if full.shared else 0
+    sorts: list[tuple[Sort, ...]] = [(), (Sort("serial"),)]
+    for sort, (page, reads) in itertools.product(sorts, ((60, 1), (59, 2), (30, 2), (20, 3), (7, 9))):
+        before = full.round_trips.searches
+        pages = await scanned(full, index, MATCH_ALL, sort, page)
+        assert full.round_trips.searches - before == reads + opening_and_closing
+        assert len(pages) == reads
+    monkeypatch.setattr("device_manager.storage.scanning.MOST_EQUAL", 5)  # more than that come in whatever order
+    pages = await scanned(full, index, Term("model", "truck"), (Sort("model"),), 4)
+    expected = sorted(id for id, source in SOURCES.items() if source.get("model") == "truck")
+    assert sorted(id for page in pages for id in page) == expected
+    for field in ("model.text", "place", "nowhere"):
+        with pytest.raises(ApiError) as refusal:
+            await scanned(full, index, MATCH_ALL, (Sort(field),), 10)
+        assert refusal.value.status == 400
+    with pytest.raises(ApiError) as refusal:
+        await scanned(full, "nowhere", MATCH_ALL, (Sort("serial"),), 10)
+    assert refusal.value.id == "services.storage.unknown_index"
