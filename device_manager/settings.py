@@ -32,6 +32,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     their flags may be given several times."""
     plugins: dict[str, dict[str, Any]] = {}
     """What each plugin is configured with, by plugin name: the tables `[plugins.<name>]` of the TOML file."""
+    decoder: tuple[str, ...] = ()
+    """Decoders that ship with the product and are switched on: `the-things-stack`, `chirp-stack`, `json`. Each adds a
+    device model with the measures that it finds, and a route that takes payloads."""
     insecure: bool = False
     """Listen on other addresses than loopback although anonymous callers may do everything."""
     log_level: str = "warning"
@@ -195,7 +198,7 @@ def _from_file(file: Path) -> dict[str, Any]:
 
 
 def _from_text(name: str, text: str) -> Any:
-    if name in ("plugin", "restricted_profiles"):
+    if name in ("plugin", "decoder", "restricted_profiles"):
         return [part for part in text.split(",") if part]
     if name == "plugins":
         try:

@@ -52,7 +52,8 @@ class ServerProcess:
         for plugin in plugins:
             self._command += ["--plugin", plugin]
         for name, value in (settings or {}).items():
-            self._command += [f"--{name.replace('_', '-')}", str(value)]
+            for one in value if isinstance(value, (tuple, list)) else (value,):
+                self._command += [f"--{name.replace('_', '-')}", str(one)]
         self._process: subprocess.Popen[bytes] | None = None
 
     @property

@@ -16,6 +16,7 @@ DESCRIBED = {
     "port": "Port for HTTP and WebSocket.",
     "store": "sqlite:DIR or elasticsearch:http://HOST:PORT.",
     "plugin": "Load a plugin from a file or a module; may be repeated.",
+    "decoder": "Switch on a decoder that ships along: the-things-stack, chirp-stack or json; may be repeated.",
     "insecure": "Listen on more than loopback although anonymous callers may do everything.",
     "log_level": "debug, info, warning or error.",
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from device_manager.decoders.decoded_payload import DecodedPayload, Measurement
 from device_manager.decoders.decoder import Decoder, SkipPayload, Slot
-from device_manager.decoders.outcome import Outcome, State, run_decoder
+from device_manager.decoders.outcome import Outcome, State, run_decoder, uuid_of
 from device_manager.decoders.registry import Decoders
 
 __all__ = [
@@ -21,4 +21,5 @@ __all__ = [
     "Slot",
     "State",
     "run_decoder",
+    "uuid_of",
 ]

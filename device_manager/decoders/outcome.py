@@ -65,6 +65,15 @@ async def run_decoder(decoder: Decoder, payload: Any, request: Any) -> Outcome:
     return Outcome(State.VALID, decoded=decoded if returned is None else returned)
 
 
+def uuid_of(decoder: Decoder, payload: Any, request: Any) -> str | None:
+    """The id that the vendor gave to a payload; None where there is none, or the decoder fails to find it."""
+    try:
+        return decoder.uuid_of(payload, request)
+    except Exception as error:
+        decoder.log.warning("the decoder failed to find the id of a payload", exc_info=error)
+        return None
+
+
 def _failure(decoder: Decoder, error: Exception) -> Outcome:
     """A vendor's payload that nobody foresaw, or a mistake in the decoder: the log tells which."""
     decoder.log.warning("the decoder failed on a payload", exc_info=error)

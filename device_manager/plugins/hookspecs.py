@@ -29,6 +29,11 @@ def controllers(context: PluginContext) -> Sequence[Any]:  # type: ignore[empty-
 
 
 @hookspec
+def decoders(context: PluginContext) -> Sequence[Any]:  # type: ignore[empty-body]
+    """Instances of `Decoder`; each is an action of `device-manager/payloads` and brings its device model along."""
+
+
+@hookspec
 def models() -> Sequence[ModelDeclaration]:  # type: ignore[empty-body]
     """Asset, device, measure and group models, written at every start over what is stored under their names."""
 

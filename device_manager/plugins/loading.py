@@ -16,7 +16,7 @@ from device_manager.plugins.discovery import PluginError, given, installed
 from device_manager.plugins.markers import MARK, PROJECT, Mark
 from device_manager.plugins.models import ModelDeclaration
 
-INTERFACE_VERSION = (1, 0)
+INTERFACE_VERSION = (1, 1)
 """Version of the plugin interface. The second number grows with additions; the first when something is taken away,
 which is announced by a warning at start for one version before. A plugin may state `INTERFACE_VERSION = (1, 0)`."""
 
@@ -94,7 +94,7 @@ class Plugins:
         return [model for _, models in self._each("models") for model in models]
 
     def prepare(self, make_context: MakeContext, sections: Mapping[str, Mapping[str, Any]] | None = None) -> None:
-        """Give every plugin its context; call it before `controllers` and `start`.
+        """Give every plugin its context; call it before `controllers`, `decoders` and `start`.
 
         Args:
             make_context: builds a context.
@@ -118,6 +118,10 @@ class Plugins:
     def controllers(self) -> list[Any]:
         """The controllers of all plugins."""
         return [controller for _, controllers in self._each("controllers") for controller in controllers]
+
+    def decoders(self) -> list[Any]:
+        """The decoders of all plugins."""
+        return [decoder for _, decoders in self._each("decoders") for decoder in decoders]
 
     async def start(self) -> None:
         """Start all plugins, one after another.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
+from device_manager.router.binding import camel
 from device_manager.security.scope import Scope
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
@@ -53,6 +54,14 @@ class ControllerAlias:
     actions: dict[str, str]
 
 
+class DeclaredAction(NamedTuple):
+    """One action of a controller: its name, the method that is called, and what is declared of it."""
+
+    name: str
+    method: Callable[..., Any]
+    declaration: ActionDeclaration
+
+
 class Controller:
     """Base of all controllers: a name, and methods marked with `@action`.
 
@@ -64,6 +73,23 @@ class Controller:
     name: ClassVar[str]
     scope: ClassVar[Scope | None] = None
     aliases: ClassVar[tuple[ControllerAlias, ...]] = ()
+
+    def declared_actions(self) -> Iterable[DeclaredAction]:
+        """The marked methods in the order of their definition, those of base classes first.
+
+        A controller whose actions are only known at start adds them: any bound method does, whose signature and
+        docstring are read like those of the others.
+        """
+        return self._marked()
+
+    def _marked(self) -> Iterator[DeclaredAction]:
+        seen: set[str] = set()
+        for cls in reversed(type(self).__mro__):
+            for attribute in vars(cls):
+                declaration = getattr(getattr(type(self), attribute), "__action__", None)
+                if isinstance(declaration, ActionDeclaration) and attribute not in seen:
+                    seen.add(attribute)
+                    yield DeclaredAction(camel(attribute), getattr(self, attribute), declaration)
 
 
 def action(
@@ -85,7 +111,7 @@ def action(
         secret: whether passwords or tokens pass through it, which are not to be kept for a retry.
         scope: which tenants it concerns, when that differs from the controller's.
     """
-    routes = tuple(HttpRoute(*route.split(" ", 1)) for route in http)
+    routes = routes_of(http)
 
     def mark(method: Handler) -> Handler:
         declaration = ActionDeclaration(routes, collection, writes, tuple(aliases), secret, scope)
@@ -93,3 +119,8 @@ def action(
         return method
 
     return mark
+
+
+def routes_of(texts: Iterable[str]) -> tuple[HttpRoute, ...]:
+    """Routes from `"VERB /path/:placeholder"`."""
+    return tuple(HttpRoute(*text.split(" ", 1)) for text in texts)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from device_manager.errors import api_error
 from device_manager.events import EventBus
-from device_manager.router.binding import Binder, camel, compile_binder
-from device_manager.router.controller import ActionDeclaration, Controller, HttpRoute
+from device_manager.router.binding import Binder, compile_binder
+from device_manager.router.controller import ActionDeclaration, Controller, DeclaredAction, HttpRoute
 from device_manager.router.request import Request
 from device_manager.router.routes import RouteTree
 from device_manager.security import ActionRule
@@ -112,16 +112,16 @@ class Registry:
             ApiError: a name that is taken, an action that cannot be bound, a route that exists already.
         """
         name = controller.name
-        declared = dict(_declared_actions(controller))
+        declared = list(controller.declared_actions())
         if not declared:
             raise api_error("plugin.assert.invalid_controller_definition", name, "it has no actions.")
-        self._add(name, self._bind(controller, name, declared, takes_index=False))
+        self._add(name, self._bind(controller, declared, takes_index=False))
         for bound in list(self.table[name].values()):
             for event in (bound.before, bound.after, bound.error):
                 self._bus.declare(event)
         self._mount(name, declared)
         for alias in controller.aliases:
-            actions = self._bind(controller, name, declared, takes_index=True)
+            actions = self._bind(controller, declared, takes_index=True)
             for old, new in alias.actions.items():
                 if new not in actions:
                     raise api_error("plugin.controller.invalid_action", alias.name, old, f'there is no action "{new}".')
@@ -129,12 +129,11 @@ class Registry:
             self._add(alias.name, actions)
 
     def _bind(
-        self, controller: Controller, name: str, declared: dict[str, ActionDeclaration], *, takes_index: bool
+        self, controller: Controller, declared: Sequence[DeclaredAction], *, takes_index: bool
     ) -> dict[str, BoundAction]:
+        name = controller.name
         actions: dict[str, BoundAction] = {}
-        for attribute, declaration in declared.items():
-            method = getattr(controller, attribute)
-            action = camel(attribute)
+        for action, method, declaration in declared:
             try:
                 bind = compile_binder(method, takes_index=takes_index)
             except (TypeError, NameError) as error:
@@ -154,10 +153,10 @@ class Registry:
         self.table[name] = actions
         self._public[name] = {known: full_routes(bound.declaration) for known, bound in actions.items()}
 
-    def _mount(self, name: str, declared: dict[str, ActionDeclaration]) -> None:
-        for attribute, declaration in declared.items():
+    def _mount(self, name: str, declared: Sequence[DeclaredAction]) -> None:
+        for action, _, declaration in declared:
             for route in full_routes(declaration):
-                self.routes.add(route.verb, route.path, name, camel(attribute))
+                self.routes.add(route.verb, route.path, name, action)
 
     def rule(self, request: Request) -> ActionRule | None:
         """What the guard knows of the action of a request; None when there is no such action."""
@@ -190,17 +189,6 @@ def _needs_engine(signature: inspect.Signature) -> bool:
     """Whether the binder refuses requests that do not name the engine."""
     named = (signature.parameters.get(name) for name in ("engine_id", "index"))
     return any(parameter is not None and parameter.default is parameter.empty for parameter in named)
-
-
-def _declared_actions(controller: Controller) -> Iterator[tuple[str, ActionDeclaration]]:
-    """Marked methods in the order of their definition, those of base classes first."""
-    seen: set[str] = set()
-    for cls in reversed(type(controller).__mro__):
-        for attribute in vars(cls):
-            declaration = getattr(getattr(type(controller), attribute), "__action__", None)
-            if isinstance(declaration, ActionDeclaration) and attribute not in seen:
-                seen.add(attribute)
-                yield attribute, declaration
 
 
 def full_routes(declaration: ActionDeclaration) -> tuple[HttpRoute, ...]:

@@ -10,11 +10,12 @@ from device_manager.security.definitions import (
     DOMAIN_ROLES,
     OPEN_PROFILES,
     OPEN_ROLES,
+    PAYLOAD_GATEWAY,
     RESTRICTED_PROFILES,
     RESTRICTED_ROLES,
     Content,
 )
-from device_manager.security.documents import ANONYMOUS_USER, profile_key, role_key
+from device_manager.security.documents import ANONYMOUS_USER, profile_key, role_key, user_key
 from device_manager.security.guard import profiles_of
 from device_manager.security.memory import GENERATION, SecurityMemory, raise_generation
 from device_manager.security.rights import grant
@@ -59,6 +60,25 @@ async def store_missing(store: Store) -> None:
             if key not in known:
                 tx.create(key.index, key.collection, created(contents[key], stamp), key.id)
         raise_generation(tx)
+
+    await store.transact(decide)
+
+
+async def store_gateway_user(store: Store) -> None:
+    """Store the user that gateways post payloads as, without credentials, unless it is there (device-manager 5.4).
+
+    Raises:
+        ApiError: the store does not answer.
+    """
+    key = user_key(PAYLOAD_GATEWAY)
+    if await store.read((key,)):
+        return
+
+    def decide(tx: Transaction) -> None:
+        if key not in tx.read((key, GENERATION)):
+            content = {"profileIds": [PAYLOAD_GATEWAY]}
+            tx.create(key.index, key.collection, created(content, stamp_now(None)), key.id)
+            raise_generation(tx)
 
     await store.transact(decide)
 

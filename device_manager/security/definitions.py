@@ -13,6 +13,7 @@ Content = dict[str, Any]
 ADMIN = "admin"
 DEFAULT = "default"
 ANONYMOUS = "anonymous"
+PAYLOAD_GATEWAY = "payload_gateway"
 PROTECTED = frozenset({ADMIN, DEFAULT, ANONYMOUS})
 """Roles and profiles that cannot be deleted."""
 
@@ -98,9 +99,9 @@ DOMAIN_ROLES: dict[str, Content] = {
     "measures.reader": _role(dm_models=["listMeasures", "getMeasure"]),
     "decoders.admin": _role(dm_decoders=["*"]),
     "payloads.all": _role(dm_payloads=["*"]),
-    "payload_gateway": _role(dm_payloads=["*"]),
+    PAYLOAD_GATEWAY: _role(dm_payloads=["*"]),
 }
 """Roles for those who work with twins; combine them in profiles, restricted to engines."""
 
-DOMAIN_PROFILES: dict[str, Content] = {"payload_gateway": _profile("payload_gateway")}
-"""For gateways that post payloads."""
+DOMAIN_PROFILES: dict[str, Content] = {PAYLOAD_GATEWAY: _profile(PAYLOAD_GATEWAY)}
+"""For gateways that post payloads: of the user of the same name, and of those that operators make."""

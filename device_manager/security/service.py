@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from device_manager.security.accounts import Accounts
-from device_manager.security.bootstrap import is_open, store_missing
+from device_manager.security.bootstrap import is_open, store_gateway_user, store_missing
 from device_manager.security.first_admin import FirstAdmin
 from device_manager.security.guard import RightsGuard
 from device_manager.security.memory import SecurityMemory
@@ -34,14 +34,19 @@ class Security:
         self.first_admin = FirstAdmin(store, self.accounts.users)
         self.guard = RightsGuard(self.memory, self.tokens, settings.platform_index, cookies=settings.cookie_auth)
 
-    async def start(self) -> None:
+    async def start(self, *, payload_gateway: bool = False) -> None:
         """Store the roles and profiles that are missing, then follow what this and other processes change.
+
+        Args:
+            payload_gateway: make the user of that name too, if it is missing.
 
         Raises:
             ApiError: the store does not answer.
         """
         await self.memory.start()
         await store_missing(self._store)
+        if payload_gateway:
+            await store_gateway_user(self._store)
         await self.tokens.start()
 
     async def stop(self) -> None:
