@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import enum
+import time
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
-from device_manager.errors import api_error
-from device_manager.query.search import Search, SearchResult
+from device_manager.errors import ApiError, api_error
+from device_manager.query.search import Search, SearchResult, Sort
 from device_manager.query.tree import MATCH_ALL, Query
 from device_manager.storage.steps import RECORDER
 
@@ -18,6 +20,9 @@ T = TypeVar("T")
 
 INTERNAL_INDEX = "device-manager-internal"
 """The index of the product's own records: never listed, never reachable through a request's `index` argument."""
+
+FORGETTING = 10.0
+"""Seconds for which `Store.reset` waits until a removed document is forgotten; a fraction of one is usual."""
 
 PRIVATE_PREFIX = "%"
 """Begins the names of the other private indices, such as `%kuzzle` with the users (router-protocol 6.1)."""
@@ -65,12 +70,62 @@ class ChangeKind(enum.StrEnum):
 
 
 class Change(NamedTuple):
-    """One committed change, as the listeners of `Store.on_commit` get it."""
+    """One committed change, as the listeners of `Store.on_commit` get it.
+
+    Of a document that was put, `before` is None when the store did not have to look, and `after` has no token.
+    `is_put` tells that it was put by itself, outside of any transaction.
+    """
 
     kind: ChangeKind
     key: Key
     before: Document | None
     after: Document | None
+    is_put: bool = False
+
+
+class PutKind(enum.StrEnum):
+    """On what condition a put is made."""
+
+    CREATE = "create"
+    """There is no document; one that exists is left alone."""
+    INDEX = "index"
+    """Always, whatever is there."""
+    NEWEST = "newest"
+    """No higher version is stored. An equal one is written again, so that the same put can be made twice."""
+    REPLACE = "replace"
+    """The document is still the one that was read."""
+    REMOVE = "remove"
+    """Always: there is no document afterwards."""
+
+
+class Put(NamedTuple):
+    """One write that stands alone, in no transaction (transactions 2).
+
+    Attributes:
+        kind: the condition.
+        key: which document.
+        source: the new content; ignored by REMOVE.
+        version: what NEWEST compares, and stores as the document's version: from 0 to 2^63 - 1.
+        expected: the document as `Store.read` or `Store.scan` gave it, for REPLACE.
+    """
+
+    kind: PutKind
+    key: Key
+    source: dict[str, Any]
+    version: int = 0
+    expected: Document | None = None
+
+
+class PutResult(enum.StrEnum):
+    """What became of a put that was not refused."""
+
+    WRITTEN = "written"
+    EXISTS = "exists"
+    """CREATE: there is a document of that id already."""
+    OLDER = "older"
+    """NEWEST: a higher version is stored."""
+    STALE = "stale"
+    """REPLACE: the document has changed since it was read, or a transaction on it was not decided. Read it again."""
 
 
 class Transaction(Protocol):
@@ -116,6 +171,7 @@ class RoundTrips(msgspec.Struct):
     reads: int = 0
     commits: int = 0
     searches: int = 0
+    puts: int = 0
 
 
 class Store(ABC):
@@ -177,8 +233,17 @@ class Store(ABC):
         """Add an empty index. Raises `services.storage.index_already_exists` or `invalid_index_name`."""
 
     @abstractmethod
-    async def create_collection(self, index: str, collection: str, mappings: dict[str, Any]) -> None:
+    async def create_collection(
+        self, index: str, collection: str, mappings: dict[str, Any], *, forgets_removed: bool = False
+    ) -> None:
         """Create the collection (and its index) or add to the mapping of the existing one.
+
+        Args:
+            index: its index.
+            collection: its name.
+            mappings: `{dynamic?, properties?, _meta?}`.
+            forgets_removed: soon after a REMOVE any version is the newest, as `reset` needs it; otherwise that may take
+                a minute. A collection that exists already becomes such a one too.
 
         Raises:
             ApiError: `services.storage.invalid_index_name`, `invalid_collection_name`, `invalid_mapping` or
@@ -228,9 +293,68 @@ class Store(ABC):
 
     @abstractmethod
     def scan(
-        self, index: str, collection: str, query: Query = MATCH_ALL, *, page: int = 1000
-    ) -> AsyncIterator[list[Document]]:
-        """Every document that matches, as of now, page by page in constant memory, in no particular order."""
+        self, index: str, collection: str, query: Query = MATCH_ALL, *, page: int = 1000, sort: Sequence[Sort] = ()
+    ) -> AsyncGenerator[list[Document], None]:
+        """Every document that matches, as of now, in constant memory; n documents cost ceil(n / page) reads.
+
+        Close the iterator (`contextlib.aclosing`) to end it early: it holds a snapshot.
+
+        Args:
+            index: which index.
+            collection: which collection of it.
+            query: which documents.
+            page: documents of each list but the last, which may be shorter.
+            sort: in which order; documents with equal values come in the order of their ids, as long as no more than
+                `scanning.MOST_EQUAL` are equal. Without it they come in no particular order.
+
+        Raises:
+            ApiError: a 400 that names what this store cannot run; `services.storage.unknown_index` or
+                `unknown_collection`; `services.storage.unavailable`.
+        """
+
+    @abstractmethod
+    async def put(self, puts: Sequence[Put]) -> list[PutResult | ApiError]:
+        """Make writes of which each stands alone, all in one round trip that concurrent callers may share.
+
+        They are made in the given order where they are about one document. A put sent again after an error without an
+        answer does no harm, but may be told EXISTS or STALE by its own first attempt.
+
+        Returns:
+            What became of each put, in order. An error is what refuses this one alone: its mapping, its id, an index or
+            a collection that does not exist.
+
+        Raises:
+            ApiError: `services.storage.unavailable` (503) when the store cannot be reached within the deadline, or
+                refuses some of the puts until then; which of them are written is not known.
+        """
+
+    async def reset(self, puts: Sequence[Put]) -> list[PutResult | ApiError]:
+        """Make NEWEST puts although higher versions may be stored: those are removed first (transactions 2, B6).
+
+        A document that somebody else puts meanwhile competes as always, so the result may be OLDER. It takes some
+        tenths of a second on a store that remembers removed documents for a while, and the collections have to be ones
+        that were created with `forgets_removed`.
+
+        Raises:
+            ApiError: what `put` raises; when it does, some documents may be removed and not written.
+        """
+        await self.put([Put(PutKind.REMOVE, put.key, {}) for put in puts])
+        results: list[PutResult | ApiError] = [PutResult.OLDER] * len(puts)
+        started = time.monotonic()
+        left = list(range(len(puts)))
+        while left:
+            for index, collection in {puts[place].key[:2] for place in left}:
+                await self.refresh(index, collection)
+            for place, result in zip(left, await self.put([puts[place] for place in left]), strict=True):
+                results[place] = result
+            older = [place for place in left if results[place] is PutResult.OLDER]
+            present = await self.read([puts[place].key for place in older])
+            left = [place for place in older if puts[place].key not in present]
+            if left:
+                if time.monotonic() - started > FORGETTING:
+                    raise api_error("services.storage.unavailable", "it does not forget removed documents.")
+                await asyncio.sleep(FORGETTING / 100)
+        return results
 
     def transact(
         self,

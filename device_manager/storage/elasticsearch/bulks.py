@@ -5,16 +5,25 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from device_manager.storage.elasticsearch.client import BULK_BYTES, BULK_DOCUMENTS, Answer, Cluster, expect, reason
+from device_manager.errors import ApiError, api_error
+from device_manager.storage.elasticsearch.client import (
+    BULK_BYTES,
+    BULK_DOCUMENTS,
+    Answer,
+    Cluster,
+    expect,
+    reason,
+)
 
 
 class Result(NamedTuple):
-    """What became of one write: its status, what refused it, and the document's new sequence number."""
+    """What became of one write: its status, what refused it, the document's new sequence number and version."""
 
     status: int
     problem: str
     seq_no: int
     primary_term: int
+    version: int = 0
 
     @property
     def is_done(self) -> bool:
@@ -30,6 +39,10 @@ class Result(NamedTuple):
     def is_refused(self) -> bool:
         """Whether the write is one that the cluster would never make."""
         return self.status in (400, 413)
+
+    def refusal(self, id: str) -> ApiError:
+        """What the caller of a write that is refused for good is told."""
+        return api_error("services.storage.unexpected_bad_request", f'document "{id}": {self.problem}')
 
     @property
     def is_gone(self) -> bool:
@@ -92,4 +105,10 @@ def _is_culprit_inside(answer: Answer) -> bool:
 def _result(item: dict[str, Any]) -> Result:
     content: dict[str, Any] = next(iter(item.values()))
     problem = reason(content["error"]) if "error" in content else ""
-    return Result(content["status"], problem, content.get("_seq_no", -1), content.get("_primary_term", 0))
+    return Result(
+        content["status"],
+        problem,
+        content.get("_seq_no", -1),
+        content.get("_primary_term", 0),
+        content.get("_version", 0),
+    )

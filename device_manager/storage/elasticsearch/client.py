@@ -25,17 +25,24 @@ BULK_BYTES = 8 << 20
 BULK_DOCUMENTS = 1000
 CONNECTIONS = 16
 LARGE_BODY = 1 << 20
-BULK_FIELDS = "error,errors,status,items.*.status,items.*._seq_no,items.*._primary_term,items.*.error"
+BULK_FIELDS = "error,errors,status,items.*.status,items.*._seq_no,items.*._primary_term,items.*._version,items.*.error"
 HEALTH_DEADLINE = 1.0
-_TEMPORARY = {429, 502, 503, 504}
+BUSY = frozenset({429, 503})
+"""Statuses of a cluster that would take the same a little later."""
+_TEMPORARY = BUSY | {502, 504}
 
 
 class NoAnswer(ApiError):
-    """The cluster did not answer, or could not: whether it did what was asked is not known."""
+    """The cluster did not answer, or could not: whether it did what was asked is not known.
 
-    def __init__(self, reason: str) -> None:
+    Attributes:
+        is_refusal: it did answer, that it has too much to do now: the same request may be taken a little later.
+    """
+
+    def __init__(self, reason: str, *, is_refusal: bool = False) -> None:
         kind = CATALOGUE["services.storage.unavailable"]
         super().__init__(kind.text.format(reason), status=kind.status, id=kind.id, code=kind.code, props=(reason,))
+        self.is_refusal = is_refusal
 
 
 class Answer(NamedTuple):
@@ -133,7 +140,8 @@ class Cluster:
                 self.last_silence = now
             raise NoAnswer(f"{method} {path.split('?')[0]}: {error.message}") from error
         if meta.status in _TEMPORARY:
-            raise NoAnswer(f"{method} {path}: status {meta.status}, {reason(parsed)}")
+            is_refusal = meta.status in BUSY
+            raise NoAnswer(f"{method} {path}: status {meta.status}, {reason(parsed)}", is_refusal=is_refusal)
         self.last_answer = time.monotonic()
         return Answer(meta.status, parsed)
 

@@ -31,6 +31,8 @@ INDEX_SETTINGS: dict[str, Any] = {
     "auto_expand_replicas": "0-1",
     "mapping.total_fields.limit": 1000 + 10,  # 1,000 are the collection's own
 }
+FORGETS_REMOVED: dict[str, Any] = {"gc_deletes": "0s"}
+"""Index settings with which the version of a removed document is forgotten at the next refresh."""
 TRANSACTIONS_MAPPING: dict[str, Any] = {
     "dynamic": "false",
     "properties": {
@@ -109,7 +111,9 @@ class Collections:
             raise api_error("services.storage.index_already_exists", scope, index)
         await self._make(index, PLACEHOLDER, {"dynamic": "false"})
 
-    async def create_collection(self, index: str, collection: str, mappings: dict[str, Any]) -> None:
+    async def create_collection(
+        self, index: str, collection: str, mappings: dict[str, Any], *, forgets_removed: bool = False
+    ) -> None:
         """Add a collection, or add to the mapping of the existing one.
 
         Raises:
@@ -121,19 +125,28 @@ class Collections:
         known = await self._catalogue.seek(index, collection)
         if known is not None:
             await self._extend(index, collection, known, mappings)
+            if forgets_removed:
+                await self._forget_removed(index, collection)
             return
         mapping = Mapping.compile(mappings)
-        if not await self._make(index, collection, mapping.to_dict()):
+        settings = FORGETS_REMOVED if forgets_removed else {}
+        if not await self._make(index, collection, mapping.to_dict(), settings):
             await self._extend(index, collection, await self._catalogue.find(index, collection), mappings)
         if not is_private(index):
             await self._drop_physicals((await self._catalogue.physicals(index)).get((index, PLACEHOLDER), []))
 
-    async def _make(self, index: str, collection: str, mapping: dict[str, Any]) -> bool:
+    async def _forget_removed(self, index: str, collection: str) -> None:
+        path = index_path(alias_name(index, collection), "/_settings")
+        expect(await self._cluster.patiently("PUT", path, {"index": FORGETS_REMOVED}), 200)
+
+    async def _make(
+        self, index: str, collection: str, mapping: dict[str, Any], settings: dict[str, Any] | None = None
+    ) -> bool:
         """Make the cluster's index; False when somebody else just did."""
         alias = alias_name(index, collection)
         body = {
             "aliases": {alias: {}},
-            "settings": {"index": INDEX_SETTINGS},
+            "settings": {"index": INDEX_SETTINGS | (settings or {})},
             "mappings": mapping | {"properties": mapping.get("properties", {}) | MARKS_MAPPING},
         }
         physical = physical_name(index, collection)

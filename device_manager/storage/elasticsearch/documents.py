@@ -7,8 +7,10 @@ from typing import Any
 import msgspec
 import orjson
 
-from device_manager.storage.contract import Document
+from device_manager.errors import api_error
+from device_manager.storage.contract import Document, Key
 from device_manager.storage.elasticsearch.protocol import MARK, TOMBSTONE
+from device_manager.storage.sources import encode
 
 
 class Stored(msgspec.Struct, frozen=True):
@@ -60,6 +62,18 @@ def delete_line(alias: str, id: str, seq_no: int, primary_term: int) -> bytes:
     """Remove a document on condition that it is as it was."""
     address = {"_index": alias, "_id": id, "if_seq_no": seq_no, "if_primary_term": primary_term}
     return orjson.dumps({"delete": address}) + b"\n"
+
+
+def encode_unmarked(key: Key, source: dict[str, Any]) -> bytes:
+    """A source as the body of a document.
+
+    Raises:
+        ApiError: it uses the name of a mark, or holds what JSON has no form for.
+    """
+    for name in (MARK, TOMBSTONE):
+        if name in source:
+            raise api_error("services.storage.strict_mapping_rejection", name, key.index, key.collection)
+    return encode(source)
 
 
 def marked(body: bytes, mark: str) -> bytes:

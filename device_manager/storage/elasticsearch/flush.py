@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar
 import msgspec
 import orjson
 
-from device_manager.errors import ApiError, api_error
+from device_manager.errors import ApiError
 from device_manager.storage.contract import Key
 from device_manager.storage.elasticsearch import bulks
 from device_manager.storage.elasticsearch.client import Cluster, NoAnswer, document_path, expect
@@ -322,8 +322,7 @@ class Flush:
 def _failure(write: Write, result: bulks.Result) -> Failure:
     """Why the unit of `write` has to be aborted."""
     if result.is_refused:
-        kind = "services.storage.unexpected_bad_request"
-        return Failure(api_error(kind, f'document "{write.key.id}": {result.problem}'), is_final=True)
+        return Failure(result.refusal(write.key.id), is_final=True)
     if result.is_gone:
         return Failure(NoAnswer(result.problem), collections=frozenset({(write.key.index, write.key.collection)}))
     if result.is_conflict:

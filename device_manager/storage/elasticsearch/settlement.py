@@ -113,6 +113,16 @@ class Settlement:
                 self.remember(mark.flush)
         return verdicts
 
+    async def undecided(self, marks: Iterable[str | None]) -> dict[str | None, str]:
+        """The marks of documents that nobody may build on yet, with the flush that decides each; often none.
+
+        Raises:
+            NoAnswer: the cluster does not answer.
+        """
+        doubtful = {mark for mark in marks if mark is not None and not self.is_settled(mark)}
+        verdicts = await self.judge(doubtful) if doubtful else {}
+        return {mark: parse_mark(mark).flush for mark, verdict in verdicts.items() if verdict is not Verdict.SETTLED}
+
     def remember(self, flush: str) -> None:
         """Note that a flush is settled for good: it has no flush document any more."""
         self._settled[flush] = None

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import structlog
 
 from device_manager.errors import ApiError, api_error
-from device_manager.query.search import Search, SearchResult
+from device_manager.query.search import Search, SearchResult, Sort
 from device_manager.query.tree import MATCH_ALL, Query
 from device_manager.settings import Settings
-from device_manager.storage.contract import Decide, Document, Key, Store
+from device_manager.storage.contract import Decide, Document, Key, Put, PutResult, Store
 from device_manager.storage.elasticsearch.catalogue import Catalogue
 from device_manager.storage.elasticsearch.client import Cluster
 from device_manager.storage.elasticsearch.collections import Collections
@@ -20,6 +20,7 @@ from device_manager.storage.elasticsearch.flush import StepObserver, observe_not
 from device_manager.storage.elasticsearch.flushids import FlushIds
 from device_manager.storage.elasticsearch.job import Job
 from device_manager.storage.elasticsearch.names import PLACEHOLDER, alias_name
+from device_manager.storage.elasticsearch.puts import Puts
 from device_manager.storage.elasticsearch.reads import GoneAlias, Reader
 from device_manager.storage.elasticsearch.recovery import Recovery
 from device_manager.storage.elasticsearch.refresher import Refresher
@@ -27,6 +28,7 @@ from device_manager.storage.elasticsearch.search import Searcher
 from device_manager.storage.elasticsearch.settlement import Settlement
 from device_manager.storage.elasticsearch.sweep import Sweeper
 from device_manager.storage.elasticsearch.writer import Writer
+from device_manager.storage.scanning import pages_of
 
 T = TypeVar("T")
 _log = structlog.get_logger(__name__)
@@ -70,6 +72,17 @@ class ElasticsearchStore(Store):
             tell=self._tell,
             on_step=on_step,
         )
+        self._puts = Puts(
+            self._cluster,
+            self._catalogue,
+            self._reader,
+            self._settlement,
+            self._recovery,
+            self._deadlines,
+            self.round_trips,
+            deadline=settings.store_deadline,
+            tell=self._tell,
+        )
 
     async def start(self) -> None:
         """Open what the cluster holds and finish what other processes left undecided."""
@@ -78,6 +91,7 @@ class ElasticsearchStore(Store):
 
     async def close(self) -> None:
         """Finish running transactions, then let go."""
+        await self._puts.close(self._settings.store_deadline)
         await self._writer.close(self._settings.store_deadline)
         for part in (self._sweeper, self._refresher, self._recovery, self._reader, self._deadlines, self._cluster):
             await part.close()
@@ -109,9 +123,11 @@ class ElasticsearchStore(Store):
         """See the contract."""
         await self._collections.create_index(index)
 
-    async def create_collection(self, index: str, collection: str, mappings: dict[str, Any]) -> None:
+    async def create_collection(
+        self, index: str, collection: str, mappings: dict[str, Any], *, forgets_removed: bool = False
+    ) -> None:
         """See the contract."""
-        await self._collections.create_collection(index, collection, mappings)
+        await self._collections.create_collection(index, collection, mappings, forgets_removed=forgets_removed)
 
     async def mappings(self, index: str, collection: str) -> dict[str, Any]:
         """See the contract."""
@@ -153,10 +169,14 @@ class ElasticsearchStore(Store):
         return await self._searcher.search(index, collection, search)
 
     def scan(
-        self, index: str, collection: str, query: Query = MATCH_ALL, *, page: int = 1000
-    ) -> AsyncIterator[list[Document]]:
+        self, index: str, collection: str, query: Query = MATCH_ALL, *, page: int = 1000, sort: Sequence[Sort] = ()
+    ) -> AsyncGenerator[list[Document], None]:
         """See the contract."""
-        return self._searcher.scan(index, collection, query, page)
+        return pages_of(self._searcher.scan(index, collection, query, sort, page), page, is_sorted=bool(sort))
+
+    async def put(self, puts: Sequence[Put]) -> list[PutResult | ApiError]:
+        """See the contract."""
+        return await self._puts.put(puts)
 
     async def _transact(
         self, decide: Decide[T], *, known: Mapping[Key, Document] | None, dry_run: bool, refresh: bool, large: bool

@@ -10,10 +10,9 @@ import orjson
 
 from device_manager.errors import api_error
 from device_manager.storage.contract import Change, ChangeKind, Document, Key
-from device_manager.storage.elasticsearch.protocol import MARK, TOMBSTONE
+from device_manager.storage.elasticsearch.documents import encode_unmarked
 from device_manager.storage.elasticsearch.state import Absent, Blocked, Draft, MissingDocuments, RoundState
 from device_manager.storage.mappings import check_id
-from device_manager.storage.sources import encode
 
 
 class Unread(enum.Enum):
@@ -116,10 +115,7 @@ class View:
 
     def _encode(self, key: Key, source: dict[str, Any], before: dict[str, Any] | None = None) -> bytes:
         self._state.check(key, source, before)
-        for name in (MARK, TOMBSTONE):
-            if name in source:
-                raise api_error("services.storage.strict_mapping_rejection", name, key.index, key.collection)
-        return encode(source)
+        return encode_unmarked(key, source)
 
     def _write(
         self, key: Key, source: dict[str, Any], body: bytes, kind: ChangeKind, before: Document | None

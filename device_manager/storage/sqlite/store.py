@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+import contextlib
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import apsw
 
 from device_manager.errors import ApiError, api_error
-from device_manager.query.search import Search, SearchResult
+from device_manager.query.search import Search, SearchResult, Sort
 from device_manager.query.tree import MATCH_ALL, Query
 from device_manager.settings import Settings
-from device_manager.storage.contract import Decide, Document, Key, Store, is_private
+from device_manager.storage.contract import Decide, Document, Key, Put, PutResult, Store, is_private
+from device_manager.storage.scanning import pages_of
 from device_manager.storage.sqlite.catalogue import Catalogue
 from device_manager.storage.sqlite.checkpoints import Checkpointer
 from device_manager.storage.sqlite.connections import open_reader, open_writer, out_of_service
@@ -21,8 +23,10 @@ from device_manager.storage.sqlite.definitions import Definitions
 from device_manager.storage.sqlite.groups import GroupCommit
 from device_manager.storage.sqlite.layout import DATABASE
 from device_manager.storage.sqlite.lock import DirectoryLock
+from device_manager.storage.sqlite.puts import LARGE, decide_puts
 from device_manager.storage.sqlite.reading import ReaderPool, distinct_by_collection, read_documents
-from device_manager.storage.sqlite.searching import run_search, scan_pages
+from device_manager.storage.sqlite.scanning import scan_batches
+from device_manager.storage.sqlite.searching import run_search
 from device_manager.storage.sqlite.transaction import SqliteTransaction
 from device_manager.storage.sqlite.turns import Turns
 from device_manager.storage.sqlite.view import DecisionView, WriteNumbers
@@ -31,11 +35,11 @@ from device_manager.storage.sqlite.writer import Outcome, Stale, Writer
 
 T = TypeVar("T")
 
+Decision = Callable[[], tuple[SqliteTransaction, T, Work | None]]
+"""One run of a decision: the transaction, its result, and the work, None when there is nothing to commit."""
+
 READ_AT_ONCE = 250
 """Documents that `read` takes from the file before it lets the event loop do something else."""
-
-SCAN_PAGE_DEADLINE = 60.0
-"""Seconds that one page of a scan may take."""
 
 
 class SqliteStore(Store):
@@ -157,8 +161,10 @@ class SqliteStore(Store):
         async with self._turns.alone:
             await self._definitions.create_index(index)
 
-    async def create_collection(self, index: str, collection: str, mappings: dict[str, Any]) -> None:
-        """See `Store.create_collection`."""
+    async def create_collection(
+        self, index: str, collection: str, mappings: dict[str, Any], *, forgets_removed: bool = False
+    ) -> None:
+        """See `Store.create_collection`: nothing is remembered of a removed document."""
         async with self._turns.alone:
             await self._definitions.create_collection(index, collection, mappings)
 
@@ -203,23 +209,48 @@ class SqliteStore(Store):
         return await run_search(self._pool, target, search, self._settings.store_deadline)
 
     async def scan(
-        self, index: str, collection: str, query: Query = MATCH_ALL, *, page: int = 1000
-    ) -> AsyncIterator[list[Document]]:
+        self, index: str, collection: str, query: Query = MATCH_ALL, *, page: int = 1000, sort: Sequence[Sort] = ()
+    ) -> AsyncGenerator[list[Document], None]:
         """See `Store.scan`: all pages come from one snapshot."""
         target = self._catalogue.get(index, collection)
-        async for documents in scan_pages(self._pool, target, query, page, SCAN_PAGE_DEADLINE):
-            self.round_trips.searches += 1
-            yield documents
+        batches = scan_batches(self._pool, target, query, sort, page, self._count_search)
+        async with contextlib.aclosing(pages_of(batches, page, is_sorted=bool(sort))) as pages:
+            async for documents in pages:
+                yield documents
+
+    async def put(self, puts: Sequence[Put]) -> list[PutResult | ApiError]:
+        """See `Store.put`: all puts of one call are written together, or none of them."""
+        if not puts:
+            return []
+
+        def run() -> tuple[SqliteTransaction, list[PutResult | ApiError], Work | None]:
+            transaction = SqliteTransaction(self._view_aside if large else self._view, {}, _count_nothing)
+            transaction.is_put = True
+            results = decide_puts(transaction, puts)
+            return transaction, results, transaction.work() if transaction.needs_commit else None
+
+        large = len(puts) > LARGE
+        self.round_trips.puts += 1
+        return await self._commit(run, _count_nothing, large=large)
 
     async def _transact(
         self, decide: Decide[T], *, known: Mapping[Key, Document] | None, dry_run: bool, refresh: bool, large: bool
     ) -> T:
         """See `Store.transact`. The newest state costs no round trip here, so `known` only saves counting one."""
+
+        def run() -> tuple[SqliteTransaction, T, Work | None]:
+            transaction = SqliteTransaction(self._view_aside if large else self._view, known or {}, self._count_read)
+            result = decide(transaction)
+            return transaction, result, None if dry_run or not transaction.needs_commit else transaction.work()
+
+        return await self._commit(run, self._count_commit, large=large)
+
+    async def _commit(self, decision: Decision[T], count: Callable[[], None], *, large: bool) -> T:
+        """Run a decision and commit its work, again and again until it was made on what is really there."""
         if not self._opened:
             raise api_error("services.storage.unavailable", "it is closed.")
         attempt = 0
         while True:
-            decision = self._decision(decide, known or {}, dry_run=dry_run, large=large)
             transaction, result, work = await (self._turns.large if large else self._turns.small)(decision)
             if work is None:
                 return result
@@ -227,7 +258,7 @@ class SqliteStore(Store):
                 async with self._turns.alone:
                     await self._definitions.extend(transaction.extensions)
                 continue
-            self.round_trips.commits += 1
+            count()
             outcome = await self._groups.join(work, transaction.changes())
             if outcome is None:
                 return result
@@ -238,20 +269,18 @@ class SqliteStore(Store):
                 changed = [change.key.id for change in transaction.changes()]
                 raise api_error("services.storage.too_many_changes", changed[0] if changed else "")
 
-    def _decision(
-        self, decide: Decide[T], known: Mapping[Key, Document], *, dry_run: bool, large: bool
-    ) -> Callable[[], tuple[SqliteTransaction, T, Work | None]]:
-        """One run of `decide`: the transaction, its result, and the work, None when there is nothing to commit."""
-
-        def run() -> tuple[SqliteTransaction, T, Work | None]:
-            transaction = SqliteTransaction(self._view_aside if large else self._view, known, self._count_read)
-            result = decide(transaction)
-            return transaction, result, None if dry_run or not transaction.needs_commit else transaction.work()
-
-        return run
-
     def _count_read(self) -> None:
         self.round_trips.reads += 1
+
+    def _count_search(self) -> None:
+        self.round_trips.searches += 1
+
+    def _count_commit(self) -> None:
+        self.round_trips.commits += 1
+
+
+def _count_nothing() -> None:
+    """What a put looks at, and how often it is decided, is part of its one round trip."""
 
 
 def _raise_failure(outcome: Outcome) -> None:

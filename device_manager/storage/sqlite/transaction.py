@@ -54,6 +54,7 @@ class SqliteTransaction:
 
     Attributes:
         extensions: mappings that have to grow before the commit, because a `dynamic: true` level met new fields.
+        is_put: it carries puts, not a decision.
     """
 
     def __init__(self, view: View, known: Mapping[Key, Document], on_read: Callable[[], None]) -> None:
@@ -64,6 +65,7 @@ class SqliteTransaction:
         self._entries: dict[Key, _Entry] = {}
         self._depends_on_pending = False
         self.extensions: dict[tuple[str, str], FieldMapping] = {}
+        self.is_put = False
 
     def read(self, keys: Iterable[Key]) -> dict[Key, Document]:
         """See `contract.Transaction.read`."""
@@ -109,6 +111,28 @@ class SqliteTransaction:
         version = 1 if before is None or created_here else before.version + 1
         target = self._view.collection(key.index, key.collection)
         return self._put(target, key, entry, source, version=version, rid=_row(now).rid)
+
+    def write(self, key: Key, source: dict[str, Any], version: int | None = None) -> Document:
+        """Give the document `key`, read before, a content whether there is one or not; by itself it counts versions.
+
+        Raises:
+            ApiError: what the mapping refuses.
+        """
+        entry = self._entries[key]
+        target = self._view.collection(key.index, key.collection)
+        rid = _row(entry.before).rid if entry.before else self._view.next_rid(target)
+        if version is None:
+            version = entry.before.version + 1 if entry.before else 1
+        return self._put(target, key, entry, source, version=version, rid=rid)
+
+    def check_collection(self, key: Key) -> None:
+        """Raises `services.storage.unknown_index` or `unknown_collection`."""
+        self._view.collection(key.index, key.collection)
+
+    @staticmethod
+    def state_of(document: Document) -> tuple[int, int]:
+        """What two reads of the same state of a document have in common: its row and the number of its write."""
+        return _row(document)[:2]
 
     def touch(self, key: Key) -> None:
         """See `contract.Transaction.touch`."""
@@ -156,7 +180,7 @@ class SqliteTransaction:
     def changes(self) -> list[Change]:
         """What the transaction changes, in the order in which it met the documents."""
         return [
-            Change(_kind(entry), key, entry.before, entry.now)
+            Change(_kind(entry), key, entry.before, entry.now, self.is_put)
             for key, entry in self._entries.items()
             if entry.now is not entry.before
         ]
