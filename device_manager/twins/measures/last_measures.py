@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
 
-from device_manager.query.conversions import Refused, date
+from device_manager.query.conversions import date
 from device_manager.storage.contract import INTERNAL_INDEX, Key, Put, PutKind
 from device_manager.storage.mappings.names import MAX_NAME_BYTES
 from device_manager.storage.stamps import Source
@@ -82,9 +82,9 @@ def measured_at(measure: Source) -> int | None:
     if type(value) is not int:
         try:
             value = _read_date(value)
-        except (Refused, ValueError, OverflowError):
+        except (ValueError, OverflowError):
             return None
-    return value if value is not None and 0 <= value < END_OF_TIME else None
+    return value if type(value) is int and 0 <= value < END_OF_TIME else None
 
 
 def measure_version(measure_id: str, at: int) -> int:
