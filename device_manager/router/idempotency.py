@@ -18,7 +18,8 @@ from device_manager.router.registry import BoundAction
 from device_manager.router.request import Request
 from device_manager.router.response import ABSENT, Response
 from device_manager.storage.contract import Store
-from device_manager.storage.journal import Journal, JournalHead, journal_id, prepare_journal, remove_expired
+from device_manager.storage.ids import derived_id
+from device_manager.storage.journal import Journal, JournalHead, prepare_journal, remove_expired
 from device_manager.storage.steps import RECORDER
 
 ARGUMENT = "idempotencyKey"
@@ -109,7 +110,7 @@ class Idempotency:
         content = orjson.dumps([compared, request.body], default=repr, option=orjson.OPT_SORT_KEYS)
         action = f"{bound.controller}:{bound.action}"
         return JournalHead(
-            journal_id(request.user_id or "", engine or str(args.get("index") or ""), action, key),
+            derived_id(request.user_id or "", engine or str(args.get("index") or ""), action, key),
             hashlib.sha256(content).hexdigest(),
             key,
             engine,

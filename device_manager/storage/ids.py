@@ -1,8 +1,9 @@
-"""Generated document ids: 20 url-safe characters that sort by time of creation (router-protocol 6.2)."""
+"""Document ids: generated ones that sort by time (router-protocol 6.2), and ones that follow from content."""
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import os
 import time
 
@@ -26,3 +27,9 @@ def new_id() -> str:
         _last[:] = now, 0
     number = (_last[0] << 24 | _last[1] & 0xFFFFFF) << _RANDOM_BITS | int.from_bytes(os.urandom(6))
     return base64.urlsafe_b64encode(number.to_bytes(15)).translate(_ORDERED).decode()
+
+
+def derived_id(*parts: str) -> str:
+    """The id that follows from `parts`: 43 url-safe characters, others for every other list of parts."""
+    text = "".join(f"{len(part)}:{part}" for part in parts)
+    return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip("=")

@@ -7,8 +7,6 @@ finds what was recorded. So a retry may start while the first attempt is still a
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, NamedTuple, TypeVar
@@ -51,12 +49,6 @@ class JournalHead(NamedTuple):
     key: str
     engine: str
     expires: int
-
-
-def journal_id(*scope: str) -> str:
-    """The id of a journal from the parts of its scope."""
-    text = "".join(f"{len(part)}:{part}" for part in scope)
-    return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip("=")
 
 
 class Journal:

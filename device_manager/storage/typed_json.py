@@ -92,5 +92,10 @@ def _decoded(value: Any) -> Any:
 
 @functools.cache
 def _class(path: str) -> type:
+    """The type of that name. Raises TypeError for one that `encode` never writes."""
     module, _, name = path.partition(":")
-    return cast("type", functools.reduce(getattr, name.split("."), sys.modules[module]))
+    found = functools.reduce(getattr, name.split("."), sys.modules[module])
+    named_tuple = isinstance(found, type) and issubclass(found, tuple) and hasattr(found, "_fields")
+    if not named_tuple and not (isinstance(found, type) and issubclass(found, (msgspec.Struct, enum.Enum))):
+        raise TypeError(f"{path} is no struct, enum or named tuple")
+    return cast("type", found)

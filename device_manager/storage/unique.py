@@ -5,14 +5,13 @@ A claim is a document whose id follows from scope and value, so of two claims at
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from device_manager.errors import api_error
 from device_manager.query.tree import Term
 from device_manager.storage.contract import INTERNAL_INDEX, Document, Key, Store, Transaction
+from device_manager.storage.ids import derived_id
 from device_manager.storage.removal import remove_matching
 
 UNIQUE = "unique"
@@ -39,9 +38,7 @@ class UniqueKey(NamedTuple):
     @property
     def address(self) -> Key:
         """Where the claim is kept."""
-        text = "".join(f"{len(part)}:{part}" for part in self)
-        digest = hashlib.sha256(text.encode()).digest()
-        return Key(INTERNAL_INDEX, UNIQUE, base64.urlsafe_b64encode(digest).decode().rstrip("="))
+        return Key(INTERNAL_INDEX, UNIQUE, derived_id(*self))
 
 
 async def prepare_unique_keys(store: Store) -> None:

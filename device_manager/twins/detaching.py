@@ -13,7 +13,6 @@ from device_manager.twins.call import Call
 from device_manager.twins.catalogue import Catalogue
 from device_manager.twins.device_steps import (
     DeviceRemoval,
-    attachment,
     delete_device,
     detach_device,
     linked_assets,
@@ -114,7 +113,7 @@ class Detaching:
     def _engine(self, view: View, engine: str | None, device_id: str, *, deletes: bool) -> str | None:
         """The engine that the device leaves; None for a free one that is deleted."""
         if not deletes:
-            return attachment(view, device_id, engine)
+            return view.attachment(device_id, engine)
         if engine != self._places.platform:
             return engine
         own: str | None = view.provisioning(device_id).source.get("engineId")

@@ -132,20 +132,6 @@ def update_device(work: Workspace, engine: str, device_id: str, change: Metadata
     return work.replace(key, changed(change.applied(work.get(key).source), stamp))
 
 
-def attachment(view: View, device_id: str, engine: str | None = None) -> str:
-    """The engine that a device is attached to, which is `engine` if one is named; its record is loaded.
-
-    Raises:
-        ApiError: `services.storage.not_found`, `device_manager.devices.not_attached` or `attached_elsewhere`.
-    """
-    own: str | None = view.provisioning(device_id).source.get("engineId")
-    if not own:
-        raise api_error("device_manager.devices.not_attached", device_id)
-    if engine not in (None, own):
-        raise api_error("device_manager.devices.attached_elsewhere", device_id)
-    return own
-
-
 def linked_assets(view: View, engine: str, device_id: str) -> list[str]:
     """The assets that a device is linked to, in link order; none when the engine does not hold it."""
     device = view.documents.get(device_key(engine, device_id))
@@ -166,15 +152,15 @@ def detach_device(
 
     Args:
         work: the documents.
-        engine: what `attachment` says.
+        engine: what `View.attachment` says.
         device_id: the device.
         stamp: who does it, and when.
         patches: asset id -> what the pipes of that link want.
 
     Raises:
-        ApiError: what `attachment` raises, and what the mapping refuses of the patches.
+        ApiError: what `View.attachment` raises, and what the mapping refuses of the patches.
     """
-    attachment(work, device_id, engine)
+    work.attachment(device_id, engine)
     with work.as_one():
         unlinked = _unlink_all(work, engine, device_id, stamp, patches)
         key = work.places.provisioning(device_id)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
-from device_manager.errors import ApiError, api_error
-from device_manager.storage.contract import Document, Key, Store, Transaction
+from device_manager.errors import api_error
+from device_manager.storage.contract import Document, Key, Store
 from device_manager.storage.steps import step
+from device_manager.twins.asking import Answers, answer_of, transact_asking
 from device_manager.twins.call import Call
 from device_manager.twins.catalogue import Catalogue
 from device_manager.twins.documents import stamp_now
@@ -16,9 +18,6 @@ from device_manager.twins.listeners import NO_PATCHES, LinkEvent, Patches, TwinE
 from device_manager.twins.places import Places, asset_key, device_key
 from device_manager.twins.relinking import LinkEntry, LinkOutcome, link, settled, unlink
 from device_manager.twins.workspace import View, Workspace
-
-ROUNDS = 5
-"""How often pipes are asked again because further links appeared while they ran."""
 
 Couple = tuple[str, str]
 """Device id and asset id."""
@@ -41,14 +40,8 @@ class Linked(NamedTuple):
 Unlinked = tuple[list[LinkOutcome], list[Document]]
 """What became of the links, and the twins to show."""
 
-
-class _NewCouples(Exception):
-    """The transaction met links whose `before` pipes have not run."""
-
-    def __init__(self, couples: dict[Couple, Pairs], known: dict[Key, Document]) -> None:
-        super().__init__()
-        self.couples = couples
-        self.known = known
+Choose = Callable[[View], list[tuple[str, UnlinkSelection]]]
+"""From the documents that a request names: devices and what each is unlinked from."""
 
 
 class Linking:
@@ -103,19 +96,19 @@ class Linking:
     async def _commit_links(self, entries: list[LinkEntry], call: Call) -> list[LinkOutcome]:
         await self._catalogue.engine(entries[0].engine)
         keys = self._keys(entries)
-        known: Mapping[Key, Document] = {}
-        patches = [NO_PATCHES] * len(entries)
-        if self._events.listens_before("link-asset"):
-            known = await self._store.read(keys)
-            patches = [await self._ask(entry, known, call) for entry in entries]
 
-        def decide(tx: Transaction) -> list[LinkOutcome]:
-            work = Workspace(tx, self._places, call)
+        async def ask(view: View, answered: Answers) -> Answers:
+            return {place: await self._ask(entry, view, call) for place, entry in enumerate(entries)}
+
+        def decide(work: Workspace, answers: Answers | None) -> list[LinkOutcome]:
             work.load(keys)
             stamp = stamp_now(call.user_id)
-            return settled([link(work, entry, stamp, patch) for entry, patch in zip(entries, patches, strict=True)])
+            return settled(
+                [link(work, entry, stamp, answer_of(answers, place, NO_PATCHES)) for place, entry in enumerate(entries)]
+            )
 
-        return await self._store.transact(decide, known=known, dry_run=call.dry_run, refresh=call.refresh)
+        asking = ask if self._events.listens_before("link-asset") else None
+        return await transact_asking(self._store, self._places, decide, asking, entries[0].device_id, call)
 
     def _check_count(self, entries: int) -> None:
         if entries > self._limit:
@@ -129,11 +122,10 @@ class Linking:
             keys[asset_key(entry.engine, entry.asset_id)] = None
         return list(keys)
 
-    async def _ask(self, entry: LinkEntry, known: Mapping[Key, Document], call: Call) -> Patches:
+    async def _ask(self, entry: LinkEntry, view: View, call: Call) -> Patches:
         """Run the `before` pipes of one entry on the twins as stored."""
-        seen = View(self._places, known, call)
-        device = seen.attached_device(entry.engine, entry.device_id)
-        asset = seen.asset(entry.engine, entry.asset_id)
+        device = view.attached_device(entry.engine, entry.device_id)
+        asset = view.asset(entry.engine, entry.asset_id)
         return await self._events.before("link-asset", device, asset, try_link(device, asset, entry.wanted), call)
 
     async def unlink_assets(self, engine: str, device_id: str, selection: UnlinkSelection, call: Call) -> Linked:
@@ -153,11 +145,8 @@ class Linking:
         if predictable:
             keys += [asset_key(engine, asset_id) for asset_id in dict.fromkeys(named)]
 
-        def choose(work: Workspace) -> list[tuple[str, UnlinkSelection]]:
-            work.load(keys)
-            return [(device_id, selection)]
-
-        outcomes, (device,) = await self._unlink(engine, choose, [device_key(engine, device_id)], call)
+        shown = [device_key(engine, device_id)]
+        outcomes, (device,) = await self._unlink(engine, keys, lambda _: [(device_id, selection)], shown, call)
         return Linked(device, None, [last.asset for last in outcomes if last.asset])
 
     async def unlink_devices(
@@ -175,89 +164,72 @@ class Linking:
         for device_id in entries:
             keys += [self._places.provisioning(device_id), device_key(engine, device_id)]
 
-        def choose(work: Workspace) -> list[tuple[str, UnlinkSelection]]:
-            work.load(keys)
-            work.asset(engine, asset_id)
+        def choose(view: View) -> list[tuple[str, UnlinkSelection]]:
+            view.asset(engine, asset_id)
             return [(device_id, UnlinkSelection(entries=of_device)) for device_id, of_device in entries.items()]
 
         shown = [asset_key(engine, asset_id), *(device_key(engine, device_id) for device_id, _ in wanted)]
-        _, (asset, *devices) = await self._unlink(engine, choose, shown, call)
+        _, (asset, *devices) = await self._unlink(engine, keys, choose, shown, call)
         return Linked(None, asset, devices)
 
     async def _unlink(
-        self,
-        engine: str,
-        choose: Callable[[Workspace], list[tuple[str, UnlinkSelection]]],
-        shown: Sequence[Key],
-        call: Call,
+        self, engine: str, keys: Sequence[Key], choose: Choose, shown: Sequence[Key], call: Call
     ) -> Unlinked:
         """Unlink in one transaction and tell of it."""
-        unlinked = await self._commit_unlinks(engine, choose, shown, call)
+        unlinked = await self._commit_unlinks(engine, keys, choose, shown, call)
         await self._tell("unlink-asset", unlinked[0], call)
         return unlinked
 
     @step
     async def _commit_unlinks(
-        self,
-        engine: str,
-        choose: Callable[[Workspace], list[tuple[str, UnlinkSelection]]],
-        shown: Sequence[Key],
-        call: Call,
+        self, engine: str, keys: Sequence[Key], choose: Choose, shown: Sequence[Key], call: Call
     ) -> Unlinked:
         """Unlink in one transaction; `before` pipes run first for the links that it is going to meet."""
         await self._catalogue.engine(engine)
-        listening = self._events.listens_before("unlink-asset")
-        patches: dict[Couple, Patches] = {}
 
-        def decide(tx: Transaction) -> Unlinked:
-            work = Workspace(tx, self._places, call)
-            left = {
+        def plan(view: View) -> dict[Couple, Pairs]:
+            """The pairs that stay of each link that loses some."""
+            return {
                 (device_id, asset_id): pairs
-                for device_id, selection in choose(work)
-                for asset_id, pairs in plan_unlink(work.attached_device(engine, device_id), selection).items()
+                for device_id, selection in choose(view)
+                for asset_id, pairs in plan_unlink(view.attached_device(engine, device_id), selection).items()
             }
+
+        async def ask(view: View, answered: Answers) -> Answers:
+            return {
+                couple: await self._ask_unlink(engine, couple, pairs, view, call)
+                for couple, pairs in plan(view).items()
+                if couple not in answered
+            }
+
+        def decide(work: Workspace, answers: Answers | None) -> Unlinked:
+            work.load(keys)
+            left = plan(work)
             work.load(asset_key(engine, asset_id) for _, asset_id in left)
-            if listening and (new := {couple: pairs for couple, pairs in left.items() if couple not in patches}):
-                raise _NewCouples(new, work.documents)
+            patches = {couple: answer_of(answers, couple, NO_PATCHES) for couple in left}
             stamp = stamp_now(call.user_id)
-            outcomes = [
-                unlink(work, engine, *couple, pairs, stamp, patches.get(couple, NO_PATCHES))
-                for couple, pairs in left.items()
-            ]
+            outcomes = [unlink(work, engine, *couple, left[couple], stamp, patches[couple]) for couple in left]
             return settled(outcomes), [work.get(key) for key in shown]
 
-        known: dict[Key, Document] = {}
-        for _ in range(ROUNDS):
-            try:
-                return await self._store.transact(decide, known=known, dry_run=call.dry_run, refresh=call.refresh)
-            except _NewCouples as met:
-                known = met.known
-                for couple, pairs in met.couples.items():
-                    patches[couple] = await self._ask_unlink(engine, couple, pairs, known, call)
-        raise api_error("services.storage.too_many_changes", next(iter(patches))[0])
+        asking = ask if self._events.listens_before("unlink-asset") else None
+        return await transact_asking(self._store, self._places, decide, asking, shown[0].id, call)
 
-    async def _ask_unlink(
-        self, engine: str, couple: Couple, left: Pairs, known: Mapping[Key, Document], call: Call
-    ) -> Patches:
+    async def _ask_unlink(self, engine: str, couple: Couple, left: Pairs, view: View, call: Call) -> Patches:
         device_id, asset_id = couple
-        asset = known.get(asset_key(engine, asset_id))
+        asset = view.documents.get(asset_key(engine, asset_id))
         if asset is None:
             return NO_PATCHES
-        return await self._events.before("unlink-asset", known[device_key(engine, device_id)], asset, left, call)
+        device = view.get(device_key(engine, device_id))
+        return await self._events.before("unlink-asset", device, asset, left, call)
 
     async def _tell(self, event: LinkEvent, outcomes: Sequence[LinkOutcome], call: Call) -> None:
-        """Run the `after` pipes of what changed; the first failure is raised once all of them ran."""
-        if call.dry_run or not self._events.listens_after(event):
-            return
-        failure: ApiError | None = None
-        for outcome in outcomes:
-            if outcome.changed:
-                try:
-                    await self._events.after(event, outcome.device, outcome.asset, call)
-                except ApiError as error:
-                    failure = failure or error
-        if failure is not None:
-            raise failure
+        """Run the `after` pipes of what changed."""
+        if not call.dry_run and self._events.listens_after(event):
+            await self._events.tell_all(
+                partial(self._events.after, event, outcome.device, outcome.asset, call)
+                for outcome in outcomes
+                if outcome.changed
+            )
 
 
 def _check_entries(entries: Sequence[WantedUnlink]) -> None:

@@ -45,12 +45,20 @@ class View:
         Raises:
             ApiError: `services.storage.not_found`, `device_manager.devices.not_attached` or `attached_elsewhere`.
         """
-        attached_to = self.provisioning(device_id).source.get("engineId")
-        if not attached_to:
+        return self.get(device_key(self.attachment(device_id, engine), device_id))
+
+    def attachment(self, device_id: str, engine: str | None = None) -> str:
+        """The engine that a device is attached to, which is `engine` if one is named.
+
+        Raises:
+            ApiError: `services.storage.not_found`, `device_manager.devices.not_attached` or `attached_elsewhere`.
+        """
+        own: str | None = self.provisioning(device_id).source.get("engineId")
+        if not own:
             raise api_error("device_manager.devices.not_attached", device_id)
-        if attached_to != engine:
+        if engine not in (None, own):
             raise api_error("device_manager.devices.attached_elsewhere", device_id)
-        return self.get(device_key(engine, device_id))
+        return own
 
     def provisioning(self, device_id: str) -> Document:
         """The platform's record of a device, unless it is attached where the caller has no right.
@@ -116,8 +124,8 @@ class Workspace(View):
     def replace(self, key: Key, source: Source) -> Document:
         """Give a loaded document a new content. Raises what the mapping refuses."""
         before = self.get(key)
-        self._tx.replace(key, source)
-        self.documents[key] = after = Document(before.id, source, before.version, before.token)
+        version = self._tx.replace(key, source).version
+        self.documents[key] = after = Document(before.id, source, version, before.token)
 
         def undo() -> None:
             self._tx.replace(key, before.source)

@@ -13,12 +13,12 @@ import pytest
 
 from device_manager.errors import ApiError, api_error
 from device_manager.storage.contract import INTERNAL_INDEX, Document, Key, Store, Transaction
+from device_manager.storage.ids import derived_id
 from device_manager.storage.journal import (
     JOURNAL,
     PIECE,
     Journal,
     JournalHead,
-    journal_id,
     prepare_journal,
     remove_expired,
     remove_of_engine,
@@ -72,7 +72,7 @@ async def shop(store: Store, index: str) -> Shop:
 
 @pytest.fixture
 def head(index: str) -> JournalHead:
-    return JournalHead(journal_id("me", index, uuid.uuid4().hex), "same", "k", index, LATER)
+    return JournalHead(derived_id("me", index, uuid.uuid4().hex), "same", "k", index, LATER)
 
 
 async def under(journal: Journal, act: Callable[[], Any]) -> Any:

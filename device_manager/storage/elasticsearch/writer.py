@@ -99,20 +99,32 @@ class Writer:
         task.add_done_callback(self._tasks.discard)
 
     async def _run(self) -> None:
+        """Carry out rounds until nobody waits; a large one is decided while the flush before it is in flight."""
+        writing: asyncio.Task[None] | None = None
         try:
             while self._waiting:
-                batch = self._take()
-                if batch:
-                    await self._round(batch)
+                if writing is not None and not self._waiting[0].large:
+                    await writing
+                    writing = None
+                batch = self._take(1 if writing is not None else BATCH)
+                name = self._ids.next()
+                decided = await self._decide(name, batch) if batch else None
+                if decided is None:
+                    continue
+                if writing is not None:
+                    await writing
+                writing = self._start_writing(name, decided)
+            if writing is not None:
+                await writing
         finally:
             self._lane = None
             if self._waiting:
                 self._lane = asyncio.create_task(self._run())
 
-    def _take(self) -> list[Job]:
+    def _take(self, most: int) -> list[Job]:
         """The next transactions; one that has to be alone comes alone."""
         batch: list[Job] = []
-        while self._waiting and len(batch) < BATCH:
+        while self._waiting and len(batch) < most:
             job = self._waiting[0]
             if job.is_alone and batch and not job.future.done():
                 break
@@ -123,35 +135,41 @@ class Writer:
                     break
         return batch
 
-    async def _round(self, batch: list[Job]) -> None:
-        flush = self._ids.next()
-        round_ = Round(flush, self._catalogue, self._reader, self._settlement, self._recovery)
+    async def _decide(self, name: str, batch: list[Job]) -> Decided | None:
+        """Run the transactions; None when there is nothing to write."""
+        round_ = Round(name, self._catalogue, self._reader, self._settlement, self._recovery)
         try:
-            decided = await round_.decide(batch, self._busy, self._newest)
+            decided = await round_.decide(batch, self._busy | self._in_flight(), self._newest)
         except ApiError as error:
             for job in batch:
                 job.fail(error)
-            return
+            return None
         except Exception as error:
             _log.exception("a round of transactions failed")
             for job in batch:
                 job.fail(error)
-            return
+            return None
         self._waiting.extendleft(reversed(decided.left_over))
         for job, blocker in decided.blocked:
             self._wait_for(job, blocker)
         for outcome in decided.outcomes:
             outcome.settle()
-        if decided.units:
-            await self._write(flush, decided)
+        return decided if decided.units else None
 
-    async def _write(self, name: str, decided: Decided) -> None:
+    def _in_flight(self) -> dict[Key, str]:
+        """The documents of the flush in flight, with its name."""
+        if self._flight is None:
+            return {}
+        flush, units = self._flight
+        return {write.key: flush.name for unit in units for write in unit.writes}
+
+    def _start_writing(self, name: str, decided: Decided) -> asyncio.Task[None] | None:
         units = [unit for unit in decided.units if unit.writes]
         for unit in decided.units:
             if not unit.writes:
                 self._settle(unit)
         if not units:
-            return
+            return None
         flush = Flush(
             name,
             units,
@@ -164,17 +182,22 @@ class Writer:
         )
         self._settlement.begin(name)
         self._flight = (flush, units)
+        writing = asyncio.create_task(self._write(flush, units))
+        self._background(writing)
+        return writing
+
+    async def _write(self, flush: Flush, units: list[Unit]) -> None:
         failures: Failures | None = None
         try:
             failures = await flush.run(lambda: self._doomed(units))
         except Exception as error:
-            _log.exception("a flush failed", flush=name)
+            _log.exception("a flush failed", flush=flush.name)
             for unit in units:
                 for outcome in unit.outcomes:
                     outcome.job.fail(error)
         finally:
             self._flight = None
-            self._settlement.end(name, kept=flush.is_kept or failures is None)
+            self._settlement.end(flush.name, kept=flush.is_kept or failures is None)
         if failures is not None:
             self._finish(flush, units, failures)
 

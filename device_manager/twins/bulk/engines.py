@@ -11,7 +11,6 @@ from device_manager.twins.bulk.links import DeviceAction, ask_unlinks
 from device_manager.twins.bulk.records import DeviceRecord
 from device_manager.twins.device_steps import (
     attach_device,
-    attachment,
     detach_device,
     device_keys,
     free_device,
@@ -147,4 +146,4 @@ class DetachMany(DeviceAction[DeviceRecord]):
             self.check_engine(named)
         if not view.provisioning(record.device_id).source.get("engineId"):
             return None
-        return attachment(view, record.device_id, named)
+        return view.attachment(record.device_id, named)

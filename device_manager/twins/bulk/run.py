@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import deque
 from collections.abc import Sequence
 from typing import Generic, NamedTuple
 
 from device_manager.errors import ApiError, api_error
 from device_manager.storage.contract import Document, Key, Store, Transaction
-from device_manager.storage.steps import step
+from device_manager.storage.steps import RECORDER, step
+from device_manager.twins.asking import ROUNDS
 from device_manager.twins.bulk.action import Answers, Applied, BulkAction, NotAsked, R
 from device_manager.twins.bulk.outcome import BulkOutcome, RecordRefusal, RecordSuccess, strict_refusal
 from device_manager.twins.documents import stamp_now
@@ -15,8 +18,9 @@ from device_manager.twins.workspace import View, Workspace
 
 LARGE = 100
 """Records from which on a chunk is decided beside the event loop."""
-ROUNDS = 5
-"""How often pipes are asked again because the documents changed while they ran."""
+CHUNKS_AT_ONCE = 3
+"""One is being written, the next one decided, and one more waits, so that neither the store nor this process idles."""
+SERVER_ERROR = 500
 
 
 class Decided(NamedTuple):
@@ -68,22 +72,41 @@ class BulkRun(Generic[R]):
         records = await self._action.prepare(records)
         whole = self._strict or self._action.call.dry_run
         size = max(len(records), 1) if whole else self._chunk
+        waiting = deque(records[start : start + size] for start in range(0, len(records), size))
+        running: deque[tuple[Sequence[R], asyncio.Task[list[Decided]]]] = deque()
         total = BulkOutcome([], [])
-        for start in range(0, len(records), size):
-            chunk = records[start : start + size]
-            try:
-                outcome = await self._outcome(chunk, await self._commit(chunk))
-            except ApiError as error:
-                failed = error.status >= 500
-                if whole or (failed and not total.successes):
-                    raise
-                if failed:
-                    total.errors.extend(RecordRefusal(record, error) for record in records[start:])
-                    break
-                outcome = BulkOutcome([], [RecordRefusal(record, error) for record in chunk])
-            total.successes.extend(outcome.successes)
-            total.errors.extend(outcome.errors)
+        failure: ApiError | None = None
+        try:
+            while running or (waiting and failure is None):
+                while waiting and failure is None and len(running) < self._at_once:
+                    chunk = waiting.popleft()
+                    running.append((chunk, asyncio.create_task(self._commit(chunk))))
+                chunk, task = running.popleft()
+                try:
+                    outcome = await self._outcome(chunk, await task)
+                except ApiError as error:
+                    if whole:
+                        raise
+                    outcome = BulkOutcome([], [RecordRefusal(record, error) for record in chunk])
+                    failure = error if error.status >= SERVER_ERROR else failure
+                total.successes.extend(outcome.successes)
+                total.errors.extend(outcome.errors)
+        finally:
+            for _, task in running:
+                task.cancel()
+        if failure is not None:
+            if not total.successes:
+                raise failure
+            total.errors.extend(RecordRefusal(record, failure) for chunk in waiting for record in chunk)
         return total
+
+    @property
+    def _at_once(self) -> int:
+        """Chunks under way at the same time.
+
+        Pipes are asked about what the chunks before leave behind, and a request that may be retried goes step by step.
+        """
+        return 1 if self._action.listens_before or RECORDER.get() is not None else CHUNKS_AT_ONCE
 
     @step
     async def _commit(self, chunk: Sequence[R]) -> list[Decided]:
