@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from device_manager.router.idempotency import ARGUMENT
 from device_manager.router.request import Request
 from device_manager.twins.call import Call
 
@@ -15,3 +16,9 @@ def call_of(request: Request, *, refresh: bool = False) -> Call:
         refresh=refresh,
         engines=request.engines,
     )
+
+
+def key_of(request: Request) -> str | None:
+    """The idempotency key of `request`; None without one, and when nothing is to be stored."""
+    key = request.args.get(ARGUMENT)
+    return key if isinstance(key, str) and not request.dry_run else None

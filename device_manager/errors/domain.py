@@ -20,13 +20,24 @@ TABLE: dict[tuple[str, int, int], list[tuple[str, int, int, str]]] = {
         ("unknown_asset", 1, 404, 'Unknown Asset model "{0}".'),
         ("unknown_device", 2, 404, 'Unknown Device model "{0}".'),
         ("unknown_measure", 3, 404, 'Unknown Measure type "{0}".'),
-        ("undeclared_measure_type", 4, 500, 'Cannot find measure "{0}" declared in {1} "{2}"'),
+        ("undeclared_measure_type", 4, 400, 'Cannot find measure "{0}" declared in {1} "{2}"'),
         ("not_pascal_case", 5, 400, '{0} model "{1}" must be PascalCase.'),
         ("duplicate_measures", 6, 400, "{0} model measures contain one or multiple duplicate measure name"),
         ("mappings_conflict", 7, 409, "New {0} mappings are causing conflicts"),
         ("unknown_default", 8, 400, 'The default value "{0}" is not in the metadata mappings.'),
         ("invalid_registration", 9, 500, 'The {0} model "{1}" that a plugin registers is not usable: {2}'),
         ("unknown_group", 10, 404, 'Unknown Group model "{0}".'),
+        ("update_conflict", 11, 409, "Assets mappings are causing conflicts"),
+        ("invalid_schema", 12, 400, "Provided schema is not valid"),
+        ("affinity_incomplete", 13, 400, "The group affinity must specify a type array, models and strictness"),
+        ("affinity_type", 14, 400, 'The group type must be an array containing "assets" and/or "devices"'),
+        ("affinity_strict", 15, 400, "The group affinity strict field must be a boolean"),
+        ("affinity_models_missing", 16, 400, "The group affinity must contain an array for every present type"),
+        ("affinity_models", 17, 400, "The group affinity models must be an array of models id"),
+        ("in_use", 18, 412, 'The {0} model "{1}" is used by {2} {3}, {4} among them: it cannot be deleted.'),
+        ("closing", 19, 409, 'The {0} model "{1}" is being deleted. Writing it again keeps it.'),
+        ("unusable_document", 21, 400, "The document is no model: {0}"),
+        ("changed", 20, 409, 'The {0} model "{1}" changed again and again meanwhile. Nothing was done; try again.'),
     ],
     ("device_manager.devices", 16, 3): [
         ("already_attached", 1, 400, 'Device "{0}" is already attached to an engine.'),
@@ -79,6 +90,7 @@ TABLE: dict[tuple[str, int, int], list[tuple[str, int, int, str]]] = {
     ],
     ("device_manager.assets", 16, 6): [
         ("still_linked", 1, 400, 'Asset "{0}" is still linked to devices.'),
+        ("unknown_at", 2, 404, 'There was no asset "{0}" at {1}.'),
     ],
     ("device_manager.decoders", 16, 12): [
         ("unknown_slot", 1, 400, 'Decoder "{0}" has no measure named "{1}"'),
@@ -94,6 +106,14 @@ TABLE: dict[tuple[str, int, int], list[tuple[str, int, int, str]]] = {
         ("not_shipped", 11, 500, 'No decoder named "{0}" ships along; there are: {1}.'),
         ("not_cayenne", 12, 400, 'The payload "{0}" is no Cayenne LPP: {1}.'),
         ("invalid_time", 13, 400, "The payload's time has to be in ISO-8601, not {0}."),
+        (
+            "nothing_to_replay",
+            14,
+            400,
+            'Say which payloads: "uuids", or some of "deviceModel", "state", "startAt", "endAt".',
+        ),
+        ("not_archived", 15, 404, 'No payload "{0}" is archived.'),
+        ("not_decodable", 16, 400, 'The payload "{0}" came by {1}, which needs no decoder.'),
     ],
     ("device_manager.ingestion", 16, 13): [
         ("wrong_member", 1, 400, "body.measures[{0}].{1} must be {2}"),
@@ -147,6 +167,16 @@ TABLE: dict[tuple[str, int, int], list[tuple[str, int, int, str]]] = {
             413,
             "{0} documents belong to these groups and what is below them; {1} can change at once. Move or delete "
             'smaller parts first, or raise the setting "bulk_records".',
+        ),
+    ],
+    ("device_manager.exports", 16, 14): [
+        ("not_found", 1, 404, 'Export "{0}" not found or expired.'),
+        (
+            "no_parquet",
+            2,
+            400,
+            'Exports in the format "parquet" need the package pyarrow, which is not installed on the server: '
+            "pip install 'device-manager[parquet]'. The formats csv and jsonl need nothing.",
         ),
     ],
     ("device_manager.native", 16, 10): [

@@ -18,6 +18,8 @@ from device_manager.events.watch import PipeWatch, Running
 
 Check = Callable[[str, Any], None]
 """Looks at what the pipe of an owner made of a payload."""
+Merge = Callable[[Any, Any], Any]
+"""The payload after a pipe that got the first argument returned the second one."""
 
 MAX_COMPILED = 10_000
 """Chains kept compiled; names with placeholders could otherwise fill the memory."""
@@ -107,7 +109,9 @@ class EventBus:
         links = self._links.get(event)
         return sorted(links[kind], key=lambda link: RANK[link.position]) if links else ()
 
-    async def pipe(self, event: str, payload: Any, *rest: Any, check: Check | None = None) -> Any:
+    async def pipe(
+        self, event: str, payload: Any, *rest: Any, check: Check | None = None, merge: Merge | None = None
+    ) -> Any:
         """Run the chain of `event` and return the payload as the last pipe left it.
 
         Args:
@@ -115,6 +119,7 @@ class EventBus:
             payload: the first argument of the pipes, which they may change.
             rest: further arguments.
             check: called after each pipe with its owner and the payload as it left it; refuses by raising.
+            merge: makes the next payload from the last one and what a pipe returned, which otherwise replaces it.
 
         Raises:
             ApiError: what a pipe or the check raised; other exceptions become `plugin.runtime.unexpected_error`.
@@ -127,7 +132,7 @@ class EventBus:
             for link in chain.pipes:
                 returned = await self._run(Running(link, event, deadline), (payload, *rest))
                 if returned is not None:
-                    payload = returned
+                    payload = returned if merge is None else merge(payload, returned)
                 if check is not None:
                     check(link.owner, payload)
         for link in chain.hooks:

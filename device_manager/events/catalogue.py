@@ -52,6 +52,22 @@ EVENTS: tuple[EventDeclaration, ...] = (
     EventDeclaration("device-manager:asset:update:after", "({asset, metadata}, request) after the commit"),
     EventDeclaration("device-manager:device:update:before", "({device, metadata}, request) before metadata is stored"),
     EventDeclaration("device-manager:device:update:after", "({device, metadata}, request) after the commit"),
+    EventDeclaration(
+        "device-manager:measures:process:before",
+        "({source, target, asset, measures}, request) before the measures of one source for one asset are stored; "
+        "listeners change them in place, add to them, or return `measures`; the request is null for what was spooled",
+    ),
+    EventDeclaration(
+        "device-manager:measures:process:after", "({source, target, asset, measures}, request) once they are stored"
+    ),
+    EventDeclaration(
+        "engine:{engine}:device-manager:measures:process:before",
+        "({source, target, asset, measures}, request) of one engine, after the event without engine",
+    ),
+    EventDeclaration(
+        "engine:{engine}:device-manager:measures:process:after",
+        "({source, target, asset, measures}, request) of one engine, once they are stored",
+    ),
     EventDeclaration("kuzzle:state:start", "(null) when the start begins"),
     EventDeclaration("kuzzle:state:live", "(null) when everything is ready and the port is about to open"),
     EventDeclaration("kuzzle:state:ready", "(null) when the port is open"),

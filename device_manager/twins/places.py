@@ -16,6 +16,8 @@ HISTORY = "assets-history"
 MEASURES = "measures"
 GROUPS = "groups"
 
+PLUGIN_CONFIG = "plugin--device-manager"
+
 ENGINE_COLLECTIONS = (CONFIG, ASSETS, HISTORY, GROUPS, DEVICES, MEASURES)
 """Collections of an engine, in the order in which they are listed."""
 
@@ -36,6 +38,14 @@ class Places(NamedTuple):
         """The record that makes an index an engine."""
         return Key(self.platform, CONFIG, f"engine-device-manager--{engine}")
 
+    def payload(self, uuid: str) -> Key:
+        """An archived payload."""
+        return Key(self.platform, PAYLOADS, uuid)
+
+    def plugin_config(self) -> Key:
+        """The document that says how unknown devices are provisioned (device-manager 1.3)."""
+        return Key(self.platform, CONFIG, PLUGIN_CONFIG)
+
     def model(self, model_id: str) -> Key:
         """A model of any kind."""
         return Key(self.platform, MODELS, model_id)
@@ -49,6 +59,11 @@ def device_key(engine: str, device_id: str) -> Key:
 def asset_key(engine: str, asset_id: str) -> Key:
     """An asset."""
     return Key(engine, ASSETS, asset_id)
+
+
+def group_key(engine: str, group_id: str) -> Key:
+    """A group."""
+    return Key(engine, GROUPS, group_id)
 
 
 def deletion_key(engine: str, asset_id: str) -> Key:

@@ -1,0 +1,177 @@
+"""Finds the devices of a payload, wherever they are, and what their links lead to (device-manager 3.2, 5 and 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+import structlog
+
+from device_manager.errors import ApiError
+from device_manager.storage.contract import Document, Key, Store
+from device_manager.storage.stamps import Source, Stamp
+from device_manager.twins.call import Call
+from device_manager.twins.catalogue import Catalogue
+from device_manager.twins.documents import new_provisioning
+from device_manager.twins.ingestion.contexts import fed_slots
+from device_manager.twins.ingestion.delivery import Delivery
+from device_manager.twins.ingestion.readings import Reading
+from device_manager.twins.places import MEASURES, Places, asset_key, device_key
+
+log = structlog.get_logger("ingestion")
+
+NO_ENGINE = ("services.storage.not_found", "device_manager.engines.closing")
+
+
+class AttachedDevice(NamedTuple):
+    """A device in its engine.
+
+    Attributes:
+        engine: where it is.
+        document: as its engine holds it.
+        fed: device slot -> (asset, asset slot).
+    """
+
+    engine: str
+    document: Document
+    fed: Mapping[str, tuple[str, str]]
+
+
+class FoundDevices(NamedTuple):
+    """The devices of a payload.
+
+    Attributes:
+        attached: those in an engine, by id.
+        free: the records of those that are in no engine, by id.
+        new: records to be made of those that nobody knows, by id.
+        archive: the payload, if it was archived before.
+    """
+
+    attached: dict[str, AttachedDevice]
+    free: dict[str, Document]
+    new: dict[str, Source]
+    archive: Document | None
+
+
+class Surroundings(NamedTuple):
+    """What the measures of a payload meet.
+
+    Attributes:
+        assets: the linked assets that exist.
+        stored: measures of this payload that are stored already, by id.
+    """
+
+    assets: dict[Key, Document]
+    stored: dict[str, Document]
+
+
+class Finding:
+    """Reads what payloads are about.
+
+    Args:
+        store: where everything is.
+        catalogue: models and engines.
+        places: where documents live.
+    """
+
+    def __init__(self, store: Store, catalogue: Catalogue, places: Places) -> None:
+        self._store = store
+        self._catalogue = catalogue
+        self._places = places
+
+    async def devices(self, delivery: Delivery, call: Call, stamp: Stamp) -> FoundDevices:
+        """The devices of a payload: two reads, the second one only if there are attached or unknown ones.
+
+        Devices in engines that are gone, or that the caller has no right to, are left out, and the log says so.
+
+        Raises:
+            ApiError: `device_manager.models.unknown_device` for a device to be provisioned; the store does not answer.
+        """
+        places = self._places
+        records = {id: places.provisioning(id) for id in delivery.references}
+        archive = places.payload(delivery.uuid) if delivery.is_repeatable and delivery.archive else None
+        asked = list(records.values()) if archive is None else [*records.values(), archive]
+        found = await self._store.read(asked) if asked else {}
+        free: dict[str, Document] = {}
+        inside: dict[str, Key] = {}
+        unknown: list[str] = []
+        for id, key in records.items():
+            record = found.get(key)
+            if record is None:
+                unknown.append(id)
+                continue
+            engine = record.source.get("engineId")
+            if not engine:
+                free[id] = record
+            elif not call.may_use(engine):
+                log.info("a payload is about a device that its sender has no right to", device=id)
+            elif await self.serves(engine):
+                inside[id] = device_key(engine, id)
+            else:
+                log.warning("the engine of a device is gone, its measures are not stored", device=id, engine=engine)
+        attached, new = await self._second_read(inside, unknown, delivery, stamp)
+        return FoundDevices(attached, free, new, found.get(archive) if archive else None)
+
+    async def _second_read(
+        self, inside: Mapping[str, Key], unknown: list[str], delivery: Delivery, stamp: Stamp
+    ) -> tuple[dict[str, AttachedDevice], dict[str, Source]]:
+        """The devices in their engines, and the records of unknown devices if they may be provisioned."""
+        config = self._places.plugin_config()
+        asked = [*inside.values(), config] if unknown else list(inside.values())
+        found = await self._store.read(asked) if asked else {}
+        attached = {}
+        for id, key in inside.items():
+            document = found.get(key)
+            if document is None:
+                log.warning("an engine lacks a device that is attached to it", device=id, engine=key.index)
+            else:
+                attached[id] = AttachedDevice(key.index, document, fed_slots(document.source))
+        if not unknown:
+            return attached, {}
+        strategy = found[config].source.get("device-manager") if config in found else None
+        if not isinstance(strategy, dict) or strategy.get("provisioningStrategy") != "auto":
+            log.info("a payload is about devices that nobody provisioned", devices=unknown)
+            return attached, {}
+        model = self._catalogue.models.device(delivery.device_model)
+        return attached, {
+            id: new_provisioning(model.name, delivery.references[id], model.measures, None, stamp) for id in unknown
+        }
+
+    async def serves(self, engine: str) -> bool:
+        """Whether `engine` exists and is not being deleted. Raises what the store raises when it does not answer."""
+        known = self._catalogue.engines.get(engine)
+        if known is not None:
+            return not known.closing
+        try:
+            await self._catalogue.engine(engine)
+        except ApiError as error:
+            if error.id not in NO_ENGINE:
+                raise
+            return False
+        return True
+
+    async def surroundings(self, delivery: Delivery, attached: Mapping[str, AttachedDevice]) -> Surroundings:
+        """The assets that the measures of attached devices are about, and what is stored already: one read at most."""
+        assets: dict[Key, None] = {}
+        measures: dict[Key, None] = {}
+        for id, (engine, _, fed) in attached.items():
+            readings = delivery.readings.get(id, ())
+            for reading in readings:
+                place = fed.get(reading.slot)
+                if place is not None:
+                    assets[asset_key(engine, place[0])] = None
+            if delivery.is_repeatable:
+                measures.update(dict.fromkeys(measure_keys(engine, readings)))
+        found = await self._store.read([*assets, *measures]) if assets or measures else {}
+        present = {}
+        for key in assets:
+            if (asset := found.get(key)) is not None:
+                present[key] = asset
+            else:
+                log.warning("a linked asset is gone, measures are stored without it", asset=key.id, engine=key.index)
+        return Surroundings(present, {key.id: found[key] for key in measures if key in found})
+
+
+def measure_keys(engine: str, readings: Iterable[Reading]) -> list[Key]:
+    """Where measures are stored."""
+    return [Key(engine, MEASURES, reading.id) for reading in readings]

@@ -1,0 +1,130 @@
+"""Measures of a device that need no decoder (device-manager 2.3: receiveMeasures, 3.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from device_manager.errors import ApiError
+from device_manager.storage.contract import Document, Key
+from device_manager.storage.stamps import Source, Stamp
+from device_manager.twins.call import Call
+from device_manager.twins.catalogue import Catalogue
+from device_manager.twins.documents import twin_result
+from device_manager.twins.ingestion.archive import archived_payload
+from device_manager.twins.ingestion.buckets import DeviceBuckets
+from device_manager.twins.ingestion.contexts import fed_slots
+from device_manager.twins.ingestion.delivery import Delivery
+from device_manager.twins.ingestion.finding import AttachedDevice, FoundDevices
+from device_manager.twins.ingestion.processing import Parts, Processing
+from device_manager.twins.ingestion.readings import Sender, read_formatted, refuse_undeclared, refuse_values
+from device_manager.twins.listeners import TwinEvents
+from device_manager.twins.places import DEVICES, device_key
+from device_manager.twins.workspace import View
+
+API_ACTION = "device-manager/devices:receiveMeasure"
+"""What is archived as the action; clients search for this singular."""
+
+
+class FormattedMeasures:
+    """Stores measures that a client sends for a device.
+
+    Args:
+        parts: what it works with.
+        catalogue: models and engines.
+        events: the generic events around reading the device.
+        processing: stores them.
+        buckets: how many a device may send.
+    """
+
+    def __init__(
+        self, parts: Parts, catalogue: Catalogue, events: TwinEvents, processing: Processing, buckets: DeviceBuckets
+    ) -> None:
+        self._parts = parts
+        self._catalogue = catalogue
+        self._events = events
+        self._processing = processing
+        self._buckets = buckets
+
+    async def receive(
+        self,
+        engine: str,
+        device_id: str,
+        measures: Sequence[Any],
+        uuids: Sequence[str],
+        call: Call,
+        *,
+        is_repeatable: bool,
+    ) -> None:
+        """Store measures of a device: two reads and one write.
+
+        Args:
+            engine: the device's engine; the platform index finds the device wherever it is, with one more read.
+            device_id: the device.
+            measures: `{measureName, measuredAt?, type, values}` each.
+            uuids: stored with every measure; what is archived gets the first one as its id.
+            call: the caller.
+            is_repeatable: the client may send the same with the same uuids again.
+
+        Raises:
+            ApiError: `device_manager.ingestion.wrong_item`, `wrong_member`, `invalid_time`, `undeclared`,
+                `invalid_values`, `too_many_payloads`, `not_saved`, `outcome_unknown`; `services.storage.not_found`;
+                `device_manager.models.unknown_device`; what a pipe raised.
+        """
+        uuid = uuids[0]
+        with self._parts.in_flight.one() as now:
+            stamp = Stamp(None, now)
+            readings = read_formatted(Sender(uuid, "device", device_id), measures, now)
+            if engine != self._parts.places.platform:
+                await self._catalogue.engine(engine)
+            archive_key = self._parts.places.payload(uuid) if is_repeatable else None
+            found = await self._find(engine, device_id, archive_key, call)
+            device = found.attached[device_id].document if found.attached else found.free[device_id]
+            model = self._catalogue.models.device(device.source["model"])
+            refuse_undeclared(readings, {slot["name"]: slot["type"] for slot in model.measures})
+            self._buckets.take((device_id,))
+            archive = archived_payload(uuid, model.name, list(measures), API_ACTION, None)
+            references = {device_id: device.source["reference"]}
+            delivery = Delivery(
+                uuid, is_repeatable, tuple(uuids), model.name, references, {device_id: readings}, {}, archive, now
+            )
+            try:
+                refuse_values(self._catalogue.models, readings)
+            except ApiError as error:
+                await self._processing.archive_failure(archive, error, stamp, call)
+                raise
+            await self._processing.process_found(delivery, found, stamp, call)
+
+    async def _find(self, engine: str, device_id: str, archive: Key | None, call: Call) -> FoundDevices:
+        """The device, in its engine or in none. Raises `services.storage.not_found`."""
+        archived: Document | None = None
+        read: dict[str, Document] = {}
+        keys = [] if archive is None else [archive]
+
+        async def act(wanted: list[Source]) -> list[Source]:
+            nonlocal archived
+            key = Key(engine, DEVICES, wanted[0]["_id"])
+            documents = await self._parts.store.read([key, *keys])
+            archived = documents.get(archive) if archive else None
+            read["device"] = self._view(documents, call).get(key)
+            return [twin_result(read["device"])]
+
+        (left,) = await self._events.around("Get", [{"_id": device_id}], act, call)
+        device = read["device"]
+        if left["_source"] is not device.source:
+            device = Document(device.id, left["_source"], device.version, device.token)
+        attached_to = device.source.get("engineId")
+        if engine != self._parts.places.platform:
+            attached = {device_id: AttachedDevice(engine, device, fed_slots(device.source))}
+            return FoundDevices(attached, {}, {}, archived)
+        if not attached_to:
+            return FoundDevices({}, {device_id: device}, {}, archived)
+        self._view({Key(engine, DEVICES, device_id): device}, call).provisioning(device_id)
+        key = device_key(attached_to, device_id)
+        inside = self._view(await self._parts.store.read((key,)), call).get(key)
+        return FoundDevices(
+            {device_id: AttachedDevice(attached_to, inside, fed_slots(inside.source))}, {}, {}, archived
+        )
+
+    def _view(self, documents: dict[Key, Document], call: Call) -> View:
+        return View(self._parts.places, documents, call)

@@ -1,0 +1,181 @@
+"""Ingestion as one object: the doors by which measures come in (device-manager 2.2, 2.3, 3; transactions 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import structlog
+
+from device_manager.decoders import DecodedPayload, Decoder, run_decoder
+from device_manager.errors import ApiError
+from device_manager.events.bus import EventBus
+from device_manager.settings import Settings
+from device_manager.storage.contract import Store
+from device_manager.storage.stamps import Source, stamp_now
+from device_manager.twins.call import Call
+from device_manager.twins.catalogue import Catalogue
+from device_manager.twins.ingestion.api import ApiMeasure
+from device_manager.twins.ingestion.api_ingestion import ApiIngestion
+from device_manager.twins.ingestion.archive import archived_payload
+from device_manager.twins.ingestion.buckets import DeviceBuckets
+from device_manager.twins.ingestion.delivery import Delivery
+from device_manager.twins.ingestion.finding import Finding
+from device_manager.twins.ingestion.formatted import FormattedMeasures
+from device_manager.twins.ingestion.identity import fresh_uuid, payload_uuid
+from device_manager.twins.ingestion.in_flight import InFlight
+from device_manager.twins.ingestion.process_events import ProcessEvents
+from device_manager.twins.ingestion.processing import Parts, Processing
+from device_manager.twins.ingestion.readings import Sender, read_measurements, refuse_values
+from device_manager.twins.ingestion.writing import Writing
+from device_manager.twins.listeners import TwinEvents
+from device_manager.twins.measures.domain import Measures
+from device_manager.twins.places import Places, twin_id
+
+UNKNOWN_ACTION = "device-manager/payloads:receiveUnknown"
+"""What is archived as the action for payloads that no decoder is known for."""
+
+log = structlog.get_logger("ingestion")
+
+
+class ReceivedPayload(NamedTuple):
+    """A payload as a client sent it.
+
+    Attributes:
+        uuid: of the payload, an id that a document can have.
+        body: what the decoder gets.
+        api_action: `<controller>:<action>`, archived with it.
+        is_repeatable: the uuid is one under which the client or the vendor sends this very payload when it retries.
+        request: what the decoder gets beside the body.
+    """
+
+    uuid: str
+    body: Any
+    api_action: str
+    is_repeatable: bool = False
+    request: Any = None
+
+
+class Ingestion:
+    """Takes in measures.
+
+    Args:
+        store: where everything is.
+        catalogue: models and engines, from memory.
+        events: the listeners.
+        places: where documents live.
+        measures: last measures.
+        settings: limits.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        catalogue: Catalogue,
+        events: EventBus,
+        places: Places,
+        measures: Measures,
+        settings: Settings,
+    ) -> None:
+        self._catalogue = catalogue
+        self._places = places
+        self._buckets = DeviceBuckets(settings.device_rate, settings.device_burst)
+        self._in_flight = InFlight()
+        finding = Finding(store, catalogue, places)
+        self._writing = Writing(store, places, measures, settings.store_deadline)
+        parts = Parts(store, places, finding, ProcessEvents(events), self._writing, self._in_flight)
+        self._processing = Processing(parts)
+        twin_events = TwinEvents(events, settings.pipe_concurrency)
+        self._api = ApiIngestion(parts, catalogue, self._processing)
+        self._formatted = FormattedMeasures(parts, catalogue, twin_events, self._processing, self._buckets)
+
+    async def receive_payload(self, payload: ReceivedPayload, decoder: Decoder, call: Call) -> dict[str, bool]:
+        """Decode a payload, store what it brings and archive it (device-manager 3.2): `{valid}`.
+
+        Raises:
+            ApiError: what the decoder refuses; `device_manager.ingestion.invalid_values`, `too_many_payloads`,
+                `not_saved`, `outcome_unknown`; `device_manager.models.unknown_device`; what a pipe raised.
+        """
+        await self._catalogue.ensure()
+        uuid = payload.uuid
+        outcome = await run_decoder(decoder, payload.body, payload.request)
+        model = decoder.device_model
+        archive = archived_payload(uuid, model, payload.body, payload.api_action, outcome.state, outcome.reason)
+        stamp = stamp_now(None)
+        decoded = outcome.decoded
+        if outcome.error is not None:
+            await self._processing.archive_failure(archive, outcome.error, stamp, call)
+            raise outcome.error
+        if decoded is None:
+            if not call.dry_run:
+                await self._processing.archive(archive, stamp)
+            return {"valid": False}
+        try:
+            delivery = _delivery(uuid, payload.is_repeatable, model, decoded, archive, stamp.now)
+            refuse_values(self._catalogue.models, delivery.all_readings)
+        except ApiError as error:
+            await self._processing.archive_failure(archive, error, stamp, call)
+            raise
+        self._buckets.take(delivery.references)
+        await self._processing.process(delivery, call)
+        return {"valid": True}
+
+    async def archive_unknown(self, uuid: str, device_model: str, body: Any, call: Call) -> None:
+        """Archive a payload that no decoder is known for (device-manager 2.7)."""
+        source = archived_payload(uuid, device_model, body, UNKNOWN_ACTION, None) | {"valid": False}
+        if not call.dry_run:
+            await self._processing.archive(source, stamp_now(None))
+
+    async def receive_measures(
+        self,
+        engine: str,
+        device_id: str,
+        measures: Sequence[Any],
+        payload_uuids: Sequence[str],
+        call: Call,
+        *,
+        key: str | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        """Store measures of a device that need no decoder; see `FormattedMeasures.receive`."""
+        await self._catalogue.ensure()
+        own = [] if key is None else [_uuid_of_key(call, f"receiveMeasures:{engine}:{device_id}", key)]
+        given = list(payload_uuids) or own
+        uuids = given or [request_id or fresh_uuid()]
+        await self._formatted.receive(engine, device_id, measures, uuids, call, is_repeatable=bool(given))
+
+    async def ingest(
+        self,
+        engine: str,
+        asset_id: str,
+        measures: Sequence[ApiMeasure],
+        data_source: Source,
+        call: Call,
+        *,
+        single: bool = False,
+        key: str | None = None,
+    ) -> None:
+        """Store measures for the slots of an asset; see `ApiIngestion.ingest`."""
+        await self._catalogue.ensure()
+        uuid = fresh_uuid() if key is None else _uuid_of_key(call, f"measureIngest:{engine}:{asset_id}", key)
+        await self._api.ingest(
+            engine, asset_id, measures, data_source, uuid, call, single=single, is_repeatable=key is not None
+        )
+
+
+def _uuid_of_key(call: Call, scope: str, key: str) -> str:
+    return payload_uuid(call.user_id or "", scope, key)
+
+
+def _delivery(
+    uuid: str, is_repeatable: bool, model: str, decoded: DecodedPayload, archive: Source, received: int
+) -> Delivery:
+    """What a decoded payload brings, under the ids of its devices. Raises what `read_measurements` raises."""
+    references = {twin_id(model, reference): reference for reference in decoded.references}
+    readings, metadata = {}, {}
+    for id, reference in references.items():
+        if found := decoded.get_measurements(reference):
+            readings[id] = read_measurements(Sender(uuid, "device", id), found)
+        if members := decoded.get_metadata(reference):
+            metadata[id] = members
+    return Delivery(uuid, is_repeatable, (uuid,), model, references, readings, metadata, archive, received)
