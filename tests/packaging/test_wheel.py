@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
 PACKAGE = ROOT / "device_manager"
-DATA = ("py.typed", "airports.csv", "models.json", "README.md")
+DATA = ("py.typed", "airports.csv", "temperatures.csv", "models.json", "README.md")
 
 
 def test_it_holds_what_the_tree_holds(wheel: Path) -> None:
