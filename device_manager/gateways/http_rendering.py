@@ -171,7 +171,8 @@ class Renderer:
         if not isinstance(error, ApiError):
             return self._broken(exchange, response, error, api_error("network.http.stream_errored"))
         failed = Response(response.request, status=error.status, error=error)
-        return self._write(exchange, failed, encode(failed), JSON)
+        body, content_type = raw_body(error.message) if response.plain_errors else (encode(failed), JSON)
+        return self._write(exchange, failed, body, content_type)
 
     def _broken(self, exchange: Exchange, response: Response, error: Exception, told: ApiError | None = None) -> bytes:
         """The answer instead of a response that cannot be written; the log gets the reason."""

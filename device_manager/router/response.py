@@ -33,9 +33,10 @@ class Response:
             like any other; a later one breaks the connection, because the status is gone by then. The content type
             is `application/octet-stream` unless `headers` say otherwise.
         total_bytes: the exact size of the stream, told as `Content-Length`, where it is known.
+        plain_errors: an error before the first item of the stream is answered by its text alone, without an envelope.
     """
 
-    __slots__ = ("error", "headers", "raw", "request", "result", "status", "stream", "total_bytes")
+    __slots__ = ("error", "headers", "plain_errors", "raw", "request", "result", "status", "stream", "total_bytes")
 
     def __init__(
         self,
@@ -48,6 +49,7 @@ class Response:
         raw: bool = False,
         stream: AsyncIterator[bytes] | None = None,
         total_bytes: int | None = None,
+        plain_errors: bool = False,
     ) -> None:
         self.request = request
         self.status = status
@@ -57,3 +59,4 @@ class Response:
         self.raw = raw
         self.stream = stream
         self.total_bytes = total_bytes
+        self.plain_errors = plain_errors

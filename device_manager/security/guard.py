@@ -161,11 +161,13 @@ class RightsGuard:
         identity = self._tokens.verify(token)
         if isinstance(identity, Identity):
             request.identity = identity
+            _check_purpose(request, rule, identity)
             return self._check(request, rule, identity.kuid)
         return self._authorize_later(request, rule, identity)
 
     async def _authorize_later(self, request: Call, rule: ActionRule | None, verifying: Awaitable[Identity]) -> None:
         request.identity = identity = await verifying
+        _check_purpose(request, rule, identity)
         pending = self._check(request, rule, identity.kuid)
         if pending is not None:
             await pending
@@ -259,6 +261,13 @@ class RightsGuard:
         for index, collection in places:
             if not granted.covers(index, collection):
                 raise _refusal(request)
+
+
+def _check_purpose(request: Call, rule: ActionRule | None, identity: Identity) -> None:
+    """Refuse a token that was made for another request. Raises `security.token.invalid`."""
+    purpose = identity.purpose
+    if purpose is not None and (rule is None or not purpose.allows(rule.controller, rule.action, request.args)):
+        raise api_error("security.token.invalid")
 
 
 def profiles_of(memory: SecurityMemory, user: User) -> list[Profile]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from device_manager.errors import ApiError
 from device_manager.security.places import REVOCATION_LOG
@@ -22,6 +22,25 @@ class TokenKind(enum.StrEnum):
     API_KEY = "api-key"
 
 
+class Purpose(NamedTuple):
+    """The one request that a token is good for: who gets hold of it can do nothing else.
+
+    Attributes:
+        controller: canonical name.
+        action: canonical name.
+        args: arguments that the request must have, among others.
+    """
+
+    controller: str
+    action: str
+    args: dict[str, str]
+
+    def allows(self, controller: str, action: str, args: Mapping[str, Any]) -> bool:
+        """Whether a request is that one."""
+        same = all(args.get(name) == value for name, value in self.args.items())
+        return same and (controller, action) == (self.controller, self.action)
+
+
 class Identity(NamedTuple):
     """What a verified token says.
 
@@ -30,12 +49,14 @@ class Identity(NamedTuple):
         id: of the token, or of the API key.
         expires_at: milliseconds since 1970, -1 for never.
         kind: what it is for.
+        purpose: the only request that it may be used for; None for whatever its user may do.
     """
 
     kuid: str
     id: str
     expires_at: int
     kind: TokenKind
+    purpose: Purpose | None = None
 
 
 class SeenToken(NamedTuple):

@@ -20,13 +20,13 @@ from device_manager.security.lifetimes import NEVER, check_limit
 from device_manager.security.places import API_KEYS, TOKENS, Collections, epoch_key, revocation_key
 from device_manager.security.purging import Purging
 from device_manager.security.revocations import GENERATION, epoch_of
-from device_manager.security.seen_tokens import Identity, SeenToken, SeenTokens, TokenKind
+from device_manager.security.seen_tokens import Identity, Purpose, SeenToken, SeenTokens, TokenKind
 from device_manager.security.signing import Signer, invalid_token
 from device_manager.settings import Settings
 from device_manager.storage.contract import Document, Store, Transaction
 from device_manager.storage.generation import Generation
 
-__all__ = ["Identity", "Issued", "TokenKind", "Tokens"]
+__all__ = ["Identity", "Issued", "Purpose", "TokenKind", "Tokens"]
 
 SESSION_PREFIX = "kauth-"
 API_KEY_PREFIX = "kapikey-"
@@ -149,6 +149,19 @@ class Tokens:
             return page[0]
         return None
 
+    async def issue_for(self, kuid: str, lifetime: int, purpose: Purpose) -> Issued:
+        """A new session token that is good for one request of one kind, as long as tokens may live at most.
+
+        Args:
+            kuid: its user.
+            lifetime: milliseconds.
+            purpose: the request.
+        """
+        await self._signer.ready()
+        epoch = await self._epoch(kuid)
+        lifetime = lifetime if self._limit == NEVER else min(lifetime, self._limit)
+        return self._make(kuid, lifetime, epoch, single_use=True, purpose=purpose)
+
     async def issue(self, kuid: str, lifetime: int, *, single_use: bool = False) -> Issued:
         """A new session token.
 
@@ -162,13 +175,19 @@ class Tokens:
         """
         check_limit(lifetime, self._limit)
         await self._signer.ready()
+        return self._make(kuid, lifetime, await self._epoch(kuid), single_use=single_use)
+
+    async def _epoch(self, kuid: str) -> int:
         await self._collections.ready(TOKENS)
         user = epoch_key(kuid)
-        epoch = epoch_of((await self._store.read((user,))).get(user))
-        return self._make(kuid, lifetime, epoch, single_use=single_use)
+        return epoch_of((await self._store.read((user,))).get(user))
 
-    def _make(self, kuid: str, lifetime: int, epoch: int, *, single_use: bool = False) -> Issued:
+    def _make(
+        self, kuid: str, lifetime: int, epoch: int, *, single_use: bool = False, purpose: Purpose | None = None
+    ) -> Issued:
         extra: dict[str, Any] = {"epoch": epoch} | ({"once": True} if single_use else {})
+        if purpose is not None:
+            extra["for"] = list(purpose)
         return self._sign(SESSION_PREFIX, kuid, uuid.uuid4().hex, lifetime, extra)
 
     async def make_api_key(self, kuid: str, id: str, lifetime: int) -> Issued:
@@ -241,7 +260,8 @@ def _identity(claims: dict[str, Any]) -> Identity:
         kind = TokenKind.API_KEY
     else:
         kind = TokenKind.SINGLE_USE if claims.get("once") else TokenKind.SESSION
-    return Identity(kuid, id, NEVER if expires is None else round(expires * 1000), kind)
+    purpose = Purpose(*claims["for"]) if "for" in claims else None
+    return Identity(kuid, id, NEVER if expires is None else round(expires * 1000), kind, purpose)
 
 
 def _check_expiry(identity: Identity, now: int) -> float:

@@ -53,6 +53,21 @@ def read_instant(value: object, name: str) -> int | None:
     return millis
 
 
+def measures_of(twin: TwinKind, id: str, window: Window) -> list[Query]:
+    """What all measures of a twin in a window have in common, however many of them are wanted.
+
+    Raises:
+        ApiError: `api.assert.invalid_type` for a date.
+    """
+    bounds = Range("measuredAt", gte=read_instant(window.start_at, "startAt"), lte=read_instant(window.end_at, "endAt"))
+    filters: list[Query] = [Term(TWIN_FIELDS[twin], id)]
+    if bounds != Range("measuredAt"):
+        filters.append(bounds)
+    if window.type is not None:
+        filters.append(Term("type", window.type))
+    return filters
+
+
 class MeasureReading:
     """Reads measures for clients.
 
@@ -84,14 +99,7 @@ class MeasureReading:
             ApiError: an unknown engine, `api.assert.invalid_type` for a date, a 400 that names the clause,
                 `services.storage.get_limit_exceeded` (413).
         """
-        bounds = Range(
-            "measuredAt", gte=read_instant(window.start_at, "startAt"), lte=read_instant(window.end_at, "endAt")
-        )
-        filters: list[Query] = [Term(TWIN_FIELDS[twin], id)]
-        if bounds != Range("measuredAt"):
-            filters.append(bounds)
-        if window.type is not None:
-            filters.append(Term("type", window.type))
+        filters = measures_of(twin, id, window)
         wanted = {name: body[name] for name in ("query", "sort") if body.get(name) is not None}
         wanted.setdefault("sort", [{"measuredAt": "desc"}])
         search = read_search(wanted, offset=window.offset, size=window.size, lang=lang, limit=self._limit)
@@ -117,7 +125,7 @@ class MeasureReading:
         if count < 1:
             raise api_error("api.assert.invalid_argument", "measureCount", "an integer from 1 on")
         await self._catalogue.engine(engine)
-        records = await self._records(engine, twin, ids)
+        records = await self.records(engine, twin, ids)
         return {id: {record["slot"]: embedded(record) for record in newest[:count]} for id, newest in records.items()}
 
     async def last_measured_at(self, engine: str, twin: TwinKind, ids: Sequence[str]) -> dict[str, int]:
@@ -127,10 +135,14 @@ class MeasureReading:
             ApiError: an unknown engine.
         """
         await self._catalogue.engine(engine)
-        return {id: found[0]["measuredAt"] for id, found in (await self._records(engine, twin, ids)).items()}
+        return {id: found[0]["measuredAt"] for id, found in (await self.records(engine, twin, ids)).items()}
 
-    async def _records(self, engine: str, twin: TwinKind, ids: Iterable[str]) -> dict[str, list[Source]]:
-        """Id -> records of its slots, newest first; one round trip when memory knows all slots."""
+    async def records(self, engine: str, twin: TwinKind, ids: Iterable[str]) -> dict[str, list[Source]]:
+        """Id -> records of its slots, newest first; one round trip when memory knows all slots.
+
+        Raises:
+            ApiError: the store does not answer; there is no such engine.
+        """
         listings = {id: list_of(engine, twin, id) for id in ids}
         looked = {listing: self._register.slots(listing) for listing in listings.values()}
         keys = _record_keys(engine, twin, listings, looked)

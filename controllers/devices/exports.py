@@ -1,0 +1,111 @@
+"""Exports of devices and of their measures (device-manager 2.8)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from device_manager.controllers.export_links import ExportBody, ExportLinks, Target
+from device_manager.router.controller import action
+from device_manager.router.parameters import Lang
+from device_manager.router.request import Request
+from device_manager.twins.exports.formats import format_named
+from device_manager.twins.exports.tickets import Subject
+from device_manager.twins.measures.reading import Window
+from device_manager.twins.places import DEVICES, MEASURES
+
+
+class DeviceExports(ExportLinks):
+    """Devices and their measures as files."""
+
+    @action(
+        http=[
+            "POST /_/device-manager/:engineId/devices/_export",
+            "GET /_/device-manager/:engineId/devices/_export/:exportId",
+        ],
+        collection=DEVICES,
+    )
+    async def export(
+        self,
+        request: Request,
+        engine_id: str,
+        lang: Lang,
+        body: ExportBody | None = None,
+        export_id: str | None = None,
+        format: str = "csv",
+        chunk: str = "line",
+    ) -> Any:
+        """Prepare a file of all devices that match a query, with the last measure of each slot.
+
+        The link in the answer works for one download, over HTTP, by whoever has the right to this action. `format` is
+        `csv`, `jsonl` (JSON lines) or `parquet`. The file comes with one HTTP chunk for each line, or with
+        `chunk=page` one for each thousand. What is wrong with a download is answered as plain text.
+
+        Example request:
+
+            {"controller": "device-manager/devices", "action": "export", "engineId": "tenant-a",
+             "body": {"query": {"term": {"model": "DummyTemp"}}, "sort": [{"reference": "asc"}]}}
+
+        Example result:
+
+            {"link": "/_/device-manager/tenant-a/devices/_export/0b5c1c52-6f2c-4f2c-9d1b-2b7a3a0f5c11"}
+
+        Raises:
+            ApiError: `services.storage.not_found` for an unknown engine, `api.assert.invalid_argument` for a format,
+                `device_manager.exports.no_parquet`; of the download `device_manager.exports.not_found` for a link that
+                was used or has expired, and a 400 for what is wrong with the query.
+        """
+        target = Target("export", DEVICES, Subject(engine_id, DEVICES))
+        if export_id is not None:
+            return self._download(request, target, export_id, format, chunk)
+        format_named(format)
+        wanted = (body or ExportBody()).wanted()
+        ticket = await self._twins.exports.prepare_twins(engine_id, DEVICES, wanted, lang)
+        return await self._link(request, target, ticket, format)
+
+    @action(
+        http=[
+            "POST /_/device-manager/:engineId/devices/:_id/measures/_export",
+            "GET /_/device-manager/:engineId/devices/:_id/measures/_export/:exportId",
+        ],
+        collection=MEASURES,
+    )
+    async def export_measures(
+        self,
+        request: Request,
+        engine_id: str,
+        _id: str,
+        lang: Lang,
+        body: ExportBody | None = None,
+        start_at: Any = None,
+        end_at: Any = None,
+        type: str | None = None,
+        export_id: str | None = None,
+        format: str = "csv",
+        chunk: str = "line",
+    ) -> Any:
+        """Prepare a file of the measures of a device, the newest first unless `sort` says otherwise.
+
+        `startAt`, `endAt`, `type` and `query` choose measures as in `getMeasures`; the rest is as in `export`.
+
+        Example request:
+
+            {"controller": "device-manager/devices", "action": "exportMeasures", "engineId": "tenant-a",
+             "_id": "DummyTemp-1", "startAt": "2026-03-01T00:00:00Z", "format": "jsonl"}
+
+        Example result:
+
+            {"link": "/_/device-manager/tenant-a/devices/DummyTemp-1/measures/_export/0b5c1c52-6f2c?format=jsonl"}
+
+        Raises:
+            ApiError: `services.storage.not_found`, `api.assert.invalid_type` for a date, `api.assert.invalid_argument`
+                for a format, `device_manager.exports.no_parquet`; of the download `device_manager.exports.not_found`
+                for a link that was used or has expired, and a 400 for what is wrong with the query.
+        """
+        target = Target("exportMeasures", f"device-{_id}", Subject(engine_id, DEVICES, _id))
+        if export_id is not None:
+            return self._download(request, target, export_id, format, chunk)
+        format_named(format)
+        window = Window(0, 0, start_at, end_at, type)
+        wanted = (body or ExportBody()).wanted()
+        ticket = await self._twins.exports.prepare_measures(target.subject, window, wanted, lang)
+        return await self._link(request, target, ticket, format)
