@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Awaitable
 from typing import Any
 
@@ -43,6 +42,12 @@ def settle(request: Request, result: Any) -> Response:
     if result.stream is not None and protocol != "http":
         raise api_error("api.assert.unsupported_protocol", protocol, f"{request.controller}:{request.action}")
     return result
+
+
+async def _act(bound: BoundAction, request: Request) -> Response:
+    """The answer of the action itself."""
+    result = bound.call(request)
+    return settle(request, await result if bound.is_async else result)
 
 
 def _mark_dry_run(result: Any) -> Any:
@@ -95,10 +100,8 @@ class Pipeline:
                 pending = self._guard.authorize(request, bound.rule)
             if pending is not None:
                 await pending
-            if bound.declaration.writes:
-                request.dry_run = read_dry_run(request)
-                if self._idempotency is not None and self._idempotency.takes(bound, request):
-                    return await self._idempotency.answer(bound, request, lambda: self._execute(bound, request))
+            if bound.declaration.writes and (keyed := self._keyed(bound, request)) is not None:
+                return await keyed
             result = bound.call(request)
             return settle(request, await result if bound.is_async else result)
         except Exception as error:
@@ -112,8 +115,7 @@ class Pipeline:
             bound = self._find(request)
             if bound.declaration.writes:
                 request.dry_run = read_dry_run(request)
-            result = bound.call(request)
-            response = settle(request, await result if inspect.isawaitable(result) else result)
+            response = await _act(bound, request)
         if response.error is not None:
             raise response.error
         return response.result
@@ -150,21 +152,24 @@ class Pipeline:
         """Pipes around the action, and the error path. Unknown actions trigger no event."""
         bound = self._find(request)
         try:
-            if bound.declaration.writes:
-                request.dry_run = read_dry_run(request)
-                if self._idempotency is not None and self._idempotency.takes(bound, request):
-                    return await self._idempotency.answer(bound, request, lambda: self._execute(bound, request))
+            if bound.declaration.writes and (keyed := self._keyed(bound, request)) is not None:
+                return await keyed
         except Exception as error:
             return await self._recover(bound, request, error)
         return await self._execute(bound, request)
+
+    def _keyed(self, bound: BoundAction, request: Request) -> Awaitable[Response] | None:
+        """Note whether a writing request is a dry run; its answer when it has an idempotency key."""
+        request.dry_run = read_dry_run(request)
+        if self._idempotency is None or not self._idempotency.takes(bound, request):
+            return None
+        return self._idempotency.answer(bound, request, lambda: self._execute(bound, request))
 
     async def _execute(self, bound: BoundAction, request: Request) -> Response:
         try:
             request = await self._pass("request:onExecution", request)
             request = await self._pass(bound.before, request)
-            result = bound.call(request)
-            response = settle(request, await result if inspect.isawaitable(result) else result)
-            return await self._after(bound, response)
+            return await self._after(bound, await _act(bound, request))
         except Exception as error:
             return await self._recover(bound, request, error)
 

@@ -34,12 +34,12 @@ LINKS = "linkedMeasures"
 LINKING = "linking and unlinking"
 
 
-class AssetWriter:
-    """Writes assets: their metadata with history, their deletion with their links.
+class _TwinWriter:
+    """What the writers of assets and devices share.
 
     Args:
         places: where documents live.
-        engine: the engine of the assets.
+        engine: the engine of the twins.
         call: the caller.
     """
 
@@ -47,6 +47,15 @@ class AssetWriter:
         self._places = places
         self._engine = engine
         self._call = call
+
+    def _load(self, tx: Transaction, keys: Sequence[Key]) -> Workspace:
+        work = Workspace(tx, self._places, self._call)
+        work.load(keys)
+        return work
+
+
+class AssetWriter(_TwinWriter):
+    """Writes assets: their metadata with history, their deletion with their links."""
 
     def related(self, keys: Sequence[Key]) -> Sequence[Key]:
         """See `documents.writers.Writer`."""
@@ -85,24 +94,11 @@ class AssetWriter:
         delete_asset(work, self._engine, key.id, stamp)
 
     def _work(self, tx: Transaction, id: str) -> Workspace:
-        work = Workspace(tx, self._places, self._call)
-        work.load(asset_keys(self._engine, id))
-        return work
+        return self._load(tx, asset_keys(self._engine, id))
 
 
-class DeviceWriter:
-    """Writes devices in their engine: a new one is provisioned and attached, a deleted one detached.
-
-    Args:
-        places: where documents live.
-        engine: the engine of the devices.
-        call: the caller.
-    """
-
-    def __init__(self, places: Places, engine: str, call: Call) -> None:
-        self._places = places
-        self._engine = engine
-        self._call = call
+class DeviceWriter(_TwinWriter):
+    """Writes devices in their engine: a new one is provisioned and attached, a deleted one detached."""
 
     def related(self, keys: Sequence[Key]) -> Sequence[Key]:
         """See `documents.writers.Writer`."""
@@ -153,9 +149,7 @@ class DeviceWriter:
             detach_device(work, engine, key.id, stamp)
 
     def _work(self, tx: Transaction, id: str) -> Workspace:
-        work = Workspace(tx, self._places, self._call)
-        work.load(device_keys(self._places, self._engine, id))
-        return work
+        return self._load(tx, device_keys(self._places, self._engine, id))
 
 
 def _check_metadata(source: Source) -> None:
