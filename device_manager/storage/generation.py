@@ -139,6 +139,11 @@ class Generation:
             self._generation += 1
 
     @property
+    def number(self) -> int:
+        """The generation that memory is at. A transaction that finds another one in the store decides on old content."""
+        return self._generation
+
+    @property
     def is_trusted(self) -> bool:
         """Whether memory may be used without another look."""
         return self._is_alone or time.monotonic() - self._looked <= TRUST

@@ -11,6 +11,7 @@ from device_manager.events.bus import EventBus
 from device_manager.plugins.models import ModelDeclaration
 from device_manager.settings import Settings
 from device_manager.storage.contract import Store, Transaction
+from device_manager.storage.unique import prepare_unique_keys
 from device_manager.tasks import Tasks
 from device_manager.twins.assets import Assets
 from device_manager.twins.bulk.actions import Bulk
@@ -22,6 +23,9 @@ from device_manager.twins.devices import Devices
 from device_manager.twins.doctor import examine
 from device_manager.twins.documents import created, stamp_now
 from device_manager.twins.engines import Engines
+from device_manager.twins.exports.exporting import Exports
+from device_manager.twins.groups.domain import Groups
+from device_manager.twins.ingestion.service import Ingestion
 from device_manager.twins.linking import Linking
 from device_manager.twins.listeners import TwinEvents
 from device_manager.twins.mappings import (
@@ -29,13 +33,15 @@ from device_manager.twins.mappings import (
     PLATFORM_CONFIG,
     platform_devices,
 )
-from device_manager.twins.model_writing import ModelWriting
 from device_manager.twins.measures.domain import Measures
+from device_manager.twins.model_domain import ModelDomain
 from device_manager.twins.models import Models
 from device_manager.twins.native.writes import NativeWrites
+from device_manager.twins.payloads import PayloadArchive
 from device_manager.twins.places import CONFIG, DEVICES, MODELS, PAYLOADS, Places
 from device_manager.twins.reading import Reading
 from device_manager.twins.repair import Repairing
+
 
 class Twins:
     """Engines, models, devices, assets and their links.
@@ -43,14 +49,18 @@ class Twins:
     Attributes:
         catalogue: models and engines, from memory.
         engines: engine administration.
-        models: writing of models.
+        models: models, from the request to the last twin.
         assets: creation, change and deletion of assets.
         devices: creation, attachment and change of devices.
         detaching: detachment and deletion of devices.
         reading: get and search of twins.
         linking: links of one twin.
         bulk: many twins in one call.
+        payloads: the archive of payloads.
+        groups: the hierarchy of groups and who is in it.
+        ingestion: the ways by which measures come in.
         native_writes: the rules for native writes to the domain's collections.
+        exports: twins and measures as files.
         platform: name of the platform index.
         measures: stored measures and the newest ones.
         tasks: work that goes on beside requests; every part registers its kinds when it is made.
@@ -66,13 +76,19 @@ class Twins:
         self.catalogue = Catalogue(store, places)
         self.engines = Engines(store, self.catalogue, places)
         self.measures = Measures(store, self.catalogue, places, self.tasks, settings)
-        self.models = ModelWriting(store, self.catalogue, self.engines, places)
+        self.models = ModelDomain(
+            store, self.catalogue, self.engines, self.tasks, twin_events.documents, places, settings
+        )
         self.assets = Assets(store, self.catalogue, twin_events, places)
         self.devices = Devices(store, self.catalogue, twin_events, places)
         self.detaching = Detaching(store, self.catalogue, twin_events, places)
         self.reading = Reading(store, twin_events, settings.search_size)
         self.linking = Linking(store, self.catalogue, twin_events, places, settings.bulk_records)
         self.bulk = Bulk(store, self.catalogue, twin_events, places, settings)
+        self.groups = Groups(store, self.catalogue, twin_events, places, settings)
+        self.payloads = PayloadArchive(store, places)
+        self.ingestion = Ingestion(store, self.catalogue, events, places, self.measures, settings)
+        self.exports = Exports(store, self.catalogue, self.measures.reading, settings)
         self.native_writes = NativeWrites(self.catalogue, places)
 
     async def start(self, models: Iterable[ModelDeclaration] = (), decoders: Sequence[Decoder] = ()) -> None:
@@ -88,6 +104,7 @@ class Twins:
             except ApiError as error:
                 if error.id != "services.storage.index_already_exists":
                     raise
+        await prepare_unique_keys(store)
         await store.create_collection(platform, CONFIG, PLATFORM_CONFIG)
         await store.create_collection(platform, MODELS, MODELS_COLLECTION)
         await store.create_collection(platform, PAYLOADS, payloads_collection(decoders))
@@ -96,8 +113,8 @@ class Twins:
         await self.tasks.prepare()
         await self.catalogue.start()
         await self.measures.following.start()
-        await self.models.map_at_start()
-        await self.models.register(with_models_of(decoders, models, self.catalogue.models))
+        await self.models.mapping.map_at_start()
+        await self.models.writing.register(with_models_of(decoders, models, self.catalogue.models))
         await self.tasks.open()
 
     async def _write_plugin_config(self) -> None:
@@ -112,6 +129,7 @@ class Twins:
 
     async def examine(self, engine: str) -> list[dict[str, Any]]:
         """What is wrong in an engine: `{engine, kind, document, text}` each (design 12)."""
+        await self.measures.following.settled()
         return await examine(self._store, (engine,), self.platform)
 
     async def repair(self, engine: str, call: Call) -> list[dict[str, Any]]:
@@ -122,6 +140,7 @@ class Twins:
 
     async def stop(self) -> None:
         """Stop what runs in the background."""
+        await self.exports.tickets.close()
         await self.measures.following.close()
         await self.tasks.close()
         await self.catalogue.close()

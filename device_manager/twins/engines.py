@@ -58,8 +58,8 @@ class Engines:
             raise api_error("device_manager.engines.already_exists", index)
         if call.dry_run:
             return list(ENGINE_COLLECTIONS)
-        if index not in await self._store.indices():
-            await self._create_index(index)
+        if index not in await self._store.indices() and await self._create_index(index):
+            await drop_records(self._store, index)  # of an engine of that name whose index was removed past all rules
         await self.map_collections(engine, models)
         await create_records(self._store, index)
 
@@ -73,12 +73,15 @@ class Engines:
 
         return await self._store.transact(decide, refresh=True)
 
-    async def _create_index(self, index: str) -> None:
+    async def _create_index(self, index: str) -> bool:
+        """Whether the index was made, and by nobody else."""
         try:
             await self._store.create_index(index)
         except ApiError as error:
             if error.id != "services.storage.index_already_exists":
                 raise
+            return False
+        return True
 
     async def map_collections(self, engine: EngineConfig, models: Models) -> None:
         """Create the engine's collections, or add to them what `models` need.
@@ -87,14 +90,16 @@ class Engines:
             ApiError: `device_manager.engines.collection_failed` names the collection and the cause.
         """
         for collection, mapping in engine_collections(models, engine.group).items():
-            try:
-                await self._store.create_collection(engine.index, collection, mapping)
-            except ApiError as error:
-                if error.status >= 500 or error.id == "services.storage.invalid_index_name":
-                    raise
-                raise api_error(
-                    "device_manager.engines.collection_failed", collection, engine.index, error.message
-                ) from error
+            await self.map_collection(engine.index, collection, mapping)
+
+    async def map_collection(self, index: str, collection: str, mapping: dict[str, Any]) -> None:
+        """Create one collection of an engine, or add to it what `mapping` needs. Raises what `map_collections` does."""
+        try:
+            await self._store.create_collection(index, collection, mapping)
+        except ApiError as error:
+            if error.status >= 500 or error.id == "services.storage.invalid_index_name":
+                raise
+            raise api_error("device_manager.engines.collection_failed", collection, index, error.message) from error
 
     async def update(self, index: str, group: str | None, call: Call) -> list[str]:
         """Map the collections of an engine as its models want it; returns those collections.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from device_manager.errors import api_error
-from device_manager.twins.models import Model, ModelKind, Models
+from device_manager.twins.model_rules import check_measure_types
+from device_manager.twins.models import Model, Models
 from device_manager.twins.places import ASSETS, CONFIG, DEVICES, GROUPS, HISTORY, MEASURES
 
 Mapping = dict[str, Any]
@@ -65,6 +65,7 @@ MODELS_COLLECTION: Mapping = {
     "properties": {
         "type": KEYWORD,
         "engineGroup": KEYWORD,
+        "closing": BOOLEAN,
         "measure": {
             "properties": {"type": KEYWORD} | _free("valuesMappings", "validationSchema", "valuesDetails", "locales")
         },
@@ -93,6 +94,7 @@ MODELS_COLLECTION: Mapping = {
         },
     },
 }
+"""`closing` is ours: true while the model is being deleted."""
 
 
 def platform_devices(models: Models) -> Mapping:
@@ -123,6 +125,11 @@ def engine_collections(models: Models, group: str) -> dict[str, Mapping]:
         ApiError: `device_manager.models.undeclared_measure_type` when a model names an unknown measure type.
     """
     check_measure_types(models)
+    return engine_mappings(models, group)
+
+
+def engine_mappings(models: Models, group: str) -> dict[str, Mapping]:
+    """What `engine_collections` returns, whatever the models refer to."""
     asset_metadata = {"properties": _metadata(models.of_group("asset", group))}
     device_metadata = {"properties": _metadata(models.of_kind("device"))}
     group_metadata = {"properties": _metadata(models.of_kind("group"))}
@@ -135,21 +142,6 @@ def engine_collections(models: Models, group: str) -> dict[str, Mapping]:
         DEVICES: _devices(device_metadata),
         MEASURES: _measures(models, asset_metadata, device_metadata),
     }
-
-
-def check_measure_types(models: Models) -> None:
-    """Refuse models whose slots have a type that no measure model describes.
-
-    Raises:
-        ApiError: `device_manager.models.undeclared_measure_type`.
-    """
-    known = {model.name for model in models.of_kind("measure")}
-    kinds: tuple[ModelKind, ...] = ("asset", "device")
-    for kind in kinds:
-        for model in models.of_kind(kind):
-            for slot in model.measures:
-                if slot["type"] not in known:
-                    raise api_error("device_manager.models.undeclared_measure_type", slot["type"], kind, model.name)
 
 
 def _strict(properties: Mapping) -> Mapping:
@@ -190,6 +182,7 @@ def _history(assets: Mapping) -> Mapping:
         "metadata": {"properties": {"names": KEYWORD}},
         "link": {"properties": {"deviceId": KEYWORD}},
         "unlink": {"properties": {"deviceId": KEYWORD}},
+        "groups": {"properties": {"added": KEYWORD, "removed": KEYWORD}},
         "measure": {"properties": {"names": KEYWORD}},
     }
     snapshot = {"properties": assets["properties"] | {"_kuzzle_info": KUZZLE_INFO}}

@@ -1,45 +1,47 @@
-"""Models of measures, devices, assets and groups: their documents, ids and rules (device-manager 1.6, 2.5). Pure."""
+"""Models of measures, devices, assets and groups: their documents, ids and look-ups (device-manager 1.6, 2.5). Pure."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from device_manager.errors import ApiError, api_error
+from device_manager.errors import api_error
 from device_manager.storage.contract import Document
-from device_manager.twins.documents import leaf_paths
 from device_manager.twins.places import COMMONS
 
 ModelKind = Literal["measure", "device", "asset", "group"]
 Source = dict[str, Any]
 
-PASCAL_CASE = re.compile(r"(?:[A-Z][A-Za-z]*|\d*(?:1st|2nd|3rd|(?![123])\dth)(?=$|[A-Z])|\d+(?![a-z]))*")
-"""Words with a capital each; digits end a word; English ordinals may stay as they are."""
-
-CONFLICT_NAMES: dict[ModelKind, str] = {"measure": "measures", "device": "devices", "asset": "assets", "group": "group"}
-FREE_SHAPES = frozenset({"geo_point", "geo_shape"})
+KINDS: tuple[ModelKind, ...] = ("measure", "device", "asset", "group")
+"""In the order in which they can be written: each one refers to earlier ones only."""
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model as it is stored.
+    """A model as it is stored, or is about to be.
 
     Attributes:
         kind: what it describes.
         name: the model name, or the measure type.
         source: the stored content.
+        stored_as: the id of its document; None for one that has none yet, see `Models.placed`.
     """
 
     kind: ModelKind
     name: str
     source: Source
+    stored_as: str | None = None
 
     @property
     def id(self) -> str:
         """The id of its document."""
-        return model_id(self.kind, self.name)
+        return self.stored_as or model_id(self.kind, self.name)
+
+    @property
+    def ids(self) -> tuple[str, str]:
+        """The ids by which clients may mean it: that of its document, and the one that names its engine group."""
+        return self.id, model_id(self.kind, self.name, self.engine_group)
 
     @property
     def content(self) -> Source:
@@ -52,6 +54,11 @@ class Model:
         """The engine group that it belongs to; models without one belong to all."""
         group: str = self.source.get("engineGroup") or COMMONS
         return group
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether it is being deleted: nothing new may use it."""
+        return self.source.get("closing") is True
 
     @property
     def measures(self) -> list[Source]:
@@ -75,18 +82,19 @@ class Model:
         return f"{self.kind}.{name}", self.content.get(name) or {}
 
 
-def model_id(kind: ModelKind, name: str) -> str:
-    """The id of a model's document."""
-    return f"model-{kind}-{name}"
+def model_id(kind: ModelKind, name: str, group: str | None = None) -> str:
+    """The id of a model's document; the one that names its engine group if `group` is given."""
+    return f"model-{kind}-{name}" if group is None else f"model-{kind}-{group}-{name}"
 
 
 def read_model(document: Document) -> Model | None:
     """The model that a document holds, None when it holds something else."""
     kind = document.source.get("type")
-    if kind not in CONFLICT_NAMES:
+    if kind not in KINDS:
         return None
-    name = document.source.get(kind, {}).get("type" if kind == "measure" else "model")
-    return Model(kind, name, document.source) if isinstance(name, str) else None
+    content = document.source.get(kind)
+    name = content.get("type" if kind == "measure" else "model") if isinstance(content, dict) else None
+    return Model(kind, name, document.source, document.id) if isinstance(name, str) else None
 
 
 class Models:
@@ -97,7 +105,10 @@ class Models:
     """
 
     def __init__(self, models: Iterable[Model] = ()) -> None:
-        self._by_id: Mapping[str, Model] = {model.id: model for model in models}
+        self._by_id = {model.id: model for model in models}
+        self._named: dict[tuple[ModelKind, str], dict[str, Model]] = {}
+        for model in self._by_id.values():
+            self._named.setdefault((model.kind, model.name), {})[model.engine_group] = model
         self.validators: dict[str, Any] = {}
 
     def __iter__(self) -> Iterator[Model]:
@@ -113,38 +124,59 @@ class Models:
 
     def of_kind(self, kind: ModelKind) -> list[Model]:
         """All models of a kind, by name."""
-        return sorted((model for model in self if model.kind == kind), key=lambda model: model.name)
+        return sorted(
+            (model for model in self if model.kind == kind), key=lambda model: (model.name, model.engine_group)
+        )
 
     def of_group(self, kind: ModelKind, group: str) -> list[Model]:
         """The models of a kind that apply to an engine group: its own and those of `commons`, by name."""
         return [model for model in self.of_kind(kind) if model.engine_group in (group, COMMONS)]
 
+    def find(self, kind: ModelKind, name: str, group: str | None = None) -> Model | None:
+        """The model of a name for an engine group: its own rather than that of `commons`; None if there is neither.
+
+        Without a group it is that of `commons` rather than one of the others.
+        """
+        named = self._named.get((kind, name))
+        if named is None:
+            return None
+        found = named.get(group or COMMONS) or named.get(COMMONS)
+        return found or (named[min(named)] if group is None else None)
+
+    def meant_by(self, id: str) -> Model | None:
+        """The model that a client means by an id: that of its document, or the one that names its engine group."""
+        return self._by_id.get(id) or next((model for model in self if id in model.ids), None)
+
+    def placed(self, model: Model) -> Model:
+        """A model about to be written, with the id that it has, or is going to have.
+
+        The first model of a name has the short id; one of the same name in another engine group names its group.
+        """
+        known = self._named.get((model.kind, model.name), {}).get(model.engine_group)
+        if known is not None:
+            return replace(model, stored_as=known.id)
+        short, long = model_id(model.kind, model.name), model_id(model.kind, model.name, model.engine_group)
+        return replace(model, stored_as=long if short in self._by_id else short)
+
     def asset(self, name: str, group: str) -> Model:
         """The asset model for engines of `group`. Raises `device_manager.models.unknown_asset`."""
-        model = self._by_id.get(model_id("asset", name))
-        if model is None or model.engine_group not in (group, COMMONS):
-            raise api_error("device_manager.models.unknown_asset", name)
-        return model
+        return self._known(self.find("asset", name, group), "unknown_asset", name)
 
     def device(self, name: str) -> Model:
         """The device model. Raises `device_manager.models.unknown_device`."""
-        model = self._by_id.get(model_id("device", name))
-        if model is None:
-            raise api_error("device_manager.models.unknown_device", name)
-        return model
+        return self._known(self.find("device", name), "unknown_device", name)
 
-    def group(self, name: str, group: str) -> Model:
+    def group(self, name: str, group: str | None) -> Model:
         """The group model for engines of `group`. Raises `device_manager.models.unknown_group`."""
-        model = self._by_id.get(model_id("group", name))
-        if model is None or model.engine_group not in (group, COMMONS):
-            raise api_error("device_manager.models.unknown_group", name)
-        return model
+        return self._known(self.find("group", name, group), "unknown_group", name)
 
     def measure(self, type: str) -> Model:
         """The measure model. Raises `device_manager.models.unknown_measure`."""
-        model = self._by_id.get(model_id("measure", type))
+        return self._known(self.find("measure", type), "unknown_measure", type)
+
+    def _known(self, model: Model | None, error: str, name: str) -> Model:
         if model is None:
-            raise api_error("device_manager.models.unknown_measure", type)
+            raise api_error(f"device_manager.models.{error}", name)
         return model
 
 
@@ -164,77 +196,7 @@ def asset_model(engine_group: str, name: str, content: Source) -> Model:
     return Model("asset", name, source)
 
 
-def check_model(model: Model, others: Models) -> None:
-    """Apply the rules of device-manager 2.5 to a model that is about to be written.
-
-    Raises:
-        ApiError: the name, the measure slots, a default value, a measure type, or a conflict with another model.
-    """
-    if model.kind != "measure":
-        _check_name(model)
-        _check_slots(model)
-    if model.kind == "asset":
-        _check_defaults(model)
-    conflicts = [found for other in others.of_kind(model.kind) if (found := _conflicts(other, model))]
-    if conflicts:
-        raise api_error("device_manager.models.mappings_conflict", CONFLICT_NAMES[model.kind], chunks=conflicts)
-
-
-def _check_name(model: Model) -> None:
-    if PASCAL_CASE.fullmatch(model.name) is None:
-        raise api_error("device_manager.models.not_pascal_case", model.kind.capitalize(), model.name)
-
-
-def _check_slots(model: Model) -> None:
-    names = [slot["name"] for slot in model.measures]
-    duplicates = sorted({name for name in names if names.count(name) > 1})
-    if duplicates:
-        raise api_error("device_manager.models.duplicate_measures", model.kind.capitalize(), duplicates=duplicates)
-
-
-def _check_defaults(model: Model) -> None:
-    leaves = set(_mapping_leaves(model.metadata_mappings))
-    for path in leaf_paths(model.default_metadata):
-        shape = model.metadata_mappings.get(path.partition(".")[0], {})
-        if path not in leaves and shape.get("type") not in FREE_SHAPES:
-            raise api_error("device_manager.models.unknown_default", path)
-
-
-def _mapping_leaves(properties: Source, above: str = "") -> Iterator[str]:
-    for name, definition in properties.items():
-        members = definition.get("properties")
-        if isinstance(members, dict):
-            yield from _mapping_leaves(members, f"{above}{name}.")
-        else:
-            yield f"{above}{name}"
-
-
-def _conflicts(stored: Model, new: Model) -> Source | None:
-    """What both models map, but differently."""
-    place, mappings = new.mappings
-    known = dict(_flat(stored.mappings[1]))
-    conflicts = [
-        {"path": f"{place}.{path}", "currentType": known[path], "newType": value}
-        for path, value in _flat(mappings)
-        if path in known and known[path] != value
-    ]
-    if not conflicts:
-        return None
-    return {"sourceModel": stored.name, "newModel": new.name, "modelType": new.kind, "conflicts": conflicts}
-
-
-def _flat(value: Source, above: str = "") -> Iterator[tuple[str, Any]]:
-    for key, member in value.items():
-        if isinstance(member, dict):
-            yield from _flat(member, f"{above}{key}.")
-        else:
-            yield f"{above}{key}", member
-
-
-def usable_mappings(model: Model) -> ApiError | None:
-    """What is wrong with the form of the model's mappings, None when every field is described by an object."""
-    place, mappings = model.mappings
-    for name, definition in mappings.items():
-        if not isinstance(definition, dict):
-            return api_error("api.assert.invalid_type", f"body.{place.partition('.')[2]}.{name}", "object")
-    return None
+def group_model(engine_group: str, name: str, content: Source) -> Model:
+    """A group model from `{affinity, metadataMappings, defaultMetadata, metadataDetails, metadataGroups}`."""
+    source = {"type": "group", "engineGroup": engine_group, "group": {"model": name} | content}
+    return Model("group", name, source)

@@ -142,7 +142,7 @@ async def test_a_changed_device_model_reaches_attached_and_free_devices(platform
         (
             "writeDevice",
             {"model": "Odd", "measures": [{"name": "a", "type": "smell"}]},
-            500,
+            400,
             'Cannot find measure "smell" declared in device "Odd"',
         ),
         (
@@ -154,7 +154,7 @@ async def test_a_changed_device_model_reaches_attached_and_free_devices(platform
         (
             "writeAsset",
             {"engineGroup": "c", "model": "Odd", "measures": [{"name": "a", "type": "smell"}]},
-            500,
+            400,
             'Cannot find measure "smell" declared in asset "Odd"',
         ),
         (

@@ -17,7 +17,8 @@ from device_manager.twins.documents import (
     leaf_paths,
 )
 from device_manager.twins.mappings import engine_collections, platform_devices
-from device_manager.twins.models import Models, asset_model, check_model, device_model, measure_model
+from device_manager.twins.model_rules import check_model
+from device_manager.twins.models import Models, asset_model, device_model, measure_model
 
 
 @pytest.mark.parametrize(

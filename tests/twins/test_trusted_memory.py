@@ -63,10 +63,10 @@ async def test_everything_is_there_again_after_a_restart(tmp_path: Path) -> None
 async def test_models_of_plugins_are_written_only_when_they_differ(tmp_path: Path) -> None:
     store, twins = await open_twins(tmp_path, WIND, VANE)
     first = await generation(store)
-    await twins.models.register([WIND, VANE])
+    await twins.models.writing.register([WIND, VANE])
     assert await generation(store) == first
     changed = ModelDeclaration("device", VANE.body | {"metadataMappings": {"height": {"type": "float"}}})
-    await twins.models.register([WIND, changed])
+    await twins.models.writing.register([WIND, changed])
     assert await generation(store) == first + 1
     assert twins.catalogue.models.device("Vane").metadata_mappings == {"height": {"type": "float"}}
     await twins.stop()
@@ -89,6 +89,6 @@ async def test_unusable_models_of_plugins_stop_the_start(
 ) -> None:
     store, twins = await open_twins(tmp_path)
     with pytest.raises(ApiError, match=text):
-        await twins.models.register([declaration])
+        await twins.models.writing.register([declaration])
     await twins.stop()
     await store.close()
