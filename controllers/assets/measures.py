@@ -1,4 +1,4 @@
-"""What assets measured and measure now (device-manager 2.2)."""
+"""What assets measured, measure now, and were like (device-manager 2.2)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from device_manager.router.controller import action
 from device_manager.router.parameters import Lang, SearchBody
 from device_manager.router.request import Request
 from device_manager.twins.measures.reading import Window
-from device_manager.twins.places import MEASURES
+from device_manager.twins.measures.state import read_moment
+from device_manager.twins.places import HISTORY, MEASURES
 
 
 class AssetMeasures(TwinsController):
@@ -167,3 +168,30 @@ class AssetMeasures(TwinsController):
             ApiError: `services.storage.not_found` for an unknown engine.
         """
         return await self._twins.measures.reading.last_measured_at(engine_id, "asset", body.ids)
+
+    @action(http=["GET /_/device-manager/:engineId/assets/:_id/state/:timestamp"], collection=HISTORY)
+    async def get_state_at(self, request: Request, _id: str, engine_id: str, timestamp: Any) -> dict[str, Any]:
+        """An asset as it was at a moment: metadata, groups and links, and the newest measure of each slot until then.
+
+        `timestamp` is an ISO 8601 date or milliseconds since 1970. An asset that is gone has its past still.
+
+        Example request:
+
+            {"controller": "device-manager/assets", "action": "getStateAt", "engineId": "tenant-a",
+             "_id": "Container-A-1", "timestamp": "2026-03-01T00:00:00Z"}
+
+        Example result:
+
+            {"_id": "Container-A-1", "at": 1772323200000,
+             "_source": {"model": "Container", "reference": "A-1", "metadata": {"weight": 12}, "groups": [],
+                         "linkedMeasures": [{"deviceId": "DummyTemp-1", "measureSlots": [
+                             {"asset": "temperatureExt", "device": "temperature"}]}]},
+             "measures": {"temperatureExt": {"name": "temperatureExt", "type": "temperature",
+                                             "measuredAt": 1772323190000, "values": {"temperature": 31.5},
+                                             "originId": "DummyTemp-1", "payloadUuids": []}}}
+
+        Raises:
+            ApiError: `device_manager.assets.unknown_at` before the asset was created and after it was deleted,
+                `services.storage.not_found` for an unknown engine, `api.assert.invalid_type` for what is no date.
+        """
+        return await self._twins.measures.states.at(engine_id, _id, read_moment(timestamp, "timestamp"))

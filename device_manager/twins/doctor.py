@@ -19,10 +19,15 @@ from device_manager.twins.catalogue import read_engine
 from device_manager.twins.documents import Source
 from device_manager.twins.drift import find_drift
 from device_manager.twins.links import SlotPair, asset_links, device_links, slot_types
-from device_manager.twins.places import ASSETS, CONFIG, DEVICES, HISTORY, Places, asset_key, device_key
+from device_manager.twins.measures.checking import MeasureDoctor
+from device_manager.twins.places import ASSETS, CONFIG, DEVICES, HISTORY, MEASURES, Places, asset_key, device_key
 
 SECOND_LOOKS = 3
 """How often a suspicion is looked at again before it is reported."""
+
+LACKS_LAST_MEASURES = "missing_last_measures"
+WRONG_LAST_MEASURE = "last_measure_differs"
+"""Kinds of findings about measures."""
 
 
 class Finding(NamedTuple):
@@ -64,6 +69,7 @@ class Doctor:
     def __init__(self, store: Store, platform: str) -> None:
         self._store = store
         self._places = Places(platform)
+        self._measures = MeasureDoctor(store, platform)
 
     async def engines(self) -> list[str]:
         """All engines, by index."""
@@ -93,6 +99,16 @@ class Doctor:
         if is_complete:
             async for finding in self._check_documents(engine):
                 yield finding
+            async for finding in self._check_measures(engine):
+                yield finding
+
+    async def _check_measures(self, engine: str) -> AsyncIterator[Finding]:
+        if await self._measures.lacks_records(engine):
+            text = "The engine has no records of last measures: something else than this product made it."
+            yield Finding(engine, LACKS_LAST_MEASURES, MEASURES, text)
+            return
+        for slot, text in await self._measures.wrong_slots(engine):
+            yield Finding(engine, WRONG_LAST_MEASURE, f"{MEASURES}/{slot.id}/{slot.name}", text)
 
     async def _check_documents(self, engine: str) -> AsyncIterator[Finding]:
         for collection in (DEVICES, ASSETS, HISTORY):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from device_manager.errors import ApiError
 from device_manager.storage.contract import Document, Key, Store, Transaction
-from device_manager.twins.doctor import Doctor, Finding
+from device_manager.twins.doctor import LACKS_LAST_MEASURES, WRONG_LAST_MEASURE, Doctor, Finding
 from device_manager.twins.documents import (
     Source,
     Stamp,
@@ -21,6 +21,7 @@ from device_manager.twins.documents import (
 )
 from device_manager.twins.drift import Drift, find_drift
 from device_manager.twins.links import asset_links
+from device_manager.twins.measures.checking import MeasureDoctor
 from device_manager.twins.mending import mend_asset, mend_attachment, mend_device
 from device_manager.twins.patches import difference
 from device_manager.twins.places import ASSETS, DEVICES, Places, asset_key, device_key
@@ -71,6 +72,7 @@ class Repairing:
         self._store = store
         self._places = Places(platform)
         self._doctor = Doctor(store, platform)
+        self._measures = MeasureDoctor(store, platform)
         self._user_id = user_id
 
     async def engines(self) -> list[str]:
@@ -108,7 +110,18 @@ class Repairing:
         else:
             for treatment in treatments:
                 repairs += await self._apply(engine, treatment)
-        return repairs
+        return repairs + await self._rebuild_measures(engine, findings, dry_run=dry_run)
+
+    async def _rebuild_measures(self, engine: str, findings: Sequence[Finding], *, dry_run: bool) -> list[Repair]:
+        """Make last measures agree with history. They belong to no transaction, and may be rebuilt at any time."""
+        wrong = [finding for finding in findings if finding.kind in (LACKS_LAST_MEASURES, WRONG_LAST_MEASURE)]
+        if not wrong:
+            return []
+        if not dry_run:
+            lacking = await self._measures.lacks_records(engine)
+            slots = [] if lacking else [slot for slot, _ in await self._measures.wrong_slots(engine)]
+            await self._measures.rebuild(engine, slots)
+        return [Repair(engine, finding.document, "Rebuild the last measures from history.") for finding in wrong]
 
     async def _map(self, engine: str, drift: Drift, *, dry_run: bool) -> Repair:
         text = "Create the collection." if drift.is_missing else "Add to the mapping what the models need."

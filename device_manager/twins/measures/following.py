@@ -193,6 +193,7 @@ class Following:
         if engine is None or change.before is not None:
             return
         try:
+            await self._store.refresh(engine.index, MEASURES)
             held = (await self._store.search(engine.index, MEASURES, Search(size=0))).total
             if held or await engines_without_records(self._store, [engine.index]):
                 await self.rebuild_engine(engine.index)

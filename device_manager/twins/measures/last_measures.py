@@ -143,6 +143,11 @@ def _record(slot: Slot, measure_id: str, at: int, measure: Source) -> Source:
     }
 
 
+def slot_of(record: Source) -> Slot:
+    """The slot that a record is about."""
+    return Slot(record["twin"], record["id"], record["slot"])
+
+
 def record_version(record: Source) -> int:
     """The version that a record was put with."""
     return measure_version(record["measureId"], record["measuredAt"])

@@ -19,6 +19,7 @@ from device_manager.twins.measures.last_measures import (
     record_key,
     record_version,
     records_collection,
+    slot_of,
     slots_of,
 )
 from device_manager.twins.measures.records import ABSENT, create_records
@@ -150,7 +151,7 @@ class Rebuilding:
         measures = await self._store.read(dict.fromkeys(key for key, _ in by_measure))
         wrong = []
         for key, record in by_measure:
-            slot = Slot(record["twin"], record["id"], record["slot"])
+            slot = slot_of(record)
             measure = measures.get(key)
             put = put_of_slot(engine, slot, NewestMeasure(key.id, measure.source)) if measure else None
             if put is None or put.source != record:
@@ -192,6 +193,7 @@ class Rebuilding:
     async def _put_history(self, engine: str, progress: Progress) -> None:
         await self._store.refresh(engine, MEASURES)
         await create_records(self._store, engine)
+        self._register.forget(engine)  # the lists may have gone with the records
         progress.done = 0
         async for page in self._store.scan(engine, MEASURES):
             await self.put_records(engine, ((document.id, document.source) for document in page))

@@ -8,12 +8,11 @@ slot is stored, and read together with the records, so that a process whose memo
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from device_manager.storage.contract import INTERNAL_INDEX, Document, Key, Store, Transaction
 from device_manager.storage.stamps import Source
 from device_manager.storage.steps import unrecorded
-from device_manager.twins.catalogue import Catalogue
 from device_manager.twins.measures.last_measures import Slot, TwinKind, digest_id, records_collection, slots_of
 from device_manager.twins.models import Models
 
@@ -48,6 +47,18 @@ def list_of(engine: str, twin: TwinKind, id: str) -> SlotList:
     return SlotList(engine, twin, id.partition("-")[0])
 
 
+class KnownModels(Protocol):
+    """What a register wants to know of models and engines, such as the catalogue does."""
+
+    @property
+    def models(self) -> Models:
+        """All models."""
+
+    @property
+    def engines(self) -> Mapping[str, Any]:
+        """Another object whenever the engines were read anew."""
+
+
 class SlotRegister:
     """Knows the slots that twins have records of.
 
@@ -56,7 +67,7 @@ class SlotRegister:
         catalogue: the models.
     """
 
-    def __init__(self, store: Store, catalogue: Catalogue) -> None:
+    def __init__(self, store: Store, catalogue: KnownModels) -> None:
         self._store = store
         self._catalogue = catalogue
         self._listed: dict[SlotList, frozenset[str]] = {}
