@@ -9,52 +9,44 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeGuard
 
 import orjson
 
-from device_manager.query.conversions import IndexValue, text_of
+from device_manager.query.conversions import text_of
 from device_manager.query.fields import FieldRef, FieldResolver
+from device_manager.query.fragments import FALSE, RUNNER, TRUE, Fragment, SqlValue, conjunction, joined, storable
 from device_manager.query.patterns import ascii_lower, glob, literal_prefix, next_text
 from device_manager.query.refusals import malformed
+from device_manager.query.source_tests import SourceTest, Tested, likely_value, source_test
 from device_manager.query.tree import (
     Bool,
     Exists,
+    GeoBox,
+    GeoDistance,
     Ids,
     MatchNone,
+    Nested,
     Prefix,
     Query,
     Range,
     Term,
     Terms,
     Wildcard,
+    Words,
 )
 from device_manager.query.values import Interval, check_keyword, equal_to, inside, one_of
-
-RUNNER = "embedded store"
-"""How errors name who cannot run a clause."""
-
-SqlValue = str | int | float | None
+from device_manager.query.words import WordFields, has_words
 
 FEW = 8
 """Clauses up to which looking each of them up for every candidate beats collecting what they find."""
 
+TESTED = 8
+"""The rank of what is found by looking at documents."""
+
 MAX_SELECTS = 450
 """SELECTs in the conditions of one query: SQLite takes 500 in one UNION ALL, and 2,000 in a statement that uses the
 conditions several times."""
-
-INT64 = range(-(2**63), 2**63)
-
-
-@dataclass(frozen=True, slots=True)
-class Fragment:
-    """A piece of SQL and the values of its `?` in order."""
-
-    sql: str
-    parameters: tuple[SqlValue, ...] = ()
-
-
-TRUE = Fragment("1")
-FALSE = Fragment("0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +75,14 @@ class ConditionCompiler:
     def __init__(self, fields: FieldResolver, now: int) -> None:
         self._fields = fields
         self._now = now
+        self._words = WordFields(fields.types, RUNNER)
         self._found: dict[int, tuple[Query, Rows | None]] = {}
+        self._plain: dict[int, tuple[Query, Query]] = {}
+        self._tests: dict[int, tuple[Query, SourceTest | None]] = {}
 
     def select(self, query: Query, *, in_order: bool = False) -> Fragment:
         """A SELECT of the rids that match, each once; with `in_order` it yields them best in ascending order."""
-        hits = self._select(*self._driver(list(conjuncts(query))), in_order=in_order)
+        hits = self._select(*self._driver(list(conjuncts(self.plain(query))), in_order=in_order), in_order=in_order)
         if hits.sql.count("SELECT") > MAX_SELECTS:
             raise malformed("query", f"the {RUNNER} cannot run this many different clauses at once")
         return hits
@@ -108,9 +103,32 @@ class ConditionCompiler:
         first = driver.select.parameters if driver is not None and driver.point is None else ()
         return Fragment(sql, first + condition.parameters)
 
-    def _driver(self, parts: list[Query]) -> tuple[Rows | None, list[Query]]:
-        """The most selective leaf among `parts`, and the other parts."""
-        leaves = [(rows.rank, place, rows) for place, part in enumerate(parts) if (rows := self._rows(part))]
+    def plain(self, query: Query) -> Query:
+        """The query without clauses that others say as well, such as `match` on a keyword."""
+        known = self._plain.get(id(query))
+        if known is None:  # kept with the query, so that its id stays its own
+            known = self._plain[id(query)] = query, self._made_plain(query)
+        return known[1]
+
+    def _made_plain(self, query: Query) -> Query:
+        query = self._words.plain(query)
+        if not isinstance(query, Bool):
+            return query
+        return replace(
+            query,
+            must=tuple(map(self.plain, query.must)),
+            filter=tuple(map(self.plain, query.filter)),
+            should=tuple(map(self.plain, query.should)),
+            must_not=tuple(map(self.plain, query.must_not)),
+        )
+
+    def _driver(self, parts: list[Query], *, in_order: bool = False) -> tuple[Rows | None, list[Query]]:
+        """The most selective leaf among `parts`, and the other parts; in order no documents are tested in advance."""
+        leaves = [
+            (rows.rank, place, rows)
+            for place, part in enumerate(parts)
+            if (rows := self._rows(part)) and not (in_order and rows.rank == TESTED)
+        ]
         if not leaves:
             return None, parts
         _, place, rows = min(leaves, key=lambda leaf: leaf[:2])
@@ -118,6 +136,9 @@ class ConditionCompiler:
 
     def condition(self, query: Query) -> Fragment:
         """The condition on `d.rid`."""
+        if self._is_tested(query):
+            test = self._test(query)
+            return FALSE if test is None else test.condition("d.rid")
         rows = self._rows(query)
         if rows is NO_ROWS:
             return FALSE
@@ -195,7 +216,58 @@ class ConditionCompiler:
                 return self._pattern("wildcard", path, literal_prefix(value), value, insensitive)
             case MatchNone():
                 return NO_ROWS
+            case Words() | Nested() | GeoDistance() | GeoBox():
+                return self._tested(query) if self._is_tested(query) else self._keyword_words(query)
         return None
+
+    def _is_tested(self, query: Query) -> TypeGuard[Tested]:
+        """Whether documents have to be looked at."""
+        return isinstance(query, Nested | GeoDistance | GeoBox) or (
+            isinstance(query, Words) and self._keyword_below(query.field) is None
+        )
+
+    def _keyword_below(self, path: str) -> FieldRef | None:
+        """The keyword whose values are those of the text multi-field at `path`."""
+        field, main = self._fields.field(path), self._fields.field(self._fields.types[path].source)
+        if field is None or main is None or main.type != "keyword":
+            return None
+        return main if main.number == field.number else None
+
+    def _test(self, query: Tested) -> SourceTest | None:
+        known = self._tests.get(id(query))
+        if known is None:
+            known = self._tests[id(query)] = query, source_test(query, self._fields.types, self._now)
+        return known[1]
+
+    def _tested(self, query: Tested) -> Rows | None:
+        test = self._test(query)
+        if test is None:
+            return NO_ROWS
+        field = None if test.path is None else self._fields.field(test.path)
+        if field is None:
+            return None
+        sql = (
+            "SELECT t.rid AS rid FROM term AS t CROSS JOIN doc AS s ON s.rid = t.rid "
+            f"WHERE t.f = ? AND {test.likely.sql} AND {test.holds.sql}"
+        )
+        return Rows(Fragment(sql, (field.number, *test.likely.parameters, *test.holds.parameters)), TESTED)
+
+    def _keyword_words(self, query: Tested) -> Rows:
+        """Each distinct value of the keyword is looked at once."""
+        assert isinstance(query, Words)  # noqa: S101  # everything else is tested
+        field = self._keyword_below(query.field)
+        assert field is not None  # noqa: S101  # otherwise documents are tested
+        likely = likely_value(max(query.words, key=len), "v")
+        # Without its limit SQLite would move the test into the inner SELECT, to values that are not distinct.
+        values = f"SELECT DISTINCT v FROM term WHERE f = ? AND {likely.sql} LIMIT -1"
+        words, open_end = query.words, query.open_end
+        return _from_term(
+            Fragment(
+                f"t.f = ? AND t.v IN (SELECT v FROM ({values}) WHERE has_value(?, v))",
+                (field.number, field.number, *likely.parameters, lambda text: has_words(text, words, open_end)),
+            ),
+            5,
+        )
 
     def _term(self, query: Term) -> Rows:
         field = self._fields.field(query.field)
@@ -263,22 +335,6 @@ def conjuncts(query: Query) -> Iterable[Query]:
         yield Bool(should=query.should, minimum_should_match=needed)
 
 
-def conjunction(parts: Sequence[Fragment]) -> Fragment:
-    """All of `parts`; true without any."""
-    return joined("AND", [part for part in parts if part is not TRUE]) if parts else TRUE
-
-
-def joined(operator: str, parts: Sequence[Fragment]) -> Fragment:
-    """`parts` with `operator` between them, as a balanced tree: SQLite refuses expressions deeper than 1,000."""
-    if not parts:
-        return TRUE if operator == "AND" else FALSE
-    if len(parts) == 1:
-        return parts[0]
-    half = len(parts) // 2
-    left, right = joined(operator, parts[:half]), joined(operator, parts[half:])
-    return Fragment(f"({left.sql} {operator} {right.sql})", left.parameters + right.parameters)
-
-
 def _from_term(where: Fragment, rank: int) -> Rows:
     return Rows(Fragment(f"SELECT t.rid AS rid FROM term AS t WHERE {where.sql}", where.parameters), rank)
 
@@ -341,11 +397,6 @@ def _union(found: Sequence[Rows]) -> Rows:
     sql = " UNION ALL ".join(select.sql for select in selects)
     parameters = tuple(value for select in selects for value in select.parameters)
     return Rows(Fragment(sql, parameters), max(2, *(rows.rank for rows in found)))
-
-
-def storable(value: IndexValue | None) -> SqlValue:
-    """`value` as a parameter: integers beyond 64 bits become floats, which compare the same way."""
-    return float(value) if isinstance(value, int) and value not in INT64 else value
 
 
 def _json(values: Sequence[SqlValue]) -> str:

@@ -39,10 +39,8 @@ def to_dsl(query: Query) -> dict[str, Any]:
             content["case_insensitive"] = True
         return {type(query).__name__.lower(): {query.field: content}}
     match query:
-        case MatchAll():
-            return {"match_all": {}}
-        case MatchNone():
-            return {"match_none": {}}
+        case MatchAll() | MatchNone():
+            return {"match_all" if isinstance(query, MatchAll) else "match_none": {}}
         case Terms(field, values):
             return {"terms": {field: list(values)}}
         case Range():

@@ -15,11 +15,13 @@ class FieldType:
         type: type of the mapping, such as `keyword`.
         source: path of its values in documents: that of the parent for a multi-field, else its own.
         definition: how the mapping defines it.
+        inner: for a nested field, the leaves and nested fields right in it, by their full paths.
     """
 
     type: str
     source: str
     definition: Mapping[str, Any] = field(default_factory=dict)
+    inner: Mapping[str, FieldType] = field(default_factory=dict)
 
     @property
     def format(self) -> str | None:
@@ -56,12 +58,16 @@ class FieldResolver(Protocol):
     def field(self, path: str) -> FieldRef | None:
         """The leaf at `path` (`model`, `links.deviceId`, the multi-field `model.text`); None when not mapped."""
 
+    @property
+    def types(self) -> Mapping[str, FieldType]:
+        """All fields of the mapping, see `field_types`."""
+
     def leaves(self, path: str) -> Sequence[FieldRef]:
         """The leaf at `path`, or all leaves below it when it is an object; empty when not mapped."""
 
 
 def field_types(mappings: Mapping[str, Any]) -> dict[str, FieldType]:
-    """The leaves of a mapping by path. What lies below a `nested` field is left out: no root clause reaches it."""
+    """The leaves and the nested fields of a mapping by path; what lies below a nested field is `inner` to it."""
     leaves: dict[str, FieldType] = {}
     _collect(mappings.get("properties") or {}, "", leaves)
     return leaves
@@ -73,7 +79,11 @@ def _collect(properties: Mapping[str, Any], prefix: str, leaves: dict[str, Field
         type = mapping.get("type", "object")
         if type == "object":
             _collect(mapping.get("properties") or {}, f"{path}.", leaves)
-        elif type != "nested":
+        elif type == "nested":
+            inner: dict[str, FieldType] = {}
+            _collect(mapping.get("properties") or {}, f"{path}.", inner)
+            leaves[path] = FieldType(type, path, mapping, inner)
+        else:
             leaves[path] = FieldType(type, path, mapping)
             for sub_name, sub in (mapping.get("fields") or {}).items():
                 leaves[f"{path}.{sub_name}"] = FieldType(sub["type"], path, sub)

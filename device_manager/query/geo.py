@@ -1,4 +1,4 @@
-"""Which values the geographic types of a mapping accept; only their presence is indexed (design 6)."""
+"""Which values the geographic types of a mapping accept, and the points in them (design 6)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from typing import Any
 
 from device_manager.query.conversions import Refused
 
+Point = tuple[float, float]
+"""Latitude and longitude in degrees."""
+
 _PAIR = re.compile(r"\s*([+-]?[0-9.eE+-]+)\s*,\s*([+-]?[0-9.eE+-]+)\s*(?:,\s*[+-]?[0-9.eE+-]+\s*)?")
 _WKT_POINT = re.compile(r"\s*POINT\s*\(\s*(\S+)\s+(\S+)(?:\s+\S+)?\s*\)\s*", re.IGNORECASE)
 _WKT_SHAPE = re.compile(
@@ -16,6 +19,7 @@ _WKT_SHAPE = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _GEOHASH = re.compile(r"[0-9b-hjkmnp-z]{1,11}|[0-9b-hjkmnp-z]{12}.*", re.DOTALL)
+_GEOHASH_DIGITS = "0123456789bcdefghjkmnpqrstuvwxyz"
 _POINT_FORMS = 'a geo_point ({"lat", "lon"}, [lon, lat], "lat,lon", a geohash or WKT)'
 
 _DEPTHS = {"point": 1, "linestring": 2, "multipoint": 2, "polygon": 3, "multilinestring": 3, "multipolygon": 4}
@@ -23,15 +27,15 @@ _DEPTHS = {"point": 1, "linestring": 2, "multipoint": 2, "polygon": 3, "multilin
 
 def check_geo_point(value: Any) -> bool:
     """Whether there is a point; null and the empty array are none. Raises Refused for what is no point."""
-    if _is_plain(value):
-        return True
-    if value is None:
-        return False
-    if isinstance(value, (list, tuple)):
-        if value and _is_number(value[0]):
-            return _check_position(value)
-        return any([_check_point(item) for item in value])
-    return _check_point(value)
+    return _is_plain(value) or bool(geo_points(value))
+
+
+def geo_points(value: Any) -> list[Point]:
+    """The points of a value, arrays included. Raises Refused for what is no point."""
+    if isinstance(value, (list, tuple)) and not (value and _is_number(value[0])):
+        return [point for item in value if (point := point_of(item)) is not None]
+    point = point_of(value)
+    return [] if point is None else [point]
 
 
 def _is_plain(value: Any) -> bool:
@@ -42,17 +46,18 @@ def _is_plain(value: Any) -> bool:
     return lat.__class__ is float and lon.__class__ is float and -90.0 <= lat <= 90.0 and -180.0 <= lon <= 180.0
 
 
-def _check_point(value: Any) -> bool:
+def point_of(value: Any) -> Point | None:
+    """The point in one of its forms; None for null. Raises Refused for what is no point."""
     if value is None:
-        return False
+        return None
     if isinstance(value, (list, tuple)):
         if not all(map(_is_number, value)):
             raise Refused("expects [lon, lat] as two numbers")
-        return _check_position(value)
+        return _position(value)
     if isinstance(value, dict):
-        return _check_point_object(value)
+        return _point_object(value)
     if isinstance(value, str):
-        return _check_point_text(value)
+        return _point_text(value)
     raise Refused(f"expects {_POINT_FORMS}")
 
 
@@ -60,36 +65,50 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _check_position(position: Any) -> bool:
+def _position(position: Any) -> Point:
     if not 2 <= len(position) <= 3:
         raise Refused("expects [lon, lat] as two numbers")
     if len(position) == 3 and not _is_number(position[2]):
         raise Refused("expects the altitude as a number")
-    return _check_range(position[1], position[0])
+    return _in_range(position[1], position[0])
 
 
-def _check_point_object(value: dict[str, Any]) -> bool:
+def _point_object(value: dict[str, Any]) -> Point:
     keys = set(value)
     if keys == {"lat", "lon"} or keys == {"lat", "lon", "z"}:
-        return _check_range(value["lat"], value["lon"])
+        return _in_range(value["lat"], value["lon"])
     if keys == {"type", "coordinates"} and isinstance(value["type"], str) and value["type"].lower() == "point":
         coordinates = value["coordinates"]
         if isinstance(coordinates, (list, tuple)):
-            return _check_position(coordinates)
+            return _position(coordinates)
     raise Refused(f"expects {_POINT_FORMS}")
 
 
-def _check_point_text(value: str) -> bool:
+def _point_text(value: str) -> Point:
     if match := _WKT_POINT.fullmatch(value):
-        return _check_range(match[2], match[1])
+        return _in_range(match[2], match[1])
     if match := _PAIR.fullmatch(value):
-        return _check_range(match[1], match[2])
+        return _in_range(match[1], match[2])
     if _GEOHASH.fullmatch(value):
-        return True
+        return _geohash(value)
     raise Refused(f"expects {_POINT_FORMS}")
 
 
-def _check_range(lat: Any, lon: Any) -> bool:
+def _geohash(value: str) -> Point:
+    """The corner of a cell with the lowest latitude and longitude."""
+    low, high = [-90.0, -180.0], [90.0, 180.0]
+    axis = 1
+    for character in value[:12]:
+        digit = _GEOHASH_DIGITS.index(character)
+        for bit in (16, 8, 4, 2, 1):
+            middle = (low[axis] + high[axis]) / 2
+            (low if digit & bit else high)[axis] = middle
+            axis = 1 - axis
+    return low[0], low[1]
+
+
+def _in_range(lat: Any, lon: Any) -> Point:
+    numbers = []
     for name, value, limit in (("latitude", lat, 90), ("longitude", lon, 180)):
         try:
             number = math.nan if isinstance(value, bool) or value is None else float(value)
@@ -97,7 +116,8 @@ def _check_range(lat: Any, lon: Any) -> bool:
             number = math.nan
         if not -limit <= number <= limit:
             raise Refused(f"expects a {name} from {-limit} to {limit}")
-    return True
+        numbers.append(number)
+    return numbers[0], numbers[1]
 
 
 def check_geo_shape(value: Any) -> bool:
@@ -131,7 +151,7 @@ def _check_coordinates(value: Any, depth: int) -> None:
     if not isinstance(value, (list, tuple)) or not value:
         raise Refused("expects coordinates as arrays of [lon, lat]")
     if depth == 1:
-        _check_position(value)
+        _position(value)
         return
     for item in value:
         _check_coordinates(item, depth - 1)

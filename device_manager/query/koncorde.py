@@ -8,13 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 from device_manager.errors import ApiError, api_error
-from device_manager.query.clauses import LEAVES, MAX_CLAUSES, MAX_DEPTH
+from device_manager.query.clauses import LEAVES, MAX_CLAUSES, MAX_DEPTH, ClauseParser
 from device_manager.query.tree import MATCH_ALL, Bool, Exists, Query, Range
 
-NOT_RUNNABLE = frozenset(
-    {"geoBoundingBox", "geoDistance", "geoDistanceRange", "geoPolygon"}
-    | {"match", "nested", "nothing", "regexp", "select"}
-)
+NOT_RUNNABLE = frozenset({"geoDistanceRange", "geoPolygon", "nothing", "regexp", "select"})
 """Keywords that exist, but that no store runs yet."""
 
 _BRACKETS = re.compile(r"(?P<field>.*[^\\])\[(?P<value>.*)\]", re.DOTALL)
@@ -128,10 +125,11 @@ def _missing(content: Any, where: str) -> Query:
 KEYWORDS: dict[str, Callable[[Any, str], Query]] = {
     "equals": _leaf("term"),
     "in": _leaf("terms"),
-    "ids": _leaf("ids"),
     "exists": _exists,
     "missing": _missing,
-    "range": _leaf("range"),
-    **{clause: _leaf(clause) for clause in ("term", "terms", "prefix", "wildcard", "match_all", "match_none")},
+    "geoBoundingBox": _leaf("geo_bounding_box"),
+    "geoDistance": _leaf("geo_distance"),
+    **{clause: _leaf(clause) for clause in LEAVES.keys() - {"exists"}},
+    "nested": lambda content, where: ClauseParser().nested(content, where, 1),
 }
 """Parser of every keyword that holds no other filter; Elasticsearch clauses pass through as they are."""

@@ -7,23 +7,30 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from device_manager.query.conversions import CONVERTERS, Convert, IndexValue, Refused, converter, text_of
+from device_manager.query.distances import is_inside, is_near
 from device_manager.query.fields import FieldType
-from device_manager.query.geo import CHECKS
+from device_manager.query.geo import CHECKS, Point, geo_points
 from device_manager.query.patterns import ascii_lower, expression
+from device_manager.query.refusals import not_run_by, wrong_field
 from device_manager.query.tree import (
     Bool,
     Exists,
+    GeoBox,
+    GeoDistance,
     Ids,
     MatchAll,
     MatchNone,
+    Nested,
     Prefix,
     Query,
     Range,
     Term,
     Terms,
     Wildcard,
+    Words,
 )
 from device_manager.query.values import check_keyword, equal_to, inside, one_of
+from device_manager.query.words import WordFields, has_words
 
 RUNNER = "matcher"
 """How errors name who cannot run a clause."""
@@ -32,7 +39,7 @@ Matcher = Callable[[str, dict[str, Any]], bool]
 """Takes the id and the source of a document."""
 
 Test = Callable[[Any], bool]
-Read = Callable[[Any], Iterator[IndexValue]]
+Read = Callable[[Any], Iterator[Any]]
 
 
 def compile_matcher(query: Query, field_types: Mapping[str, FieldType], *, now: int = 0) -> Matcher:
@@ -53,16 +60,19 @@ def compile_matcher(query: Query, field_types: Mapping[str, FieldType], *, now: 
 
 
 class _Compiler:
-    def __init__(self, types: Mapping[str, FieldType], now: int) -> None:
+    """Compiles for one level: the root of documents, or the objects of a nested field at `base`."""
+
+    def __init__(self, types: Mapping[str, FieldType], now: int, base: str = "") -> None:
         self._types = types
         self._now = now
+        self._base = base
+        self._words = WordFields(types, RUNNER)
 
     def compile(self, query: Query) -> Matcher:
+        query = self._words.plain(query)
         match query:
-            case MatchAll():
-                return lambda id, source: True
-            case MatchNone():
-                return _nothing
+            case MatchAll() | MatchNone():
+                return _everything if isinstance(query, MatchAll) else _nothing
             case Ids(values):
                 ids = frozenset(values)
                 return lambda id, source: id in ids
@@ -70,9 +80,54 @@ class _Compiler:
                 return self._exists(path)
             case Bool():
                 return self._bool(query)
+            case Nested():
+                return self._nested(query)
+            case GeoDistance() | GeoBox():
+                return self._geo(query)
+            case Words(field, words, open_end):
+                return self._any_value(self._types[field], lambda text: has_words(text, words, open_end), _texts)
             case Term() | Terms() | Range() | Prefix() | Wildcard():
                 type = self._types.get(query.field)
-                return _nothing if type is None else _any_value(type, self._test(query, type))
+                if type is None or type.type == "nested":
+                    return _nothing
+                return self._any_value(type, self._test(query, type), reader(type))
+        raise TypeError(query)
+
+    def _nested(self, query: Nested) -> Matcher:
+        type = nested_type(self._types, query, RUNNER)
+        if type is None:
+            return _nothing
+        matches = _Compiler(type.inner, self._now, f"{query.path}.").compile(query.query)
+        path = self._path(query.path)
+
+        def some_object(id: str, source: dict[str, Any]) -> bool:
+            return any(
+                isinstance(inner, dict) and matches(id, inner)
+                for leaf in leaves_at(source, path)
+                for inner in _elements(leaf)
+            )
+
+        return some_object
+
+    def _geo(self, query: GeoDistance | GeoBox) -> Matcher:
+        type = geo_type(self._types, query, RUNNER)
+        if type is None:
+            return _nothing
+        if isinstance(query, GeoDistance):
+            return self._any_value(type, lambda point: is_near(query, point), _points)
+        return self._any_value(type, lambda point: is_inside(query, point), _points)
+
+    def _path(self, source: str) -> tuple[str, ...]:
+        """The path of a field from the objects of this level."""
+        return tuple(source.removeprefix(self._base).split("."))
+
+    def _any_value(self, type: FieldType, test: Test, read: Read) -> Matcher:
+        path = self._path(type.source)
+
+        def matches(id: str, source: dict[str, Any]) -> bool:
+            return any(test(value) for leaf in leaves_at(source, path) for value in read(leaf))
+
+        return matches
 
     def _test(self, query: Term | Terms | Range | Prefix | Wildcard, type: FieldType) -> Test:
         """The test of one value."""
@@ -100,10 +155,14 @@ class _Compiler:
 
     def _exists(self, path: str) -> Matcher:
         below = f"{path}."
-        types = [type for name, type in self._types.items() if name == path or name.startswith(below)]
+        types = [
+            type
+            for name, type in self._types.items()
+            if type.type != "nested" and (name == path or name.startswith(below))
+        ]
         if not types:
             return _nothing
-        tests = [_any_value(type, lambda value: True) for type in types]
+        tests = [self._any_value(type, lambda value: True, reader(type)) for type in types]
         return lambda id, source: any(test(id, source) for test in tests)
 
     def _bool(self, query: Bool) -> Matcher:
@@ -124,6 +183,10 @@ class _Compiler:
         return matches
 
 
+def _everything(id: str, source: dict[str, Any]) -> bool:
+    return True
+
+
 def _nothing(id: str, source: dict[str, Any]) -> bool:
     return False
 
@@ -132,17 +195,60 @@ def _nothing_equals(value: IndexValue) -> bool:
     return False
 
 
-def _any_value(type: FieldType, test: Test) -> Matcher:
-    path = tuple(type.source.split("."))
-    read = _reader(type)
+def nested_type(types: Mapping[str, FieldType], query: Nested, runner: str) -> FieldType | None:
+    """The nested field that a clause names; None when it may be missing and is.
 
-    def matches(id: str, source: dict[str, Any]) -> bool:
-        return any(test(value) for leaf in _leaves_at(source, path) for value in read(leaf))
+    Raises:
+        ApiError: 400, the path is no nested field.
+    """
+    type = find_nested(types, query.path)
+    if type is None and not query.ignore_unmapped:
+        raise not_run_by(runner, f'the clause "nested" on "{query.path}", which is no field of type "nested"')
+    return type
 
-    return matches
+
+def find_nested(types: Mapping[str, FieldType], path: str) -> FieldType | None:
+    """The nested field at `path`, also within others."""
+    for name, type in types.items():
+        if type.type == "nested":
+            if name == path:
+                return type
+            if path.startswith(f"{name}."):
+                return find_nested(type.inner, path)
+    return None
 
 
-def _leaves_at(source: dict[str, Any], path: tuple[str, ...]) -> Iterator[Any]:
+def geo_type(types: Mapping[str, FieldType], query: GeoDistance | GeoBox, runner: str) -> FieldType | None:
+    """The field of points that a clause names; None when it may be missing and is.
+
+    Raises:
+        ApiError: 400, the field holds no points.
+    """
+    clause = "geo_distance" if isinstance(query, GeoDistance) else "geo_bounding_box"
+    type = types.get(query.field)
+    if type is None:
+        if query.ignore_unmapped:
+            return None
+        raise not_run_by(runner, f'the clause "{clause}" on the field "{query.field}", which is not mapped')
+    if type.type != "geo_point":
+        raise wrong_field(clause, query.field, type.type, runner)
+    return type
+
+
+def _texts(leaf: Any) -> Iterator[str]:
+    """The texts that the words of a field are found in."""
+    for value in _elements(leaf):
+        if value is not None:
+            with contextlib.suppress(Refused):
+                yield text_of(value)
+
+
+def _points(leaf: Any) -> Iterator[Point]:
+    with contextlib.suppress(Refused):
+        yield from geo_points(leaf)
+
+
+def leaves_at(source: dict[str, Any], path: tuple[str, ...]) -> Iterator[Any]:
     """What a document holds at the path of a leaf; names with dots stand for nested objects, as in mappings."""
     for length in range(1, len(path) + 1):
         name = ".".join(path[:length])
@@ -153,10 +259,10 @@ def _leaves_at(source: dict[str, Any], path: tuple[str, ...]) -> Iterator[Any]:
         else:
             for inner in _elements(source[name]):
                 if isinstance(inner, dict):
-                    yield from _leaves_at(inner, path[length:])
+                    yield from leaves_at(inner, path[length:])
 
 
-def _reader(type: FieldType) -> Read:
+def reader(type: FieldType) -> Read:
     """The values that a field's leaf is compared as; what the mapping would have refused gives none."""
     if type.type in CHECKS:
         check = CHECKS[type.type]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from device_manager.query.conditions import RUNNER, Fragment, SqlValue, joined, storable
 from device_manager.query.conversions import number_of, single, text_of, truth_of
 from device_manager.query.dates import parse_date
 from device_manager.query.fields import FieldResolver
+from device_manager.query.fragments import RUNNER, Fragment, SqlValue, joined, storable
 from device_manager.query.missing import missing_value
 from device_manager.query.refusals import malformed, wrong_value
 from device_manager.query.search import Sort

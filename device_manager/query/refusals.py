@@ -33,3 +33,8 @@ def wrong_value(field: str, type: str, value: Any) -> ApiError:
         "services.storage.unexpected_bad_request",
         f'The value {str(value)[:100]!r} cannot be compared with the field "{field}" of type "{type}".',
     )
+
+
+def not_run_by(runner: str, what: str) -> ApiError:
+    """A part of the query language that other stores run and `runner` does not."""
+    return api_error("services.storage.unexpected_bad_request", f"The {runner} cannot run {what}.")

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from device_manager.query.conditions import ConditionCompiler, Fragment
+from device_manager.query.conditions import ConditionCompiler
 from device_manager.query.fields import FieldResolver
+from device_manager.query.fragments import Fragment
 from device_manager.query.ordering import SortKey, order_by, sort_keys
 from device_manager.query.search import Sort
 from device_manager.query.sql import sort_values

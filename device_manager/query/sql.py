@@ -8,9 +8,10 @@ from typing import Any
 
 import orjson
 
-from device_manager.query.conditions import RUNNER, ConditionCompiler, Fragment, SqlValue
+from device_manager.query.conditions import ConditionCompiler
 from device_manager.query.dates import format_date
 from device_manager.query.fields import FieldResolver
+from device_manager.query.fragments import RUNNER, Fragment, Parameter
 from device_manager.query.ordering import SortKey, after, order_by, sort_keys, sort_value
 from device_manager.query.search import Hit, Search, SearchResult, TermsAggregation
 from device_manager.query.source import filter_source
@@ -19,18 +20,27 @@ from device_manager.query.values import check_comparable
 
 Row = Sequence[Any]
 
+HITS_TABLE = "CREATE TEMP TABLE hit (rid INTEGER PRIMARY KEY)"
+"""What every connection that searches has; rows stand in it during one search only."""
+
+_GATHERED = Fragment("SELECT d.rid AS rid FROM temp.hit AS d WHERE 1")
+
 
 @dataclass(frozen=True, slots=True)
 class SearchPlan:
-    """The statements of one search. Run `page` first: when `known_total` answers, `total` need not run.
+    """The statements of one search, for one transaction that is rolled back in the end.
+
+    Run `gather` and then `page` first: when `known_total` answers, `total` need not run.
 
     Attributes:
+        gather: notes the hits for the other statements; None when finding them anew costs little.
         page: rows of id, source as JSON text (NULL when not asked for), then the sort keys; None when `size` is 0.
         total: one row with the number of hits.
         aggregations: statements by name of the aggregation; rows of value, count, sum of all counts.
     """
 
     search: Search
+    gather: Fragment | None
     page: Fragment | None
     total: Fragment
     aggregations: Mapping[str, Fragment]
@@ -78,15 +88,21 @@ def plan_search(search: Search, fields: FieldResolver, *, now: int = 0) -> Searc
     conditions = ConditionCompiler(fields, now)
     keys = sort_keys(search.sort, fields)
     hits = conditions.select(search.query)
+    gather = None
+    if any(map(callable, hits.parameters)):
+        gather = Fragment(f"INSERT INTO temp.hit {hits.sql}", hits.parameters)
+        hits = _GATHERED
     page = None
-    if search.size:
-        page = _sorted_page(search, hits, keys) if keys else _plain_page(search, conditions)
+    if search.size and keys:
+        page = _sorted_page(search, hits, keys)
+    elif search.size:
+        page = _plain_page(search, hits if gather else conditions.select(search.query, in_order=True))
     aggregations: dict[str, Fragment] = {}
     aggregated: dict[str, str] = {}
     for name, aggregation in search.aggregations.items():
         aggregations[name], aggregated[name] = _aggregation(aggregation, search.query, hits, fields)
     total = Fragment(f"SELECT count(*) FROM ({hits.sql})", hits.parameters)
-    return SearchPlan(search, page, total, aggregations, keys, aggregated)
+    return SearchPlan(search, gather, page, total, aggregations, keys, aggregated)
 
 
 def scan_statement(query: Query, fields: FieldResolver, *, after_rid: int, page: int, now: int = 0) -> Fragment:
@@ -106,9 +122,8 @@ def _source(search: Search) -> str:
     return "json(doc.source)" if search.source.enabled else "NULL"
 
 
-def _plain_page(search: Search, conditions: ConditionCompiler) -> Fragment:
+def _plain_page(search: Search, hits: Fragment) -> Fragment:
     """Without a sort documents come in the order of their creation."""
-    hits = conditions.select(search.query, in_order=True)
     sql = (
         f"SELECT doc.id, {_source(search)} "
         f"FROM ({hits.sql} ORDER BY d.rid LIMIT ? OFFSET ?) AS h CROSS JOIN doc ON doc.rid = h.rid ORDER BY h.rid"
@@ -177,7 +192,7 @@ def _aggregation(
         "SELECT t.v, count(*) AS n, sum(count(*)) OVER () FROM term AS t "
         f"WHERE t.f = ? {among}GROUP BY t.v ORDER BY {order} LIMIT ?"
     )
-    parameters: tuple[SqlValue, ...] = () if everything else hits.parameters
+    parameters: tuple[Parameter, ...] = () if everything else hits.parameters
     return Fragment(sql, (field.number, *parameters, aggregation.size)), field.type
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 Scalar = str | int | float | bool | None
 
@@ -103,6 +104,102 @@ class Bool:
         return max(1, self.minimum_should_match or 0) if self.should else 0
 
 
-Query = MatchAll | MatchNone | Term | Terms | Range | Exists | Ids | Prefix | Wildcard | Bool
+MatchKind = Literal["match", "match_phrase", "match_phrase_prefix"]
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Documents whose `field` has the words of a text; on a field that is no text, documents that have the value.
+
+    Attributes:
+        kind: whether the words may stand anywhere (`match`), or have to follow each other (`match_phrase`), the last
+            one being the start of a word (`match_phrase_prefix`).
+        field: path of the field.
+        value: the text, or the value for fields that hold no text.
+        operator: whether all words have to be there or one of them; for `match` only.
+        minimum_should_match: how many of the words have to be there, such as `2` or `75%`; for `match` with `or` only.
+        zero_terms: what a text without any word finds.
+        lenient: whether a value that the field cannot hold finds nothing instead of being refused.
+        boost: factor of the score.
+        extras: options that Elasticsearch alone runs, such as `fuzziness`, in the order of their names.
+    """
+
+    kind: MatchKind
+    field: str
+    value: Scalar
+    operator: Literal["or", "and"] = "or"
+    minimum_should_match: str | None = None
+    zero_terms: Literal["none", "all"] = "none"
+    lenient: bool = False
+    boost: float = 1.0
+    extras: tuple[tuple[str, Scalar], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MultiMatch:
+    """Documents of which some of several fields match; `each` asks one field with a boost of its own.
+
+    `type` is the name of the clause's type; it says how Elasticsearch adds up the scores.
+    """
+
+    each: tuple[Match, ...]
+    type: Literal["best_fields", "most_fields", "phrase", "phrase_prefix"] = "best_fields"
+    tie_breaker: float | None = None
+    boost: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Documents in which one value of the text `field` has these words, already analysed, next to each other.
+
+    With `open_end` the last one is the start of a word. Compilers turn `Match` into it; no language writes it.
+    """
+
+    field: str
+    words: tuple[str, ...]
+    open_end: bool = False
+    boost: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Nested:
+    """Documents with an object in the nested field `path` that `query` matches; its fields are written in full.
+
+    With `ignore_unmapped` a path that is no nested field finds nothing instead of being refused.
+    """
+
+    path: str
+    query: Query
+    ignore_unmapped: bool = False
+    score_mode: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GeoDistance:
+    """Documents with a point of `field` at most `meters` from a point; degrees."""
+
+    field: str
+    lat: float
+    lon: float
+    meters: float
+    ignore_unmapped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GeoBox:
+    """Documents with a point of `field` in a box of degrees; `left` beyond `right` crosses the 180th meridian."""
+
+    field: str
+    top: float
+    left: float
+    bottom: float
+    right: float
+    ignore_unmapped: bool = False
+
+
+Query = (
+    MatchAll | MatchNone | Term | Terms | Range | Exists | Ids | Prefix | Wildcard | Bool
+    | Match | MultiMatch | Words | Nested | GeoDistance | GeoBox
+)  # fmt: skip
 
 MATCH_ALL = MatchAll()

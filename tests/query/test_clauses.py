@@ -7,14 +7,19 @@ from typing import Any
 import pytest
 
 from device_manager.errors import ApiError
-from device_manager.query.clauses import LEAVES, NOT_RUNNABLE, parse_query, should_count
+from device_manager.query.clauses import LEAVES, NOT_RUNNABLE, parse_query
 from device_manager.query.dsl import to_dsl
 from device_manager.query.tree import (
     MATCH_ALL,
     Bool,
     Exists,
+    GeoBox,
+    GeoDistance,
     Ids,
+    Match,
     MatchNone,
+    MultiMatch,
+    Nested,
     Prefix,
     Query,
     Range,
@@ -22,6 +27,7 @@ from device_manager.query.tree import (
     Terms,
     Wildcard,
 )
+from device_manager.query.wanted import wanted_of
 
 READ: list[tuple[Any, Query]] = [
     (None, MATCH_ALL),
@@ -56,6 +62,42 @@ READ: list[tuple[Any, Query]] = [
     ({"wildcard": {"f": {"value": "a*", "case_insensitive": False}}}, Wildcard("f", "a*")),
     ({"wildcard": {"f": {"wildcard": "a*", "rewrite": "constant_score"}}}, Wildcard("f", "a*")),
     ({"wildcard": {"f": ""}}, MatchNone()),
+    ({"match": {"f": "a b"}}, Match("match", "f", "a b")),
+    ({"match": {"_id": "a"}}, Ids(("a",))),
+    (
+        {"match": {"f": {"query": 5, "operator": "AND", "minimum_should_match": 2, "lenient": "true", "boost": 2}}},
+        Match("match", "f", 5, "and", "2", lenient=True, boost=2.0),
+    ),
+    (
+        {"match": {"f": {"query": "a", "fuzziness": "AUTO", "prefix_length": 1, "analyzer": "standard"}}},
+        Match("match", "f", "a", extras=(("fuzziness", "AUTO"), ("prefix_length", 1))),
+    ),
+    ({"match_phrase": {"f": {"query": "a b", "slop": 0}}}, Match("match_phrase", "f", "a b")),
+    ({"match_phrase": {"f": {"query": "a", "slop": 2}}}, Match("match_phrase", "f", "a", extras=(("slop", 2),))),
+    (
+        {"match_phrase_prefix": {"f": {"query": "a", "zero_terms_query": "all"}}},
+        Match("match_phrase_prefix", "f", "a", zero_terms="all"),
+    ),
+    (
+        {"multi_match": {"query": "a", "fields": ["f^2", "g"], "type": "phrase", "tie_breaker": 0.3, "boost": 3}},
+        MultiMatch(
+            (Match("match_phrase", "f", "a", boost=2.0), Match("match_phrase", "g", "a")), "phrase", 0.3, boost=3.0
+        ),
+    ),
+    (
+        {"nested": {"path": "p", "query": {"term": {"p.f": 1}}, "score_mode": "max", "ignore_unmapped": True}},
+        Nested("p", Term("p.f", 1), True, "max"),
+    ),
+    ({"geo_distance": {"distance": "2km", "f": [2, 1]}}, GeoDistance("f", 1.0, 2.0, 2000.0)),
+    ({"geo_distance": {"distance": 2, "unit": "mi", "f": "1,2"}}, GeoDistance("f", 1.0, 2.0, 3218.688)),
+    (
+        {"geo_bounding_box": {"f": {"top_left": [1, 4], "bottom_right": "3,2"}, "ignore_unmapped": True}},
+        GeoBox("f", 4.0, 1.0, 3.0, 2.0, True),
+    ),
+    (
+        {"geo_bounding_box": {"f": {"top_right": {"lat": 4, "lon": 2}, "bottom_left": "POINT (1 3)"}}},
+        GeoBox("f", 4.0, 1.0, 3.0, 2.0),
+    ),
     ({"bool": {}}, Bool()),
     (
         {"bool": {"must": {"term": {"f": 1}}, "must_not": [{"exists": {"field": "g"}}], "boost": 1}},
@@ -99,7 +141,7 @@ def test_what_is_written_as_dsl_reads_the_same(query: Query) -> None:
     ],
 )
 def test_minimum_should_match(value: Any, clauses: int, needed: int) -> None:
-    assert should_count(value, clauses, "query.bool") == needed
+    assert wanted_of(str(value), clauses) == needed
 
 
 @pytest.mark.parametrize(
@@ -157,7 +199,35 @@ WRONG: list[tuple[Any, str]] = [
     ({"bool": {"mustnot": []}}, 'unknown member "mustnot"'),
     ({"bool": {"should": [], "minimum_should_match": "most"}}, "'most' is neither a number nor a percentage"),
     ({"bool": {"adjust_pure_negative": False}}, "adjust_pure_negative: false is not supported"),
-    ({"nested": {"path": "p", "query": {}}}, 'The clause "nested" is not supported yet. Supported: bool, exists,'),
+    ({"regexp": {"f": "a.*"}}, 'The clause "regexp" is not supported yet. Supported: bool, exists, geo_bounding_box'),
+    ({"nested": {"path": "p", "query": {}}}, "[query.nested.query] expected an object with exactly one clause"),
+    ({"nested": {"query": {"match_all": {}}}}, "expected the path of a nested field"),
+    ({"nested": {"path": "p", "query": {"match_all": {}}, "inner_hits": {}}}, 'The option "inner_hits"'),
+    ({"nested": {"path": "p", "query": {"match_all": {}}, "score_mode": "most"}}, "score_mode has to be one of"),
+    ({"match": {"f": {"query": None}}}, "[query.match.query] expected a text, number or boolean, got null"),
+    ({"match": {"f": {"query": "a", "slop": 1}}}, 'unknown member "slop"'),
+    ({"match": {"f": {"query": "a", "operator": "xor"}}}, "operator has to be one of or, and"),
+    ({"match": {"f": {"query": "a", "minimum_should_match": "2<"}}}, "minimum_should_match '2<' is neither"),
+    ({"match": {"f": {"query": "a", "boost": -1}}}, "boost has to be 0 or more"),
+    ({"match": {"f": {"query": "a", "prefix_length": 1}}}, "go with fuzziness"),
+    ({"match_phrase": {"f": {"query": "a", "operator": "or"}}}, 'unknown member "operator"'),
+    ({"match_phrase_prefix": {"f": {"query": "a", "zero_terms_query": "some"}}}, "zero_terms_query has to be one of"),
+    ({"multi_match": {"query": "a"}}, "expected an array of at least one path in `fields`"),
+    ({"multi_match": {"query": "a", "fields": ["f*"]}}, "A pattern of fields is not supported"),
+    ({"multi_match": {"query": "a", "fields": ["f^x"]}}, "'x' is no number: write path^2"),
+    ({"multi_match": {"query": "a", "fields": ["f"], "type": "cross_fields"}}, 'The type "cross_fields"'),
+    ({"multi_match": {"query": "a", "fields": ["f"], "type": "worst"}}, "type has to be one of best_fields"),
+    ({"geo_distance": {"f": "1,1"}}, "[query.geo_distance.distance] expected a text, number or boolean, got null"),
+    ({"geo_distance": {"f": "1,1", "distance": "1 parsec"}}, "expected a number and a unit"),
+    ({"geo_distance": {"f": "1,1", "distance": 0}}, "has to be more than 0"),
+    ({"geo_distance": {"f": "91,1", "distance": 1}}, "expects a latitude from -90 to 90"),
+    ({"geo_distance": {"f": "1,1", "distance": 1, "distance_type": "plane"}}, 'The distance_type "plane"'),
+    ({"geo_distance": {"f": "1,1", "distance": 1, "validation_method": "COERCE"}}, 'The validation_method "coerce"'),
+    ({"geo_bounding_box": {"f": {"top": 1, "left": 0, "bottom": 2, "right": 1}}}, "the top is below the bottom"),
+    ({"geo_bounding_box": {"f": {"top": 1}}}, "expected top_left and bottom_right"),
+    ({"geo_bounding_box": {"f": {"middle": 1}}}, 'unknown member "middle"'),
+    ({"geo_bounding_box": {"f": {"top_left": "u09t", "bottom_right": "1,1"}}}, "A geohash as a corner"),
+    ({"geo_bounding_box": {"f": {"wkt": "BOX (1, 2)"}}}, "expected wkt such as BBOX"),
 ]
 
 

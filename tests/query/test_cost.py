@@ -72,12 +72,13 @@ async def test_no_search_compares_everything_with_everything(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("depth", [30])
 def test_the_deepest_bool_compiles_in_no_time(depth: int) -> None:
-    from device_manager.query.fields import FieldRef
+    from device_manager.query.fields import FieldRef, FieldType
     from device_manager.query.sql import plan_search
 
     class Fields:
         cid = 1
         rids = (1 << 36, 2 << 36)
+        types = {"f": FieldType("keyword", "f")}
 
         def field(self, path: str) -> FieldRef | None:
             return FieldRef(1, "keyword")

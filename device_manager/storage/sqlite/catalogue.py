@@ -9,6 +9,7 @@ import apsw
 import orjson
 
 from device_manager.errors import api_error
+from device_manager.query import fields
 from device_manager.query.fields import FieldRef
 from device_manager.storage.mappings import FieldType, Mapping
 from device_manager.storage.mappings.walker import Found
@@ -21,7 +22,7 @@ class Collection:
     It is the `FieldResolver` of the SQL compiler. `revision` grows with each extension of the mapping.
     """
 
-    __slots__ = ("_numbers", "_refs", "cid", "index", "mapping", "name", "revision", "serial")
+    __slots__ = ("_numbers", "_refs", "_types", "cid", "index", "mapping", "name", "revision", "serial")
 
     def __init__(
         self, cid: int, index: str, name: str, mapping: Mapping, revision: int, numbers: dict[str, int]
@@ -39,6 +40,7 @@ class Collection:
         self.revision = revision
         self._numbers = [numbers[path] for path in mapping.slots]
         self._refs: dict[str, FieldRef | None] = {}
+        self._types: dict[str, fields.FieldType] | None = None
 
     @property
     def rids(self) -> tuple[int, int]:
@@ -51,6 +53,13 @@ class Collection:
             field = self.mapping.field(path)
             self._refs[path] = None if field is None or field.slot is None else self._ref(field)
         return self._refs[path]
+
+    @property
+    def types(self) -> dict[str, fields.FieldType]:
+        """All fields of the mapping as queries see them."""
+        if self._types is None:
+            self._types = fields.field_types(self.mapping.to_dict())
+        return self._types
 
     def leaves(self, path: str) -> Sequence[FieldRef]:
         """The leaf at `path`, or all leaves below the object at `path`."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import apsw
 
 from device_manager.errors import ApiError, api_error
+from device_manager.query.sql import HITS_TABLE
 from device_manager.storage.contract import StoreError
 from device_manager.storage.sqlite.layout import APPLICATION_ID, SCHEMA_VERSION, TABLES
 
@@ -90,7 +92,22 @@ def open_reader(path: Path) -> apsw.Connection:
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
     connection.set_busy_timeout(BUSY_MILLISECONDS)
     connection.execute(f"PRAGMA cache_size = -{READER_CACHE_KIB}")
+    connection.convert_binding = _bound_function
+    connection.create_scalar_function("has_value", _call, 2)
+    connection.create_scalar_function("has_source", _call, 3)
+    connection.execute(HITS_TABLE)
     return connection
+
+
+def _bound_function(cursor: apsw.Cursor, number: int, value: Any) -> Any:
+    """Functions travel in parameters as they are, see `query.fragments`."""
+    return apsw.pyobject(value)
+
+
+def _call(*arguments: Any) -> Any:
+    """Ask the function that is the first argument."""
+    function, *values = arguments
+    return function(*values)
 
 
 def open_checkpointer(path: Path) -> apsw.Connection:

@@ -13,7 +13,7 @@ import apsw
 import orjson
 
 from device_manager.errors import api_error
-from device_manager.query.conditions import Fragment
+from device_manager.query.fragments import Fragment
 from device_manager.storage.contract import Document
 from device_manager.storage.sqlite.catalogue import Collection
 from device_manager.storage.sqlite.connections import open_reader, out_of_service

@@ -32,6 +32,8 @@ async def run_search(pool: ReaderPool, collection: Collection, search: Search, d
 def _answers(connection: apsw.Connection, plan: SearchPlan) -> tuple[Rows, int, dict[str, Rows]]:
     connection.execute("BEGIN")
     try:
+        if plan.gather is not None:
+            connection.execute(plan.gather.sql, plan.gather.parameters)
         page = plan.page
         rows = [] if page is None else fetch_rows(connection, page, _ID_AND_SOURCE + len(plan.keys))
         total = plan.known_total(rows)
@@ -41,5 +43,6 @@ def _answers(connection: apsw.Connection, plan: SearchPlan) -> tuple[Rows, int, 
             name: fetch_rows(connection, statement, _BUCKET) for name, statement in plan.aggregations.items()
         }
     finally:
-        connection.execute("COMMIT")
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
     return rows, int(total), buckets
