@@ -18,13 +18,19 @@ from device_manager.controllers.admin import AdminController
 from device_manager.controllers.assets import AssetsController
 from device_manager.controllers.auth import AuthController
 from device_manager.controllers.collection import CollectionController
+from device_manager.controllers.decoders import DecodersController
 from device_manager.controllers.devices import DevicesController
 from device_manager.controllers.document import DocumentController
 from device_manager.controllers.engine import EngineController
+from device_manager.controllers.groups import GroupsController
 from device_manager.controllers.index import IndexController
 from device_manager.controllers.models import ModelsController
+from device_manager.controllers.payloads import PayloadsController
 from device_manager.controllers.security import SecurityController
 from device_manager.controllers.server import ServerController
+from device_manager.controllers.tasks import TasksController
+from device_manager.decoders import Decoders
+from device_manager.decoders.shipped import shipped_decoders
 from device_manager.documents.domain import Documents
 from device_manager.errors import ApiError
 from device_manager.events import Answers, EventBus, UnknownEvent
@@ -59,6 +65,7 @@ class Application:
     Raises:
         InvalidSettings: a store that does not exist.
         PluginError: a plugin that cannot be loaded.
+        ApiError: a decoder that cannot be registered.
         UnknownEvent: a plugin listens to an event that nothing declares.
     """
 
@@ -82,6 +89,7 @@ class Application:
         )
         self.security.accounts.roles.actions = self.router.registry.table
         self.plugins = self._load_plugins()
+        self.decoders = Decoders([*shipped_decoders(settings.decoder), *self.plugins.decoders()])
         for controller in self._controllers():
             self.router.register(controller)
         self.router.compile()
@@ -109,7 +117,13 @@ class Application:
             plugins={name: {} for name in self.plugins.names},
         )
         twins = self.twins
-        domain = [EngineController(twins), ModelsController(twins), AssetsController(twins), DevicesController(twins)]
+        tokens = self.security.tokens
+        exporting = [AssetsController(twins, tokens), DevicesController(twins, tokens)]
+        domain: list[Controller]
+        domain = [EngineController(twins), ModelsController(twins), *exporting]
+        domain.append(GroupsController(twins))
+        domain.append(TasksController(twins.tasks, twins.platform))
+        domain += [DecodersController(twins, self.decoders), PayloadsController(twins, self.decoders)]
         documents = self.documents
         native = [IndexController(documents), CollectionController(documents), DocumentController(documents)]
         admin = AdminController(documents, self.security.accounts.users, self.router)
@@ -131,9 +145,9 @@ class Application:
         await self.store.start()
         try:
             await self.events.pipe("kuzzle:state:start", None)
-            await self.security.start()
+            await self.security.start(payload_gateway=len(self.decoders) > 0)
             self._check_exposure()
-            await self.twins.start(self.plugins.models())
+            await self.twins.start(self.plugins.models(), tuple(self.decoders))
             await self.plugins.start()
             self._healthy = True
             await self.events.pipe("kuzzle:state:live", None)

@@ -55,6 +55,8 @@ async def transact_asking(
     ask: Ask | None,
     subject: str,
     call: Call,
+    *,
+    large: bool = False,
 ) -> T:
     """Run `decide` as one transaction, after the pipes that it needs.
 
@@ -65,6 +67,7 @@ async def transact_asking(
         ask: runs the pipes; None when nobody listens.
         subject: the id of the twin that it is about.
         call: the caller.
+        large: see `Store.transact`.
 
     Raises:
         ApiError: what `decide`, the pipes and the store raise.
@@ -81,7 +84,7 @@ async def transact_asking(
 
     for _ in range(ROUNDS):
         try:
-            return await store.transact(run, known=known, dry_run=call.dry_run, refresh=call.refresh)
+            return await store.transact(run, known=known, dry_run=call.dry_run, refresh=call.refresh, large=large)
         except _AskNow as now:
             known = now.known
             if ask is not None and answers is not None:

@@ -78,6 +78,13 @@ def metadata_event(names: list[str]) -> Source:
     return {"name": "metadata", "metadata": {"names": names}}
 
 
+def groups_event(*, before: list[str], after: list[str]) -> Source:
+    """The event of a history entry for groups: the paths that the asset came into, and those that it left."""
+    added = [path for path in after if path not in before]
+    removed = [path for path in before if path not in after]
+    return {"name": "groups", "groups": {"added": added, "removed": removed}}
+
+
 def deletion_event() -> Source:
     """The event of an asset's last history entry; from its time on there is no such asset."""
     return {"name": "delete"}

@@ -19,6 +19,7 @@ from device_manager.controllers.collection import CollectionController
 from device_manager.controllers.devices import DevicesController
 from device_manager.controllers.document import DocumentController
 from device_manager.controllers.engine import EngineController
+from device_manager.controllers.groups import GroupsController
 from device_manager.controllers.index import IndexController
 from device_manager.controllers.models import ModelsController
 from device_manager.documents.domain import Documents
@@ -114,7 +115,7 @@ class Platform:
         self.twins = Twins(store, bus, settings)
         keys = Idempotency(store, kept=settings.idempotency_kept, patience=settings.idempotency_wait)
         self.router = Router(bus, idempotency=keys)
-        for controller in (EngineController, ModelsController, AssetsController, DevicesController):
+        for controller in (EngineController, ModelsController, AssetsController, DevicesController, GroupsController):
             self.router.register(controller(self.twins))
         documents = Documents(store, bus, settings, self.twins.native_writes)
         for native in (IndexController, CollectionController, DocumentController):

@@ -1,0 +1,1 @@
+"""Groups: the hierarchy in an engine, and which twins are in it (device-manager 2.4)."""

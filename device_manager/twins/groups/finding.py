@@ -1,0 +1,80 @@
+"""Finding all that belongs to groups: the groups below them, and the twins in any of these (device-manager 2.4)."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Collection
+from typing import TypeVar
+
+from device_manager.errors import api_error
+from device_manager.storage.contract import Document, Key, Store
+from device_manager.twins.groups.paths import within
+from device_manager.twins.groups.steps import Outdated, Subtrees
+from device_manager.twins.places import ASSETS, DEVICES, GROUPS, group_key
+
+ATTEMPTS = 8
+"""How often something is searched again because others changed it meanwhile."""
+PAUSE = 0.02
+"""Seconds of the first pause between two attempts; each further one is twice as long, with jitter."""
+
+T = TypeVar("T")
+
+
+async def find_subtrees(store: Store, engine: str, roots: dict[str, str], limit: int) -> Subtrees:
+    """All groups at and below `roots`, and the twins in them, every acknowledged write seen.
+
+    Args:
+        store: where they are.
+        engine: where the groups are.
+        roots: group id -> path, of the groups that move or go.
+        limit: most documents.
+
+    Raises:
+        ApiError: `device_manager.groups.subtree_too_large`; `services.storage.too_many_changes` when the groups change
+            all the time.
+    """
+    if not roots:
+        return Subtrees()
+    groups = await again(lambda: _settled_groups(store, engine, roots), next(iter(roots)))
+    twins: list[Key] = []
+    for collection in (ASSETS, DEVICES):
+        await store.refresh(engine, collection)
+        async for page in store.scan(engine, collection, within("groups.path", roots.values())):
+            twins += [Key(engine, collection, twin.id) for twin in page]
+    if len(groups) + len(twins) > limit:
+        raise api_error("device_manager.groups.subtree_too_large", len(groups) + len(twins), limit)
+    return Subtrees({group.id: group.version for group in groups}, tuple(twins))
+
+
+async def _settled_groups(store: Store, engine: str, roots: dict[str, str]) -> Collection[Document]:
+    """The groups, none of them written by a transaction that is undecided; raises Outdated when one changed meanwhile.
+
+    What such a transaction does to twins might not be found yet.
+    """
+    await store.refresh(engine, GROUPS)
+    pages = store.scan(engine, GROUPS, within("path", roots.values()))
+    seen = {group_key(engine, group.id): group async for page in pages for group in page}
+    keys = {*seen, *(group_key(engine, id) for id in roots)}
+    settled = await store.transact(lambda tx: tx.read(keys), dry_run=True)
+    if any(key not in settled or settled[key].version != group.version for key, group in seen.items()):
+        raise Outdated
+    return settled.values()
+
+
+async def again(attempt: Callable[[], Awaitable[T]], subject: str) -> T:
+    """Repeat `attempt` while it raises Outdated.
+
+    Args:
+        attempt: finds something and acts on it.
+        subject: the id of what it is about.
+
+    Raises:
+        ApiError: what `attempt` raises, `services.storage.too_many_changes`.
+    """
+    for number in range(ATTEMPTS):
+        try:
+            return await attempt()
+        except Outdated:
+            await asyncio.sleep(PAUSE * 2**number * random.uniform(0.5, 1))  # noqa: S311  # jitter
+    raise api_error("services.storage.too_many_changes", subject)
