@@ -110,6 +110,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Requests that wait for a slot; beyond it 503."""
     streams_running: int = 32
     """Streaming answers that are sent at once in this process; beyond it 503."""
+    export_lifetime: float = 120.0
+    """Seconds for which the link to a prepared export is good."""
     pipe_deadline: float = 30.0
     """Seconds that a `before` pipe may take before its request is refused with 504."""
     pipe_warning: float = 0.5
@@ -129,6 +131,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Seconds for which the answer to a request with an idempotency key is kept for its retries."""
     idempotency_wait: float = 10.0
     """Seconds that a retry waits for the first request with its key, if that still runs, before it gets a 429."""
+
+    device_rate: float = 0.0
+    """Payloads a second that one device may send; beyond it 429. 0 for any number."""
+    device_burst: float = 20.0
+    """Payloads that a device which sent none for a while may send at once, if `device_rate` limits it."""
 
     transaction_retries: int = 5
     """How often a transaction that others were faster than is tried again before it is refused with 409."""

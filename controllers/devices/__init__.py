@@ -5,7 +5,9 @@ from __future__ import annotations
 from device_manager.controllers.devices.bulk import DeviceBulk
 from device_manager.controllers.devices.changes import DeviceChanges
 from device_manager.controllers.devices.engines import DeviceEngines
+from device_manager.controllers.devices.exports import DeviceExports
 from device_manager.controllers.devices.imports import DeviceImports
+from device_manager.controllers.devices.ingestion import DeviceIngestion
 from device_manager.controllers.devices.links import DeviceLinks
 from device_manager.controllers.devices.measures import DeviceMeasures
 from device_manager.controllers.devices.twins import DeviceTwins
@@ -21,7 +23,15 @@ OLD_ACTIONS = {
 
 
 class DevicesController(
-    DeviceBulk, DeviceImports, DeviceLinks, DeviceEngines, DeviceChanges, DeviceMeasures, DeviceTwins
+    DeviceBulk,
+    DeviceImports,
+    DeviceLinks,
+    DeviceEngines,
+    DeviceChanges,
+    DeviceExports,
+    DeviceMeasures,
+    DeviceIngestion,
+    DeviceTwins,
 ):
     """`device-manager/devices`: create, attach, find, link, import devices."""
 

@@ -15,6 +15,7 @@ from device_manager.storage.steps import step
 from device_manager.twins.call import Call
 from device_manager.twins.catalogue import GENERATION, Catalogue, EngineConfig, raise_generation, read_engine
 from device_manager.twins.documents import changed, created, stamp_now
+from device_manager.twins.exports.tickets import remove_tickets
 from device_manager.twins.mappings import engine_collections
 from device_manager.twins.measures.records import create_records, drop_records
 from device_manager.twins.models import Models
@@ -184,6 +185,7 @@ class Engines:
         await self._store.transact(forget, refresh=True)
         await remove_of_engine(self._store, index)
         await drop_records(self._store, index)
+        await remove_tickets(self._store, index)
         return gone
 
     @step

@@ -119,22 +119,24 @@ class Tickets:
         try:
             while (left := self._latest - _now()) >= 0:
                 await asyncio.sleep(left / 1000 + 1)
-                await self._remove(Range("expiresAt", lte=_now()))
+                await _remove(self._store, Range("expiresAt", lte=_now()))
         except ApiError as error:
             log.warning("cannot remove expired export tickets now", reason=error.message)
         finally:
             self._clearing = None
 
-    async def forget(self, engine: str) -> None:
-        """Remove the tickets of an engine that is gone. Raises ApiError when the store does not answer."""
-        await self._remove(Term("engine", engine))
 
-    async def _remove(self, query: Query) -> None:
-        try:
-            await remove_matching(self._store, INTERNAL_INDEX, EXPORTS, query)
-        except ApiError as error:
-            if error.id not in ABSENT:
-                raise
+async def remove_tickets(store: Store, engine: str) -> None:
+    """Remove the tickets of an engine that is gone. Raises ApiError when the store does not answer."""
+    await _remove(store, Term("engine", engine))
+
+
+async def _remove(store: Store, query: Query) -> None:
+    try:
+        await remove_matching(store, INTERNAL_INDEX, EXPORTS, query)
+    except ApiError as error:
+        if error.id not in ABSENT:
+            raise
 
 
 def _subject(source: Source) -> Subject:
