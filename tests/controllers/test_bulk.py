@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
 import pytest_asyncio
+
+from device_manager.errors import api_error
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -191,3 +194,28 @@ async def test_ids_that_no_store_accepts_fail_their_own_record(fleet: Any) -> No
     result = await fleet.do("devices:mLinkAssets", body={"records": [long, record(1, 1)]})
     assert [success["row"] for success in result["successes"]] == [2]
     assert [error["row"] for error in result["errors"]] == [1]
+
+
+async def test_a_chunk_that_the_store_fails_leaves_the_report_true(fleet: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chunks that share no twin are under way together, so others than the first may have been applied."""
+    for number in range(6, 9):
+        await fleet.device(str(number))
+        await fleet.asset(str(number))
+    transact, count = fleet.store._transact, itertools.count(1)
+
+    async def failing_once(*args: Any, **options: Any) -> Any:
+        if next(count) == 2:
+            raise api_error("services.storage.unavailable", "the disk is away.")
+        return await transact(*args, **options)
+
+    monkeypatch.setattr(fleet.store, "_transact", failing_once)
+    result = await fleet.do("devices:mLinkAssets", body={"records": [record(n, n) for n in range(1, 9)]})
+    monkeypatch.undo()
+    linked = [item["row"] for item in result["successes"]]
+    failed = [item["row"] for item in result["errors"]]
+    assert set(linked) >= {1, 2, 5, 6}
+    assert {item["status"] for item in result["errors"]} == {503}
+    assert {3, 4} <= set(failed)
+    assert sorted(linked + failed) == list(range(1, 9))
+    for number in range(1, 9):
+        assert bool(await fleet.links("devices", f"Dummy-{number}")) == (number in linked)

@@ -94,6 +94,13 @@ class BulkAction(ABC, Generic[R]):
         The caller puts what it read into `view` before it takes the next round.
         """
 
+    def reach(self, records: Sequence[R]) -> frozenset[Key] | None:
+        """The documents that `records` can change or rest on; None when that shows only by reading.
+
+        Chunks of a call that have none in common may run at the same time.
+        """
+        return None
+
     @property
     @abstractmethod
     def listens_before(self) -> bool:

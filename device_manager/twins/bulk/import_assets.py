@@ -109,14 +109,16 @@ class ImportAssets(Import):
 
     def rounds(self, records: Sequence[ImportRecord], view: View) -> Iterator[list[Key]]:
         """See `BulkAction.rounds`: all at once."""
-        yield [key for record in records for key in asset_keys(self._engine, record.id)]
+        models = dict.fromkeys(record.model for record in records)
+        twins = [key for record in records for key in asset_keys(self._engine, record.id)]
+        yield [*(self.places.model(self.model_of(name).id) for name in models), *twins]
 
     async def ask(self, record: ImportRecord, view: View, answered: Answers) -> Answers:
         """See `BulkAction.ask`: one question, about the creation or about the change."""
         found = view.documents.get(asset_key(self._engine, record.id))
         if found is None:
-            planned = self._planned(record, stamp_now(self.call.user_id))
-            return {CREATE: await self.events.before_write({"_id": record.id, "_source": planned}, self.call)}
+            model, planned = self.model_of(record.model), self._planned(record, stamp_now(self.call.user_id))
+            return {CREATE: (model, await self.events.before_write({"_id": record.id, "_source": planned}, self.call))}
         self.refuse_existing()
         change = MetadataChange(record.metadata)
         return {CHANGE: await self.events.before_change("asset", record.id, found.source, change, self.call)}
@@ -126,8 +128,9 @@ class ImportAssets(Import):
         key = asset_key(self._engine, record.id)
         found = work.documents.get(key)
         if found is None:
-            source: Source = answer_of(answers, CREATE, None) or self._planned(record, stamp)
-            create_asset(work, self._engine, record.id, source)
+            default = (self.model_of(record.model), self._planned(record, stamp))
+            model, source = answer_of(answers, CREATE, default)
+            create_asset(work, self._engine, record.id, source, model)
             return Applied(True, {"created": True}, (key,))
         self.refuse_existing()
         change: MetadataChange = answer_of(answers, CHANGE, MetadataChange(record.metadata))

@@ -61,7 +61,9 @@ class ImportDevices(Import):
 
     def rounds(self, records: Sequence[ImportRecord], view: View) -> Iterator[list[Key]]:
         """See `BulkAction.rounds`: all at once where the engine is known, else the provisioning documents first."""
-        keys = dict.fromkeys(self.places.provisioning(record.id) for record in records)
+        models = dict.fromkeys(record.model for record in records)
+        keys = dict.fromkeys(self.places.model(self.model_of(name).id) for name in models)
+        keys |= dict.fromkeys(self.places.provisioning(record.id) for record in records)
         for record in records:
             engine = self._named(record)
             if engine in self.catalogue.engines:
@@ -109,11 +111,11 @@ class ImportDevices(Import):
         found = view.documents.get(self.places.provisioning(record.id))
         stamp = stamp_now(self.call.user_id)
         if found is None:
-            provisioning, source = self._new(record, engine, stamp)
+            model, (provisioning, source) = self.model_of(record.model), self._new(record, engine, stamp)
             provisioning = await self.events.before_write({"_id": record.id, "_source": provisioning}, self.call)
             if source is not None:
                 source = await self.events.before_attach(engine, record.id, source, self.call)
-            return {CREATE: (provisioning, source)}
+            return {CREATE: (model, provisioning, source)}
         if not engine:
             return {}
         change = MetadataChange(record.metadata)
@@ -131,8 +133,9 @@ class ImportDevices(Import):
         key = device_key(engine, record.id) if engine else self.places.provisioning(record.id)
         found = work.documents.get(self.places.provisioning(record.id))
         if found is None:
-            provisioning, source = answer_of(answers, CREATE, None) or self._new(record, engine, stamp)
-            create_device(work, engine or None, record.id, provisioning, source)
+            default = (self.model_of(record.model), *self._new(record, engine, stamp))
+            model, provisioning, source = answer_of(answers, CREATE, default)
+            create_device(work, engine or None, record.id, provisioning, source, model)
             return Applied(True, {**shown, "created": True}, (key,))
         wanted = MetadataChange(record.metadata)
         if not engine:

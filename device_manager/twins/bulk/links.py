@@ -43,6 +43,12 @@ class DeviceAction(BulkAction[R]):
         if self.follows_links:
             yield list(dict.fromkeys(chain.from_iterable(self._linked(engines, records, view))))
 
+    def reach(self, records: Sequence[R]) -> frozenset[Key] | None:
+        """See `BulkAction.reach`: it shows when the call names the engine and the records all that they touch."""
+        if self.engine is None or (self.follows_links and not all(map(_asset_of, records))):
+            return None
+        return frozenset(next(self.rounds(records, View(self.places))))
+
     follows_links = False
     """Whether the assets that a device is linked to are needed although no record names them."""
 

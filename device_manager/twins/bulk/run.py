@@ -35,6 +35,20 @@ class Decided(NamedTuple):
     twins: list[Document]
 
 
+class Running(NamedTuple, Generic[R]):
+    """A chunk under way.
+
+    Attributes:
+        chunk: its records.
+        reach: the documents that it can change; None when that is not known.
+        decided: what becomes of its records.
+    """
+
+    chunk: Sequence[R]
+    reach: frozenset[Key] | None
+    decided: asyncio.Task[list[Decided]]
+
+
 class _AskAgain(Exception):
     """The transaction met questions that pipes have not answered; `documents` as it saw them."""
 
@@ -73,17 +87,17 @@ class BulkRun(Generic[R]):
         whole = self._strict or self._action.call.dry_run
         size = max(len(records), 1) if whole else self._chunk
         waiting = deque(records[start : start + size] for start in range(0, len(records), size))
-        running: deque[tuple[Sequence[R], asyncio.Task[list[Decided]]]] = deque()
+        running: deque[Running[R]] = deque()
         total = BulkOutcome([], [])
         failure: ApiError | None = None
         try:
             while running or (waiting and failure is None):
-                while waiting and failure is None and len(running) < self._at_once:
+                while waiting and failure is None and self._may_start(reach := self._reach(waiting[0]), running):
                     chunk = waiting.popleft()
-                    running.append((chunk, asyncio.create_task(self._commit(chunk))))
-                chunk, task = running.popleft()
+                    running.append(Running(chunk, reach, asyncio.create_task(self._commit(chunk))))
+                chunk, _, decided = running.popleft()
                 try:
-                    outcome = await self._outcome(chunk, await task)
+                    outcome = await self._outcome(chunk, await decided)
                 except ApiError as error:
                     if whole:
                         raise
@@ -92,21 +106,30 @@ class BulkRun(Generic[R]):
                 total.successes.extend(outcome.successes)
                 total.errors.extend(outcome.errors)
         finally:
-            for _, task in running:
-                task.cancel()
+            for left in running:
+                left.decided.cancel()
         if failure is not None:
             if not total.successes:
                 raise failure
             total.errors.extend(RecordRefusal(record, failure) for chunk in waiting for record in chunk)
         return total
 
-    @property
-    def _at_once(self) -> int:
-        """Chunks under way at the same time.
+    def _reach(self, chunk: Sequence[R]) -> frozenset[Key] | None:
+        """The documents by which a chunk can be told from others; None when it has to run by itself.
 
         Pipes are asked about what the chunks before leave behind, and a request that may be retried goes step by step.
         """
-        return 1 if self._action.listens_before or RECORDER.get() is not None else CHUNKS_AT_ONCE
+        if self._action.listens_before or RECORDER.get() is not None:
+            return None
+        return self._action.reach(_usable(chunk, {}))
+
+    @staticmethod
+    def _may_start(reach: frozenset[Key] | None, running: Sequence[Running[R]]) -> bool:
+        """Whether a chunk may begin before those that run are done: their order must not matter."""
+        if not running or reach is None:
+            return not running
+        alone = [other for other in running if other.reach is None or not reach.isdisjoint(other.reach)]
+        return not alone and len(running) < CHUNKS_AT_ONCE
 
     @step
     async def _commit(self, chunk: Sequence[R]) -> list[Decided]:
@@ -223,7 +246,7 @@ class BulkRun(Generic[R]):
 
 
 def _usable(chunk: Sequence[R], refused: dict[int, ApiError]) -> list[R]:
-    return [record for place, record in enumerate(chunk) if place not in refused]
+    return [record for place, record in enumerate(chunk) if place not in refused and record.refusal is None]
 
 
 def _refusals(chunk: Sequence[R], verdicts: Sequence[Applied | ApiError]) -> list[RecordRefusal]:
