@@ -26,6 +26,7 @@ from device_manager.twins.documents import asset_metadata as filled_metadata
 from device_manager.twins.links import asset_links, with_asset_link
 from device_manager.twins.listeners import NO_PATCHES, Patches
 from device_manager.twins.metadata import MetadataChange
+from device_manager.twins.model_following import concerns_twins, followed
 from device_manager.twins.models import Model
 from device_manager.twins.places import asset_key, deletion_key, device_key
 from device_manager.twins.relinking import LinkOutcome, settled, unlink
@@ -50,12 +51,23 @@ def plan_asset(model: Model, reference: str, given: Source, stamp: Stamp) -> Sou
     return new_asset(model.name, reference, model.measures, metadata, model.content.get("locales") or {}, stamp)
 
 
-def create_asset(work: Workspace, engine: str, asset_id: str, source: Source) -> Document:
-    """Add an asset with its first history entry; `asset_keys` are loaded.
+def create_asset(work: Workspace, engine: str, asset_id: str, source: Source, model: Model | None = None) -> Document:
+    """Add an asset with its first history entry; `asset_keys` are loaded, and `model` is.
+
+    Args:
+        work: the documents.
+        engine: where it is going to be.
+        asset_id: its id.
+        source: the asset as `plan_asset` and the pipes want it.
+        model: what it was planned by; when that has changed meanwhile, the asset follows it. None for an asset that
+            is taken as it is.
 
     Raises:
-        ApiError: `services.storage.document_already_exists`, and what the mapping refuses.
+        ApiError: `services.storage.document_already_exists`, `device_manager.models.closing` or `unknown_asset`, and
+            what the mapping refuses.
     """
+    if model is not None and concerns_twins(model, current := work.model(model)):
+        source = followed(source, current)
     ended = work.documents.get(deletion_key(engine, asset_id))
     with work.as_one():
         if ended is not None:

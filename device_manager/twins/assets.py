@@ -25,6 +25,7 @@ from device_manager.twins.catalogue import Catalogue
 from device_manager.twins.documents import Source, stamp_now
 from device_manager.twins.listeners import NO_PATCHES, TwinEvents
 from device_manager.twins.metadata import MetadataChange, WrittenTwin
+from device_manager.twins.models import Model
 from device_manager.twins.places import Places, asset_key, device_key, twin_id
 from device_manager.twins.workspace import View, Workspace
 
@@ -44,11 +45,10 @@ class Assets:
     async def create(self, engine: str, model_name: str, reference: str, metadata: Source, call: Call) -> Document:
         """Create an asset with its first history entry.
 
-        A model that changes meanwhile is harmless: writing a model brings the twins that it finds up to date, and an
-        engine that is being deleted takes the asset along.
+        An engine that is being deleted takes the asset along.
 
         Raises:
-            ApiError: an unknown engine, `device_manager.models.unknown_asset`,
+            ApiError: an unknown engine, `device_manager.models.unknown_asset` or `closing`,
                 `services.storage.document_already_exists`, what the mapping refuses, and what a pipe raised.
         """
         asset = await self._commit_create(engine, model_name, reference, metadata, call)
@@ -60,21 +60,24 @@ class Assets:
     async def _commit_create(
         self, engine: str, model_name: str, reference: str, metadata: Source, call: Call
     ) -> Document:
-        source = await self._planned(engine, model_name, reference, metadata, call)
+        model = await self._model(engine, model_name)
+        source = await self._planned(model, reference, metadata, call)
         id = twin_id(model_name, reference)
 
         def decide(work: Workspace, answers: Answers | None) -> Document:
-            work.load(asset_keys(engine, id))
-            return create_asset(work, engine, id, source)
+            work.load((*asset_keys(engine, id), self._places.model(model.id)))
+            return create_asset(work, engine, id, source, model)
 
         return await transact_asking(self._store, self._places, decide, None, id, call)
 
-    async def _planned(self, engine: str, model_name: str, reference: str, metadata: Source, call: Call) -> Source:
-        """A new asset as the pipes want it."""
+    async def _model(self, engine: str, name: str) -> Model:
         config = await self._catalogue.engine(engine)
-        model = self._catalogue.models.asset(model_name, config.group)
+        return self._catalogue.models.asset(name, config.group)
+
+    async def _planned(self, model: Model, reference: str, metadata: Source, call: Call) -> Source:
+        """A new asset as the pipes want it."""
         planned = plan_asset(model, reference, metadata, stamp_now(call.user_id))
-        return await self._events.before_write({"_id": twin_id(model_name, reference), "_source": planned}, call)
+        return await self._events.before_write({"_id": twin_id(model.name, reference), "_source": planned}, call)
 
     async def update(self, engine: str, asset_id: str, metadata: Source, call: Call) -> Document:
         """Merge `metadata` into that of an asset, deeply; null is a value that empties a field.
@@ -152,18 +155,21 @@ class Assets:
 
         async def ask(view: View, answered: Answers) -> Answers:
             if key not in view.documents:
-                return {CREATE: await self._planned(engine, model_name, reference, metadata, call)}
+                model = await self._model(engine, model_name)
+                return {CREATE: (model, await self._planned(model, reference, metadata, call))}
             return {CHANGE: await self._events.before_change("asset", id, view.get(key).source, wanted, call)}
 
         def decide(work: Workspace, answers: Answers | None) -> WrittenTwin:
-            work.load(asset_keys(engine, id))
+            known = self._catalogue.models.find("asset", model_name, group)
+            work.load((*asset_keys(engine, id), *([self._places.model(known.id)] if known else ())))
             stamp = stamp_now(call.user_id)
             if key in work.documents:
                 change: MetadataChange = answer_of(answers, CHANGE, wanted)
                 return WrittenTwin(update_asset(work, engine, id, change, stamp), False, change.given)
             model = self._catalogue.models.asset(model_name, group)
-            source = answer_of(answers, CREATE, None) or plan_asset(model, reference, metadata, stamp)
-            return WrittenTwin(create_asset(work, engine, id, source), True, None)
+            default = (model, plan_asset(model, reference, metadata, stamp))
+            model, source = answer_of(answers, CREATE, default)
+            return WrittenTwin(create_asset(work, engine, id, source, model), True, None)
 
         listens = self._events.listens_before_change("asset", whole=False) or self._events.documents.listens_before(
             "Write"

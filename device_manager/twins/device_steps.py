@@ -15,6 +15,7 @@ from device_manager.twins.documents import Source, Stamp, changed, device_metada
 from device_manager.twins.links import device_links
 from device_manager.twins.listeners import NO_PATCHES, Patches
 from device_manager.twins.metadata import MetadataChange
+from device_manager.twins.model_following import concerns_twins, followed
 from device_manager.twins.models import Model
 from device_manager.twins.places import Places, asset_key, device_key
 from device_manager.twins.relinking import LinkOutcome, settled, unlink
@@ -63,7 +64,12 @@ def plan_device(provisioning: Source, model: Model, given: Source, engine: str, 
 
 
 def create_device(
-    work: Workspace, engine: str | None, device_id: str, provisioning: Source, source: Source | None
+    work: Workspace,
+    engine: str | None,
+    device_id: str,
+    provisioning: Source,
+    source: Source | None,
+    model: Model | None = None,
 ) -> Document:
     """Provision a device, and attach it when there is an `engine`; returns the engine's document, else the record.
 
@@ -73,11 +79,16 @@ def create_device(
         device_id: the device.
         provisioning: the platform's record, `engineId` included.
         source: the device as the engine is going to hold it.
+        model: what it was planned by, loaded; when that has changed meanwhile, the device follows it. None for a
+            device that is taken as it is.
 
     Raises:
-        ApiError: `services.storage.document_already_exists`, `device_manager.engines.unknown`, and what the mapping
-            refuses.
+        ApiError: `services.storage.document_already_exists`, `device_manager.engines.unknown`,
+            `device_manager.models.closing` or `unknown_device`, and what the mapping refuses.
     """
+    if model is not None and concerns_twins(model, current := work.model(model)):
+        provisioning = followed(provisioning, current)
+        source = followed(source, current) if source is not None else None
     with work.as_one():
         stored = work.create(work.places.provisioning(device_id), provisioning)
         if engine is not None and source is not None:

@@ -33,12 +33,16 @@ CREATE, ATTACH, CHANGE = "create", "attach", "change"
 
 
 class NewDevice(NamedTuple):
-    """A device about to be created: the platform's record and, unless it stays free, what its engine holds."""
+    """A device about to be created: the platform's record and, unless it stays free, what its engine holds.
+
+    `model` is what both were planned by.
+    """
 
     id: str
     engine: str | None
     provisioning: Source
     source: Source | None
+    model: Model
 
 
 class Devices:
@@ -73,7 +77,9 @@ class Devices:
         new = await self._asked_new(engine, model, reference, metadata, call)
 
         def decide(work: Workspace, answers: Answers | None) -> Document:
-            stored = create_device(work, new.engine, new.id, new.provisioning, new.source)
+            held = [self._places.engine_config(new.engine)] if new.engine else []
+            work.load((self._places.model(model.id), *held))
+            stored = create_device(work, new.engine, new.id, new.provisioning, new.source, new.model)
             return stored if new.engine else _shown(stored, model, metadata)
 
         return await transact_asking(self._store, self._places, decide, None, new.id, call)
@@ -82,7 +88,7 @@ class Devices:
         own = None if engine == self._places.platform else engine
         provisioning = new_provisioning(model.name, reference, model.measures, own, stamp)
         source = plan_device(provisioning, model, metadata, own, stamp) if own else None
-        return NewDevice(twin_id(model.name, reference), own, provisioning, source)
+        return NewDevice(twin_id(model.name, reference), own, provisioning, source, model)
 
     async def _asked_new(self, engine: str, model: Model, reference: str, metadata: Source, call: Call) -> NewDevice:
         """A new device as the pipes want it."""
@@ -224,14 +230,15 @@ class Devices:
             return {ATTACH: (source, await self._events.before_change("device", id, source, wanted, call))}
 
         def decide(work: Workspace, answers: Answers | None) -> WrittenTwin:
-            work.load(device_keys(self._places, engine, id))
+            known = self._catalogue.models.find("device", model_name)
+            work.load((*device_keys(self._places, engine, id), *([self._places.model(known.id)] if known else ())))
             stamp = stamp_now(call.user_id)
             found = work.documents.get(record)
             if found is None:
                 model = self._catalogue.models.device(model_name)
                 default = self._new(engine, model, reference, metadata, stamp)
                 new: NewDevice = answer_of(answers, CREATE, default)
-                return WrittenTwin(create_device(work, engine, id, new.provisioning, new.source), True, None)
+                return WrittenTwin(create_device(work, engine, id, new.provisioning, new.source, new.model), True, None)
             attached_to = found.source.get("engineId")
             if attached_to == engine:
                 work.get(key)

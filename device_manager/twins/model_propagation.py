@@ -15,14 +15,13 @@ from device_manager.twins.call import Call
 from device_manager.twins.catalogue import Catalogue
 from device_manager.twins.documents import (
     Source,
-    Stamp,
-    asset_metadata,
     changed,
     history_entry,
     leaf_paths,
     metadata_event,
     stamp_now,
 )
+from device_manager.twins.model_following import followed
 from device_manager.twins.model_mapping import ENGINES_AT_ONCE, ModelMapping
 from device_manager.twins.models import Model, read_model
 from device_manager.twins.places import ASSETS, DEVICES, HISTORY, Places, asset_key, device_key
@@ -140,39 +139,16 @@ class Propagation:
             current = read_model(found.pop(place)) if place in found else None
             stamp = stamp_now(None)
             for key, document in found.items():
-                source = updated_twin(document.source, current, stamp) if current else None
-                if source is None:
+                source = followed(document.source, current) if current else document.source
+                if source is document.source:
                     continue
+                source = changed(source, stamp)
                 tx.replace(key, source)
                 if model.kind == "asset":
                     event = metadata_event(list(leaf_paths(source["metadata"])))
                     tx.create(index, HISTORY, history_entry(document.id, source, event))
 
         await self._store.transact(decide, large=True)
-
-
-def concerns_twins(before: Model | None, after: Model) -> bool:
-    """Whether twins may have to change when a model does; before it is None, they may be of one that was deleted."""
-    if after.kind not in ("asset", "device"):
-        return False
-    if before is None or before.measures != after.measures:
-        return True
-    if after.kind == "device":
-        return False
-    old, new = ((model.metadata_mappings.keys(), model.default_metadata) for model in (before, after))
-    return old != new
-
-
-def updated_twin(twin: Source, model: Model, stamp: Stamp) -> Source | None:
-    """The twin as the model wants it, None when it is that already."""
-    new: Source = {"measureSlots": model.measures}
-    if model.kind == "asset":
-        known = twin.get("metadata") or {}
-        initial = asset_metadata(model.metadata_mappings, model.default_metadata, {})
-        new["metadata"] = {name: known[name] if name in known else initial[name] for name in model.metadata_mappings}
-    if all(twin.get(name) == value for name, value in new.items()):
-        return None
-    return changed(twin | new, stamp)
 
 
 def _collection(model: Model) -> str:

@@ -20,8 +20,9 @@ from device_manager.twins.call import Call
 from device_manager.twins.catalogue import GENERATION, Catalogue, raise_generation
 from device_manager.twins.documents import Source, changed, created, stamp_now
 from device_manager.twins.model_bodies import UpdateAssetBody, declared_model
+from device_manager.twins.model_following import concerns_twins
 from device_manager.twins.model_mapping import ModelMapping
-from device_manager.twins.model_propagation import Propagation, concerns_twins
+from device_manager.twins.model_propagation import Propagation
 from device_manager.twins.model_rules import check_defaults, check_measure_types, check_model, check_name
 from device_manager.twins.models import KINDS, Model, Models, asset_model
 from device_manager.twins.places import MODELS, Places

@@ -9,6 +9,7 @@ from device_manager.errors import ApiError, api_error
 from device_manager.storage.contract import Document, Key, Transaction
 from device_manager.twins.call import Call
 from device_manager.twins.documents import Source
+from device_manager.twins.models import Model, read_model
 from device_manager.twins.places import HISTORY, Places, asset_key, device_key
 
 ANYBODY = Call()
@@ -161,6 +162,25 @@ class Workspace(View):
         if config is None or config.source["engine"].get("closing"):
             raise api_error("device_manager.engines.unknown", engine)
         self._tx.touch(key)
+
+    def model(self, planned: Model) -> Model:
+        """A model, as it is at this moment, of which a new twin is going to be.
+
+        It is read, not written: whoever deletes a model marks it and looks for its twins only afterwards, and whoever
+        changes one looks for those that were made before the change.
+
+        Raises:
+            ApiError: `device_manager.models.closing`; the model is gone.
+        """
+        key = self.places.model(planned.id)
+        self.load((key,))
+        document = self.documents.get(key)
+        current = read_model(document) if document else None
+        if current is None:
+            raise api_error(f"device_manager.models.unknown_{planned.kind}", planned.name)
+        if current.is_closing:
+            raise api_error("device_manager.models.closing", planned.kind, planned.name)
+        return current
 
     def write(self, engine: str, changes: Sequence[tuple[Key, Source]], history: Sequence[Source]) -> None:
         """Give documents new contents and add history entries: all of it, or none when the mapping refuses a part."""
