@@ -32,7 +32,7 @@ class ListenerStatistics(msgspec.Struct, rename="camel"):
 class Link:
     """One listener of one event, or of a wildcard."""
 
-    __slots__ = ("event", "inline", "is_async", "listener", "name", "owner", "position", "statistics")
+    __slots__ = ("event", "inline", "is_async", "listener", "name", "owner", "position", "statistics", "takes")
 
     def __init__(
         self, event: str, listener: Listener, *, owner: str, kind: Kind, position: Position, inline: bool
@@ -45,11 +45,14 @@ class Link:
         self.is_async = inspect.iscoroutinefunction(listener) or inspect.iscoroutinefunction(
             getattr(listener, "__call__", None)  # noqa: B004  # callable objects may have an async __call__
         )
+        self.takes = _positional(listener)
         self.name = getattr(listener, "__qualname__", type(listener).__qualname__)
         self.statistics = ListenerStatistics(event, owner, self.name, kind)
 
     async def call(self, payload: tuple[Any, ...], threads: Executor) -> Any:
-        """Call the listener where it belongs and wait for its result."""
+        """Call the listener where it belongs and wait for its result; arguments that it does not take are left out."""
+        if self.takes is not None:
+            payload = payload[: self.takes]
         if self.is_async:
             return await self.listener(*payload)
         if self.inline:
@@ -66,6 +69,19 @@ class Link:
         statistics.total_time += elapsed
         if elapsed > statistics.max_time:
             statistics.max_time = elapsed
+
+
+def _positional(listener: Listener) -> int | None:
+    """How many arguments a listener takes; None for any number, and where nobody can tell."""
+    try:
+        parameters = inspect.signature(listener).parameters.values()
+    except (TypeError, ValueError):
+        return None
+    if any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters):
+        return None
+    return sum(
+        parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD) for parameter in parameters
+    )
 
 
 class Chain(NamedTuple):

@@ -313,19 +313,25 @@ class Store(ABC):
         """
 
     @abstractmethod
-    async def put(self, puts: Sequence[Put]) -> list[PutResult | ApiError]:
+    async def put(self, puts: Sequence[Put], *, whole: int = 0) -> list[PutResult | ApiError]:
         """Make writes of which each stands alone, all in one round trip that concurrent callers may share.
 
         They are made in the given order where they are about one document. A put sent again after an error without an
         answer does no harm, but may be told EXISTS or STALE by its own first attempt.
+
+        Args:
+            puts: the writes.
+            whole: how many of them, from the first on, have to be acceptable: what refuses one of these is raised, and
+                nothing is written.
 
         Returns:
             What became of each put, in order. An error is what refuses this one alone: its mapping, its id, an index or
             a collection that does not exist.
 
         Raises:
-            ApiError: `services.storage.unavailable` (503) when the store cannot be reached within the deadline, or
-                refuses some of the puts until then; which of them are written is not known.
+            ApiError: what refuses one of the first `whole` puts; `services.storage.unavailable` (503) when the store
+                cannot be reached within the deadline, or refuses some of the puts until then; which of them are written
+                is not known.
         """
 
     async def reset(self, puts: Sequence[Put]) -> list[PutResult | ApiError]:

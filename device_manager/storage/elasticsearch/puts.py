@@ -68,16 +68,16 @@ class Puts:
         self._tasks: set[asyncio.Task[None]] = set()
         self._calls: set[PutCall] = set()
 
-    async def put(self, puts: Sequence[Put]) -> list[PutResult | ApiError]:
+    async def put(self, puts: Sequence[Put], *, whole: int = 0) -> list[PutResult | ApiError]:
         """See `Store.put`.
 
         Raises:
-            NoAnswer: as the contract says.
+            ApiError: as the contract says.
         """
         if not puts:
             return []
         call = PutCall(puts)
-        items = await self._prepare(call)
+        items = await self._prepare(call, whole)
         self._calls.add(call)
         call.future.add_done_callback(lambda _: self._calls.discard(call))
         self._deadlines.watch(call.future, lambda: call.fail(_unanswered("no answer")))
@@ -95,8 +95,8 @@ class Puts:
         for call in list(self._calls):
             call.fail(_unanswered("the store is being closed"))
 
-    async def _prepare(self, call: PutCall) -> list[Item]:
-        """What can be sent of a call; the rest is settled."""
+    async def _prepare(self, call: PutCall, whole: int) -> list[Item]:
+        """What can be sent of a call; the rest is settled. Raises what refuses one of the first `whole` puts."""
         items: list[Item] = []
         for place, put in enumerate(call.puts):
             if place % ENCODED_AT_ONCE == ENCODED_AT_ONCE - 1:
@@ -104,7 +104,7 @@ class Puts:
             try:
                 items.append(Item(call, place, await put_line(self._catalogue, put)))
             except ApiError as error:
-                if error.status >= 500:
+                if error.status >= 500 or place < whole:
                     raise
                 call.settle(place, error)
         return items

@@ -174,9 +174,9 @@ class ElasticsearchStore(Store):
         """See the contract."""
         return pages_of(self._searcher.scan(index, collection, query, sort, page), page, is_sorted=bool(sort))
 
-    async def put(self, puts: Sequence[Put]) -> list[PutResult | ApiError]:
+    async def put(self, puts: Sequence[Put], *, whole: int = 0) -> list[PutResult | ApiError]:
         """See the contract."""
-        return await self._puts.put(puts)
+        return await self._puts.put(puts, whole=whole)
 
     async def _transact(
         self, decide: Decide[T], *, known: Mapping[Key, Document] | None, dry_run: bool, refresh: bool, large: bool

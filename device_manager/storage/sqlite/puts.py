@@ -15,8 +15,12 @@ LARGE = 500
 Result = PutResult | ApiError
 
 
-def decide_puts(transaction: SqliteTransaction, puts: Sequence[Put]) -> list[Result]:
-    """What becomes of each of `puts`, made through `transaction`: one that is refused leaves the others alone."""
+def decide_puts(transaction: SqliteTransaction, puts: Sequence[Put], whole: int = 0) -> list[Result]:
+    """What becomes of each of `puts`, made through `transaction`: one that is refused leaves the others alone.
+
+    Raises:
+        ApiError: what refuses one of the first `whole` puts; the transaction is of no use then.
+    """
     refused: dict[int, ApiError] = {}
     for place, put in enumerate(puts):
         try:
@@ -25,7 +29,11 @@ def decide_puts(transaction: SqliteTransaction, puts: Sequence[Put]) -> list[Res
         except ApiError as error:
             refused[place] = error
     transaction.read(put.key for place, put in enumerate(puts) if place not in refused)
-    return [refused.get(place) or _decide(transaction, put) for place, put in enumerate(puts)]
+    results = [refused.get(place) or _decide(transaction, put) for place, put in enumerate(puts)]
+    for result in results[:whole]:
+        if isinstance(result, ApiError):
+            raise result
+    return results
 
 
 def _decide(transaction: SqliteTransaction, put: Put) -> Result:

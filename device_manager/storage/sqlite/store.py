@@ -218,7 +218,7 @@ class SqliteStore(Store):
             async for documents in pages:
                 yield documents
 
-    async def put(self, puts: Sequence[Put]) -> list[PutResult | ApiError]:
+    async def put(self, puts: Sequence[Put], *, whole: int = 0) -> list[PutResult | ApiError]:
         """See `Store.put`: all puts of one call are written together, or none of them."""
         if not puts:
             return []
@@ -226,7 +226,7 @@ class SqliteStore(Store):
         def run() -> tuple[SqliteTransaction, list[PutResult | ApiError], Work | None]:
             transaction = SqliteTransaction(self._view_aside if large else self._view, {}, _count_nothing)
             transaction.is_put = True
-            results = decide_puts(transaction, puts)
+            results = decide_puts(transaction, puts, whole)
             return transaction, results, transaction.work() if transaction.needs_commit else None
 
         large = len(puts) > LARGE

@@ -17,6 +17,7 @@ from device_manager.twins.measures.domain import Measures
 from device_manager.twins.measures.last_measures import slots_of
 from device_manager.twins.places import Places
 
+UNAVAILABLE = 503
 FIRST_PAUSE = 0.01
 LONGEST_PAUSE = 0.25
 """Seconds between two attempts to change a document that others change as well."""
@@ -44,7 +45,7 @@ class Writing:
         """Store it all; returns the records of devices that somebody else provisioned meanwhile.
 
         Raises:
-            ApiError: `device_manager.ingestion.not_saved` for what a mapping refuses, everything else being stored;
+            ApiError: `device_manager.ingestion.not_saved` for what a mapping refuses, nothing being stored;
                 `services.storage.unavailable`, and then it is not known what is stored.
         """
         for put in bulk.measures:
@@ -54,7 +55,12 @@ class Writing:
         puts = bulk.puts
         if not puts:
             return set()
-        results = await self._store.put(puts)
+        try:
+            results = await self._store.put(puts, whole=len(puts) - (bulk.archive is not None))
+        except ApiError as error:
+            if error.status >= UNAVAILABLE:
+                raise
+            raise api_error("device_manager.ingestion.not_saved", error.message) from error
         if all(result is PutResult.WRITTEN or result is PutResult.OLDER for result in results):
             return set()
         return await self._settle(bulk, puts, results, stamp)
