@@ -63,6 +63,8 @@ class EngineController(Controller):
     async def delete(self, request: Request, index: str) -> dict[str, Any]:
         """Delete an engine with its twins and measures; its devices stay provisioned and become free.
 
+        The work is a task, which goes on after a crash. If it takes more than a minute the answer names it in `task`.
+
         Example request:
 
             {"controller": "device-manager/engine", "action": "delete", "index": "tenant-a"}
@@ -74,7 +76,8 @@ class EngineController(Controller):
         Raises:
             ApiError: `device_manager.engines.not_found`.
         """
-        return {"index": index, "collections": await self._engines.delete(index, call_of(request))}
+        collections, task = await self._twins.engine_deletion.delete(index, call_of(request))
+        return {"index": index, "collections": collections} | ({"task": task} if task else {})
 
     @action(http=["GET /_/device-manager/engine/:index/_exists"])
     async def exists(self, index: str) -> dict[str, bool]:

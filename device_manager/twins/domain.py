@@ -22,6 +22,7 @@ from device_manager.twins.detaching import Detaching
 from device_manager.twins.devices import Devices
 from device_manager.twins.doctor import examine
 from device_manager.twins.documents import created, stamp_now
+from device_manager.twins.engine_deletion import EngineDeletion
 from device_manager.twins.engines import Engines
 from device_manager.twins.exports.exporting import Exports
 from device_manager.twins.groups.domain import Groups
@@ -49,6 +50,7 @@ class Twins:
     Attributes:
         catalogue: models and engines, from memory.
         engines: engine administration.
+        engine_deletion: deletion of engines.
         models: models, from the request to the last twin.
         assets: creation, change and deletion of assets.
         devices: creation, attachment and change of devices.
@@ -75,6 +77,7 @@ class Twins:
         self.tasks = Tasks(store, grace=settings.recovery_grace)
         self.catalogue = Catalogue(store, places)
         self.engines = Engines(store, self.catalogue, places)
+        self.engine_deletion = EngineDeletion(store, self.catalogue, places, self.tasks)
         self.measures = Measures(store, self.catalogue, places, self.tasks, settings)
         self.models = ModelDomain(
             store, self.catalogue, self.engines, self.tasks, twin_events.documents, places, settings
@@ -89,7 +92,7 @@ class Twins:
         self.payloads = PayloadArchive(store, places)
         self.ingestion = Ingestion(store, self.catalogue, events, places, self.measures, settings)
         self.exports = Exports(store, self.catalogue, self.measures.reading, settings)
-        self.native_writes = NativeWrites(self.catalogue, places)
+        self.native_writes = NativeWrites(self.catalogue, self.models.propagation, places)
 
     async def start(self, models: Iterable[ModelDeclaration] = (), decoders: Sequence[Decoder] = ()) -> None:
         """Create what is missing of the platform, load models and engines, write the models of plugins and decoders.

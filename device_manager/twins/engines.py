@@ -8,18 +8,15 @@ from __future__ import annotations
 from typing import Any
 
 from device_manager.errors import ApiError, api_error
-from device_manager.query.tree import Term
-from device_manager.storage.contract import INTERNAL_INDEX, Document, Key, Store, Transaction
-from device_manager.storage.journal import remove_of_engine
+from device_manager.storage.contract import INTERNAL_INDEX, Document, Store, Transaction
 from device_manager.storage.steps import step
 from device_manager.twins.call import Call
 from device_manager.twins.catalogue import GENERATION, Catalogue, EngineConfig, raise_generation, read_engine
 from device_manager.twins.documents import changed, created, stamp_now
-from device_manager.twins.exports.tickets import remove_tickets
 from device_manager.twins.mappings import engine_collections
 from device_manager.twins.measures.records import create_records, drop_records
 from device_manager.twins.models import Models
-from device_manager.twins.places import CONFIG, DEVICES, ENGINE_COLLECTIONS, Places
+from device_manager.twins.places import CONFIG, ENGINE_COLLECTIONS, Places
 
 
 class Engines:
@@ -162,57 +159,6 @@ class Engines:
             if not engine.closing and group in (None, engine.group)
         ]
 
-    async def delete(self, index: str, call: Call) -> list[str]:
-        """Delete an engine with its twins and measures, free its devices; returns the collections that went.
-
-        Raises:
-            ApiError: `device_manager.engines.not_found`.
-        """
-        gone = [collection for collection in ENGINE_COLLECTIONS if collection != CONFIG]
-        await self._close(index, call)
-        if call.dry_run:
-            return gone
-        key = self._places.engine_config(index)
-        await self._free_devices(index, call)
-        for collection in gone:
-            await self._store.drop_collection(index, collection)
-
-        def forget(tx: Transaction) -> None:
-            if key in tx.read((key, GENERATION)):
-                tx.delete(key)
-                raise_generation(tx)
-
-        await self._store.transact(forget, refresh=True)
-        await remove_of_engine(self._store, index)
-        await drop_records(self._store, index)
-        await remove_tickets(self._store, index)
-        return gone
-
-    @step
-    async def _close(self, index: str, call: Call) -> None:
-        """Mark an engine as being deleted."""
-        key = self._places.engine_config(index)
-
-        def decide(tx: Transaction) -> None:
-            config = tx.read((key, GENERATION)).get(key)
-            engine = read_engine(config) if config else None
-            if config is None or engine is None:
-                raise api_error("device_manager.engines.not_found", index)
-            if not engine.closing:
-                tx.replace(
-                    key, changed(config.source | engine._replace(closing=True).source(), stamp_now(call.user_id))
-                )
-                raise_generation(tx)
-
-        await self._store.transact(decide, dry_run=call.dry_run)
-
-    async def _free_devices(self, index: str, call: Call) -> None:
-        """Detach every device. None is attached any more: attaching depends on the document that bears the mark."""
-        await self._store.refresh(self._places.platform, DEVICES)
-        async for page in self._store.scan(self._places.platform, DEVICES, Term("engineId", index)):
-            keys = [self._places.provisioning(document.id) for document in page]
-            await self._store.transact(lambda tx, keys=keys: _free(tx, keys, index, call.user_id))  # type: ignore[misc]
-
 
 def _in_use(index: str, config: Document | None) -> EngineConfig:
     """The engine that a document describes. Raises `device_manager.engines.not_found` or `closing`."""
@@ -222,10 +168,3 @@ def _in_use(index: str, config: Document | None) -> EngineConfig:
     if engine.closing:
         raise api_error("device_manager.engines.closing", index)
     return engine
-
-
-def _free(tx: Transaction, keys: list[Key], index: str, user_id: str | None) -> None:
-    stamp = stamp_now(user_id)
-    for key, document in tx.read(keys).items():
-        if document.source.get("engineId") == index:
-            tx.replace(key, changed(document.source | {"engineId": None}, stamp))

@@ -142,6 +142,8 @@ def _created(work: Workspace, scene: Scene, id: str, wish: GroupWish, metadata: 
     check_path(work, scene.engine, id, path)
     check_name(work, scene.engine, id, wish.name)
     planned = new_metadata(scene, wish)
+    if wish.model is not None:
+        work.model(scene.models.group(wish.model, scene.engine_group))
     content = {
         "name": wish.name,
         "path": path,
