@@ -135,7 +135,8 @@ class PayloadsController(Controller):
         if body.uuids is not None:
             if len(body.uuids) > MOST_UUIDS:
                 raise api_error("api.assert.invalid_argument", "body.uuids", f"at most {MOST_UUIDS} uuids")
-            return {"taskId": None, "total": len(body.uuids)} | await self._replay.named(body.uuids, call)
+            uuids = list(dict.fromkeys(body.uuids))
+            return {"taskId": None, "total": len(uuids)} | await self._replay.named(uuids, call)
         filter = body.to_filter()
         return {"states": {}, "errors": []} | await self._replay.start(filter, call)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import inspect
+import traceback
 from typing import Any, NamedTuple
 
 from device_manager.decoders.decoded_payload import DecodedPayload
@@ -36,7 +37,7 @@ class Outcome(NamedTuple):
 
 
 async def run_decoder(decoder: Decoder, payload: Any, request: Any) -> Outcome:
-    """Validate and decode a payload; failures of the decoder are logged with their stack and come back as an ERROR.
+    """Validate and decode a payload; failures of the decoder are logged and come back as an ERROR.
 
     Args:
         decoder: of the device model that sent it.
@@ -70,12 +71,17 @@ def uuid_of(decoder: Decoder, payload: Any, request: Any) -> str | None:
     try:
         return decoder.uuid_of(payload, request)
     except Exception as error:
-        decoder.log.warning("the decoder failed to find the id of a payload", exc_info=error)
+        decoder.log.warning("the decoder failed to find the id of a payload", reason=f"{type(error).__name__}: {error}")
         return None
 
 
 def _failure(decoder: Decoder, error: Exception) -> Outcome:
-    """A vendor's payload that nobody foresaw, or a mistake in the decoder: the log tells which."""
-    decoder.log.warning("the decoder failed on a payload", exc_info=error)
+    """A vendor's payload that nobody foresaw, or a mistake in the decoder: the log tells where it happened.
+
+    There is no stack in it: a device that sends such payloads would fill the log.
+    """
+    place = traceback.extract_tb(error.__traceback__)[-1:]
+    at = [f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in place]
+    decoder.log.warning("the decoder failed on a payload", reason=f"{type(error).__name__}: {error}", at=at)
     refusal = api_error("device_manager.decoders.failed", decoder.device_model, f"{type(error).__name__}: {error}")
     return Outcome(State.ERROR, refusal.message, error=refusal)
