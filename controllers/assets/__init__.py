@@ -8,12 +8,15 @@ from device_manager.controllers.assets.exports import AssetExports
 from device_manager.controllers.assets.ingestion import AssetIngestion
 from device_manager.controllers.assets.links import AssetLinks
 from device_manager.controllers.assets.measures import AssetMeasures
+from device_manager.controllers.assets.tenants import AssetTenants
 from device_manager.controllers.assets.twins import AssetTwins
 from device_manager.router.controller import ControllerAlias
 from device_manager.security.scope import Scope
 
 
-class AssetsController(AssetBulk, AssetLinks, AssetChanges, AssetExports, AssetMeasures, AssetIngestion, AssetTwins):
+class AssetsController(
+    AssetBulk, AssetLinks, AssetChanges, AssetExports, AssetMeasures, AssetIngestion, AssetTenants, AssetTwins
+):
     """`device-manager/assets`: create, find, link, import assets."""
 
     name = "device-manager/assets"

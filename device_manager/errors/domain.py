@@ -146,7 +146,22 @@ TABLE: dict[tuple[str, int, int], list[tuple[str, int, int, str]]] = {
     ("device_manager.measures", 16, 8): [
         ("none", 1, 404, "No measure could be found for this digital twin"),
     ],
-    ("device_manager.groups", 16, 12): [
+    ("device_manager.tenants", 16, 17): [
+        ("nothing_to_migrate", 1, 400, "No assets to migrate"),
+        ("not_authorized", 2, 400, "User {0} is not authorized to migrate assets"),
+        ("other_group", 3, 400, "Engine {0} is not in the same group as {1}"),
+        ("all_present", 4, 400, "All assets to migrate already exists in destination tenant."),
+        ("unknown_asset_model", 5, 404, "Unknown Asset model '{0}'."),
+        ("all_failed", 6, 400, "All the assets failed to be updated"),
+        ("some_failed", 7, 206, "Some assets failed to be updated"),
+        (
+            "unusable_retention",
+            8,
+            400,
+            "The retention of {0} has to be a number of days above 0, or null to keep them forever, not {1}.",
+        ),
+    ],
+    ("device_manager.groups", 16, 15): [
         ("path_not_text", 1, 400, "The path property should be a string"),
         ("wrong_path_end", 2, 400, 'The last part of the path "{0}" should be the group ID "{1}"'),
         ("unknown_parent", 3, 400, 'The closest parent group "{0}" does not exist'),

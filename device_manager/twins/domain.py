@@ -42,6 +42,7 @@ from device_manager.twins.payloads import PayloadArchive
 from device_manager.twins.places import CONFIG, DEVICES, MODELS, PAYLOADS, Places
 from device_manager.twins.reading import Reading
 from device_manager.twins.repair import Repairing
+from device_manager.twins.tenants.domain import Tenants
 
 
 class Twins:
@@ -59,6 +60,7 @@ class Twins:
         linking: links of one twin.
         bulk: many twins in one call.
         payloads: the archive of payloads.
+        tenants: work across engines.
         groups: the hierarchy of groups and who is in it.
         ingestion: the ways by which measures come in.
         native_writes: the rules for native writes to the domain's collections.
@@ -89,6 +91,7 @@ class Twins:
         self.linking = Linking(store, self.catalogue, twin_events, places, settings.bulk_records)
         self.bulk = Bulk(store, self.catalogue, twin_events, places, settings)
         self.groups = Groups(store, self.catalogue, twin_events, places, settings)
+        self.tenants = Tenants(store, self.catalogue, twin_events, places, self.tasks, settings)
         self.payloads = PayloadArchive(store, places)
         self.ingestion = Ingestion(store, self.catalogue, events, places, self.measures, settings)
         self.exports = Exports(store, self.catalogue, self.measures.reading, settings)
@@ -119,6 +122,7 @@ class Twins:
         await self.models.mapping.map_at_start()
         await self.models.writing.register(with_models_of(decoders, models, self.catalogue.models))
         await self.tasks.open()
+        await self.ingestion.start()
 
     async def _write_plugin_config(self) -> None:
         key = self._places.plugin_config()
@@ -143,6 +147,7 @@ class Twins:
 
     async def stop(self) -> None:
         """Stop what runs in the background."""
+        await self.ingestion.stop()
         await self.exports.tickets.close()
         await self.measures.following.close()
         await self.tasks.close()
