@@ -137,6 +137,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     device_burst: float = 20.0
     """Payloads that a device which sent none for a while may send at once, if `device_rate` limits it."""
 
+    spool_directory: str = ""
+    """Directory in which payloads wait while the store does not answer; their senders get `spooled: true`. Each server
+    needs its own. Without one such payloads get 503."""
+    spool_bytes: int = 1 << 30
+    """Bytes of payloads that may wait in `spool_directory`; beyond it 503."""
+
     transaction_retries: int = 5
     """How often a transaction that others were faster than is tried again before it is refused with 409."""
     store_deadline: float = 4.0

@@ -89,7 +89,7 @@ class ApiIngestion:
         if not call.dry_run:
             bulk = Bulk(stamp)
             bulk.add_run(run)
-            await self._processing.write(uuid, bulk, stamp)
+            await self._processing.write(uuid, bulk)
 
     async def _read(
         self, engine: str, asset_id: str, readings: Sequence[Reading]

@@ -22,7 +22,6 @@ class Delivery(msgspec.Struct, frozen=True):
         readings: device -> its measures.
         metadata: device -> metadata to merge into its own.
         archive: what is archived; None when nothing is.
-        received: when it came, in milliseconds since 1970.
     """
 
     uuid: str
@@ -33,7 +32,6 @@ class Delivery(msgspec.Struct, frozen=True):
     readings: dict[str, list[Reading]]
     metadata: dict[str, Source]
     archive: Source | None
-    received: int
 
     @property
     def all_readings(self) -> Iterator[Reading]:

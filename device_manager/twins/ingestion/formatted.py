@@ -86,7 +86,7 @@ class FormattedMeasures:
             archive = archived_payload(uuid, model.name, list(measures), API_ACTION, None)
             references = {device_id: device.source["reference"]}
             delivery = Delivery(
-                uuid, is_repeatable, tuple(uuids), model.name, references, {device_id: readings}, {}, archive, now
+                uuid, is_repeatable, tuple(uuids), model.name, references, {device_id: readings}, {}, archive
             )
             try:
                 refuse_values(self._catalogue.models, readings)

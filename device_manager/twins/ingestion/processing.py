@@ -121,7 +121,7 @@ class Processing:
             return set()
         bulk = self._bulk(delivery, found, around, runs, stamp)
         try:
-            again = await self.write(delivery.uuid, bulk, stamp)
+            again = await self.write(delivery.uuid, bulk)
         except ApiError as error:
             if error.id == "device_manager.ingestion.not_saved" and bulk.archive is not None:
                 await parts.writing.store_archive(_failed(bulk.archive, error))
@@ -130,10 +130,10 @@ class Processing:
         done += [run for run in runs if run.source["id"] not in late]
         return again
 
-    async def write(self, uuid: str, bulk: Bulk, stamp: Stamp) -> set[Key]:
+    async def write(self, uuid: str, bulk: Bulk) -> set[Key]:
         """Store it; see `Writing.write`. Raises `device_manager.ingestion.outcome_unknown` when the store fails."""
         with _in_doubt(uuid):
-            return await self._parts.writing.write(bulk, stamp)
+            return await self._parts.writing.write(bulk)
 
     def _bulk(
         self, delivery: Delivery, found: FoundDevices, around: Surroundings, runs: Sequence[Run], stamp: Stamp

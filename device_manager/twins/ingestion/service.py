@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import structlog
@@ -27,6 +28,8 @@ from device_manager.twins.ingestion.in_flight import InFlight
 from device_manager.twins.ingestion.process_events import ProcessEvents
 from device_manager.twins.ingestion.processing import Parts, Processing
 from device_manager.twins.ingestion.readings import Sender, read_measurements, refuse_values
+from device_manager.twins.ingestion.spool import Spool
+from device_manager.twins.ingestion.spooling import Spooling
 from device_manager.twins.ingestion.writing import Writing
 from device_manager.twins.listeners import TwinEvents
 from device_manager.twins.measures.domain import Measures
@@ -34,6 +37,8 @@ from device_manager.twins.places import Places, twin_id
 
 UNKNOWN_ACTION = "device-manager/payloads:receiveUnknown"
 """What is archived as the action for payloads that no decoder is known for."""
+
+STORE_AWAY = ("services.storage.unavailable", "device_manager.ingestion.outcome_unknown")
 
 log = structlog.get_logger("ingestion")
 
@@ -86,17 +91,33 @@ class Ingestion:
         parts = Parts(store, places, finding, ProcessEvents(events), self._writing, self._in_flight)
         self._processing = Processing(parts)
         twin_events = TwinEvents(events, settings.pipe_concurrency)
+        self._spooling: Spooling | None = None
+        if settings.spool_directory:
+            spool = Spool(Path(settings.spool_directory), settings.spool_bytes)
+            self._spooling = Spooling(spool, self._process)
         self._api = ApiIngestion(parts, catalogue, self._processing)
         self._formatted = FormattedMeasures(parts, catalogue, twin_events, self._processing, self._buckets)
+
+    async def start(self) -> None:
+        """Begin to replay what waits on disk. Raises `StoreInUse` when another process has the spool."""
+        if self._spooling is not None:
+            await self._spooling.start()
+
+    async def stop(self) -> None:
+        """Stop what runs in the background."""
+        if self._spooling is not None:
+            await self._spooling.stop()
 
     async def receive_payload(self, payload: ReceivedPayload, decoder: Decoder, call: Call) -> dict[str, bool]:
         """Decode a payload, store what it brings and archive it (device-manager 3.2): `{valid}`.
 
+        While the store is away it is put aside, if there is a spool: `{valid, spooled: true}`.
+
         Raises:
             ApiError: what the decoder refuses; `device_manager.ingestion.invalid_values`, `too_many_payloads`,
-                `not_saved`, `outcome_unknown`; `device_manager.models.unknown_device`; what a pipe raised.
+                `not_saved`, `outcome_unknown`, `spool_full`; `device_manager.models.unknown_device`; what a pipe
+                raised.
         """
-        await self._catalogue.ensure()
         uuid = payload.uuid
         outcome = await run_decoder(decoder, payload.body, payload.request)
         model = decoder.device_model
@@ -111,14 +132,34 @@ class Ingestion:
                 await self._processing.archive(archive, stamp)
             return {"valid": False}
         try:
-            delivery = _delivery(uuid, payload.is_repeatable, model, decoded, archive, stamp.now)
+            delivery = _delivery(uuid, payload.is_repeatable, model, decoded, archive)
             refuse_values(self._catalogue.models, delivery.all_readings)
         except ApiError as error:
             await self._processing.archive_failure(archive, error, stamp, call)
             raise
         self._buckets.take(delivery.references)
+        return await self._accept(delivery, call)
+
+    async def _accept(self, delivery: Delivery, call: Call) -> dict[str, bool]:
+        """Store a payload, or put it aside while the store is away."""
+        spooling = self._spooling
+        if spooling is None or call.dry_run:
+            await self._process(delivery, call)
+            return {"valid": True}
+        if not spooling.holds_any:
+            try:
+                await self._process(delivery, call)
+            except ApiError as error:
+                if error.id not in STORE_AWAY:
+                    raise
+            else:
+                return {"valid": True}
+        await spooling.add(delivery, call)
+        return {"valid": True, "spooled": True}
+
+    async def _process(self, delivery: Delivery, call: Call) -> None:
+        await self._catalogue.ensure()
         await self._processing.process(delivery, call)
-        return {"valid": True}
 
     async def archive_unknown(self, uuid: str, device_model: str, body: Any, call: Call) -> None:
         """Archive a payload that no decoder is known for (device-manager 2.7)."""
@@ -167,9 +208,7 @@ def _uuid_of_key(call: Call, scope: str, key: str) -> str:
     return payload_uuid(call.user_id or "", scope, key)
 
 
-def _delivery(
-    uuid: str, is_repeatable: bool, model: str, decoded: DecodedPayload, archive: Source, received: int
-) -> Delivery:
+def _delivery(uuid: str, is_repeatable: bool, model: str, decoded: DecodedPayload, archive: Source) -> Delivery:
     """What a decoded payload brings, under the ids of its devices. Raises what `read_measurements` raises."""
     references = {twin_id(model, reference): reference for reference in decoded.references}
     readings, metadata = {}, {}
@@ -178,4 +217,4 @@ def _delivery(
             readings[id] = read_measurements(Sender(uuid, "device", id), found)
         if members := decoded.get_metadata(reference):
             metadata[id] = members
-    return Delivery(uuid, is_repeatable, (uuid,), model, references, readings, metadata, archive, received)
+    return Delivery(uuid, is_repeatable, (uuid,), model, references, readings, metadata, archive)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Sequence
 
 import structlog
@@ -12,15 +10,13 @@ from device_manager.errors import ApiError, api_error
 from device_manager.storage.contract import Document, Key, Put, PutKind, PutResult, Store
 from device_manager.storage.stamps import Source, Stamp
 from device_manager.twins.ingestion.archive import archive_put
-from device_manager.twins.ingestion.bulk import Bulk, Merge, merge_put
+from device_manager.twins.ingestion.bulk import Bulk, Merge
+from device_manager.twins.ingestion.merging import Merging
 from device_manager.twins.measures.domain import Measures
 from device_manager.twins.measures.last_measures import slots_of
 from device_manager.twins.places import Places
 
 UNAVAILABLE = 503
-FIRST_PAUSE = 0.01
-LONGEST_PAUSE = 0.25
-"""Seconds between two attempts to change a document that others change as well."""
 
 log = structlog.get_logger("ingestion")
 
@@ -39,9 +35,9 @@ class Writing:
         self._store = store
         self._places = places
         self._measures = measures
-        self._deadline = deadline
+        self._merging = Merging(store, deadline)
 
-    async def write(self, bulk: Bulk, stamp: Stamp) -> set[Key]:
+    async def write(self, bulk: Bulk) -> set[Key]:
         """Store it all; returns the records of devices that somebody else provisioned meanwhile.
 
         Raises:
@@ -63,14 +59,13 @@ class Writing:
             raise api_error("device_manager.ingestion.not_saved", error.message) from error
         if all(result is PutResult.WRITTEN or result is PutResult.OLDER for result in results):
             return set()
-        return await self._settle(bulk, puts, results, stamp)
+        return await self._settle(bulk, puts, results)
 
-    async def _settle(
-        self, bulk: Bulk, puts: Sequence[Put], results: Sequence[PutResult | ApiError], stamp: Stamp
-    ) -> set[Key]:
+    async def _settle(self, bulk: Bulk, puts: Sequence[Put], results: Sequence[PutResult | ApiError]) -> set[Key]:
         by_key = {put.key: result for put, result in zip(puts, results, strict=True)}
-        stale = [(put, merge) for put, merge in bulk.merges if by_key[put.key] is PutResult.STALE]
-        await self._merge_again(stale, stamp)
+        stale = [(put.key, merge) for put, merge in bulk.merges if by_key[put.key] is PutResult.STALE]
+        if stale:
+            await self._merge_again(stale)
         await self._agree([put for put in bulk.measures if by_key[put.key] is PutResult.EXISTS])
         for put, result in zip(puts, results, strict=True):
             if not isinstance(result, ApiError):
@@ -80,24 +75,14 @@ class Writing:
             log.error("a payload is not archived", payload=put.key.id, reason=result.message)
         return {put.key for put in bulk.provisioned if by_key[put.key] is PutResult.EXISTS}
 
-    async def _merge_again(self, stale: list[tuple[Put, Merge]], stamp: Stamp) -> None:
-        """Read, merge and write the documents that somebody else changed, until they stand still."""
-        deadline = time.monotonic() + self._deadline
-        pause = FIRST_PAUSE
-        while stale:
-            found = await self._store.read([put.key for put, _ in stale])
-            again = _merged_again(stale, found, stamp)
-            results = await self._store.put([put for put, _ in again]) if again else []
-            for (put, _), result in zip(again, results, strict=True):
-                if isinstance(result, ApiError):
-                    raise api_error("device_manager.ingestion.not_saved", result.message) from result
-                log.debug("merged with another change", document=put.key.id)
-            stale = [entry for entry, result in zip(again, results, strict=True) if result is PutResult.STALE]
-            if stale and time.monotonic() > deadline:
-                raise api_error("services.storage.unavailable", f'"{stale[0][0].key.id}" keeps changing')
-            if stale:
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, LONGEST_PAUSE)
+    async def _merge_again(self, stale: Sequence[tuple[Key, Merge]]) -> None:
+        """Make changes anew of documents that somebody else changed meanwhile."""
+        try:
+            await self._merging.merge(stale)
+        except ApiError as error:
+            if error.status >= UNAVAILABLE:
+                raise
+            raise api_error("device_manager.ingestion.not_saved", error.message) from error
 
     async def _agree(self, existing: Sequence[Put]) -> None:
         """Measures that another copy of the payload stored: what is stored counts, for their last measures too."""
@@ -134,19 +119,6 @@ class Writing:
     async def heal(self, engine: str, found: Sequence[Document]) -> None:
         """Bring the last measures of stored measures up to date."""
         await self._measures.rebuilding.put_records(engine, [(measure.id, measure.source) for measure in found])
-
-
-def _merged_again(
-    stale: Sequence[tuple[Put, Merge]], found: dict[Key, Document], stamp: Stamp
-) -> list[tuple[Put, Merge]]:
-    """The merges on top of the documents as they are now; one that is gone has nothing left to change."""
-    again = []
-    for put, merge in stale:
-        document = found.get(put.key)
-        renewed = merge_put(put.key, document, merge, stamp) if document else None
-        if renewed is not None:
-            again.append((renewed, merge))
-    return again
 
 
 def _differs(put: Put, stored: Document) -> bool:
