@@ -26,6 +26,11 @@ _NAMED_PATTERNS = {
 }  # fmt: skip
 
 
+def named_pattern(name: str) -> str:
+    """The pattern that a name stands for; what is no such name is returned."""
+    return _NAMED_PATTERNS.get(name, name)
+
+
 def now_millis() -> int:
     """Milliseconds since 1970."""
     return time.time_ns() // 1_000_000
@@ -77,7 +82,7 @@ def _read(text: str, round_up: bool, format: str, zone: str) -> int:
 
 @lru_cache(maxsize=256)
 def _parser(format: str) -> Parse:
-    parse = compile_format("||".join(_NAMED_PATTERNS.get(name, name) for name in format.split("||")))
+    parse = compile_format("||".join(map(named_pattern, format.split("||"))))
     if parse is None:
         raise ValueError(f"{format!r} is no date format that can be read here")
     return parse

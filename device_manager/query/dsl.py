@@ -7,7 +7,17 @@ from typing import Any
 
 from device_manager.query.fields import FieldType
 from device_manager.query.missing import missing_value
-from device_manager.query.search import Search, Sort, SourceFilter, TermsAggregation
+from device_manager.query.search import (
+    Aggregation,
+    DateHistogram,
+    FilterAggregation,
+    Metric,
+    Search,
+    Sort,
+    SourceFilter,
+    TermsAggregation,
+    TopHits,
+)
 from device_manager.query.tree import (
     Bool,
     Exists,
@@ -78,7 +88,7 @@ def search_body(search: Search, types: Mapping[str, FieldType] | None = None) ->
             for key, value in zip(search.sort, search.search_after, strict=True)
         ]
     if search.aggregations:
-        body["aggs"] = {name: _terms(aggregation) for name, aggregation in search.aggregations.items()}
+        body["aggs"] = aggregations_dsl(search.aggregations)
     return body
 
 
@@ -157,6 +167,49 @@ def to_sort(key: Sort) -> dict[str, Any]:
     return {key.field: options}
 
 
-def _terms(aggregation: TermsAggregation) -> dict[str, Any]:
-    order = [{key: direction} for key, direction in aggregation.order]
-    return {"terms": {"field": aggregation.field, "size": aggregation.size, "order": order}}
+def aggregations_dsl(aggregations: Mapping[str, Aggregation]) -> dict[str, Any]:
+    """The aggregations as Elasticsearch takes them."""
+    return {name: _aggregation(aggregation) for name, aggregation in aggregations.items()}
+
+
+def _aggregation(aggregation: Aggregation) -> dict[str, Any]:
+    match aggregation:
+        case Metric(kind, field):
+            return {kind: {"field": field}}
+        case TopHits():
+            content: dict[str, Any] = {"from": aggregation.offset, "size": aggregation.size}
+            sort = {"sort": [to_sort(key) for key in aggregation.sort]} if aggregation.sort else {}
+            return {"top_hits": content | sort | {"_source": _source(aggregation.source)}}
+        case TermsAggregation():
+            order = [{key: direction} for key, direction in aggregation.order]
+            bucket = {"terms": {"field": aggregation.field, "size": aggregation.size, "order": order}}
+        case DateHistogram():
+            bucket = {"date_histogram": _date_histogram(aggregation)}
+        case FilterAggregation(((_, query),), "one"):
+            bucket = {"filter": to_dsl(query)}
+        case FilterAggregation(filters, form):
+            named = {name: to_dsl(query) for name, query in filters}
+            listed = [to_dsl(query) for _, query in filters]
+            bucket = {"filters": {"filters": named if form == "named" else listed}}
+    if aggregation.aggregations:
+        bucket["aggs"] = aggregations_dsl(aggregation.aggregations)
+    return bucket
+
+
+def _date_histogram(histogram: DateHistogram) -> dict[str, Any]:
+    interval = {"calendar_interval": histogram.unit} if histogram.unit else {"fixed_interval": f"{histogram.millis}ms"}
+    content: dict[str, Any] = {
+        "field": histogram.field,
+        **interval,
+        "time_zone": histogram.time_zone,
+        "offset": f"{histogram.offset}ms",
+        "min_doc_count": histogram.min_doc_count,
+        "keyed": histogram.keyed,
+        "order": {histogram.order[0]: histogram.order[1]},
+    }
+    if histogram.format is not None:
+        content["format"] = histogram.format
+    if histogram.bounds is not None:
+        bounds = zip(("min", "max"), histogram.bounds, strict=True)
+        content["extended_bounds"] = {name: bound for name, bound in bounds if bound is not None}
+    return content

@@ -14,8 +14,8 @@ RUNNER = "embedded store"
 
 SqlValue = str | int | float | None
 
-Parameter = SqlValue | Callable[..., bool]
-"""What is bound: a value, or a function that SQL hands to `has_value` or `has_source`."""
+Parameter = SqlValue | Callable[..., bool] | Callable[..., int]
+"""What is bound: a value, or a function that SQL hands to `has_value`, `has_source` or `rounded`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,14 +144,14 @@ _LETTERS = {
     "XXX": r"(?P<zone>Z|[+-][0-9]{2}:[0-9]{2})",
     "Z": r"(?P<zone>[+-][0-9]{4})",
 }
-_PATTERN_PART = re.compile(r"'([^']*)'|(yyyy|uuuu|MM|dd|HH|mm|ss|SSS|XXX|Z)|([^A-Za-z'\[\]{}#]+)")
+PATTERN_PART = re.compile(r"'([^']*)'|(yyyy|uuuu|MM|dd|HH|mm|ss|SSS|XXX|Z)|([^A-Za-z'\[\]{}#]+)")
 _EARLIEST, _LATEST = ("00", "00", "00", "000"), ("23", "59", "59", "999")
 
 
 def _pattern(pattern: str) -> Parse | None:
     """A parser for patterns of digits, punctuation and offsets such as `yyyy/MM/dd HH:mm`; None for any other."""
     expression, end = "", 0
-    for part in _PATTERN_PART.finditer(pattern):
+    for part in PATTERN_PART.finditer(pattern):
         if part.start() != end:
             return None
         end = part.end()

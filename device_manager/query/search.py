@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import dataclasses
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from device_manager.query.tree import MATCH_ALL, Query, Scalar
@@ -37,6 +38,70 @@ class TermsAggregation:
     field: str
     size: int = 10
     order: tuple[tuple[Literal["_count", "_key"], Literal["asc", "desc"]], ...] = (("_count", "desc"), ("_key", "asc"))
+    aggregations: dict[str, Aggregation] = dataclasses.field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DateHistogram:
+    """Count documents by the stretch of time that a date falls into.
+
+    Attributes:
+        field: path of a date.
+        unit: calendar unit (`second` ... `year`), or None for stretches of `millis` milliseconds.
+        millis: length of a stretch, when there is no unit.
+        time_zone: offset or name; stretches begin by its clocks.
+        offset: milliseconds that every stretch begins later.
+        min_doc_count: stretches with fewer documents are left out; with 0 those between others are shown empty.
+        format: of `key_as_string`, None for that of the field.
+        keyed: whether the buckets are an object by `key_as_string`.
+        bounds: from where to where empty stretches are shown, as dates of queries.
+        order: what to order by.
+    """
+
+    field: str
+    unit: str | None = None
+    millis: int = 0
+    time_zone: str = "Z"
+    offset: int = 0
+    min_doc_count: int = 0
+    format: str | None = None
+    keyed: bool = False
+    bounds: tuple[Scalar, Scalar] | None = None
+    order: tuple[Literal["_count", "_key"], Literal["asc", "desc"]] = ("_key", "asc")
+    aggregations: dict[str, Aggregation] = dataclasses.field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FilterAggregation:
+    """Count documents that match a query, or each of several; several without names are an array of buckets."""
+
+    filters: tuple[tuple[str, Query], ...]
+    form: Literal["one", "named", "listed"] = "one"
+    aggregations: dict[str, Aggregation] = dataclasses.field(default_factory=dict)
+
+
+MetricKind = Literal["avg", "min", "max", "sum", "value_count", "cardinality", "stats"]
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A number made of the values of `field`."""
+
+    kind: MetricKind
+    field: str
+
+
+@dataclass(frozen=True, slots=True)
+class TopHits:
+    """The first documents of each bucket."""
+
+    sort: tuple[Sort, ...] = ()
+    offset: int = 0
+    size: int = 3
+    source: SourceFilter = SourceFilter()
+
+
+Aggregation = TermsAggregation | DateHistogram | FilterAggregation | Metric | TopHits
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +114,7 @@ class Search:
     size: int = 10
     search_after: tuple[Scalar, ...] | None = None
     source: SourceFilter = SourceFilter()
-    aggregations: dict[str, TermsAggregation] = field(default_factory=dict)
+    aggregations: dict[str, Aggregation] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

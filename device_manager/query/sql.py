@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from device_manager.query.conditions import ConditionCompiler
-from device_manager.query.dates import format_date
 from device_manager.query.fields import FieldResolver
-from device_manager.query.fragments import RUNNER, Fragment, Parameter
+from device_manager.query.fragments import Fragment
 from device_manager.query.ordering import SortKey, after, order_by, sort_keys, sort_value
-from device_manager.query.search import Hit, Search, SearchResult, TermsAggregation
+from device_manager.query.search import Hit, Search, SearchResult
 from device_manager.query.source import filter_source
 from device_manager.query.tree import MatchAll, Query
-from device_manager.query.values import check_comparable
 
 Row = Sequence[Any]
 
-HITS_TABLE = "CREATE TEMP TABLE hit (rid INTEGER PRIMARY KEY)"
-"""What every connection that searches has; rows stand in it during one search only."""
+TABLES = """
+CREATE TEMP TABLE hit (rid INTEGER PRIMARY KEY);
+CREATE TEMP TABLE bucket (rid INTEGER NOT NULL, b INTEGER NOT NULL, PRIMARY KEY (rid, b)) WITHOUT ROWID;
+CREATE TEMP TABLE chosen (b INTEGER PRIMARY KEY, parent INTEGER NOT NULL, v, n INTEGER NOT NULL, whole INTEGER);
+CREATE INDEX temp.chosen_value ON chosen (parent, v);
+"""
+"""What every connection that searches has; rows stand in them during one search only.
+
+`hit` holds the documents that a query found, `bucket` those of each bucket by its number, `chosen` the values of the
+buckets that an aggregation has just made: `n` documents of `whole` that the parent's buckets hold all together.
+"""
 
 _GATHERED = Fragment("SELECT d.rid AS rid FROM temp.hit AS d WHERE 1")
 
@@ -36,16 +43,13 @@ class SearchPlan:
         gather: notes the hits for the other statements; None when finding them anew costs little.
         page: rows of id, source as JSON text (NULL when not asked for), then the sort keys; None when `size` is 0.
         total: one row with the number of hits.
-        aggregations: statements by name of the aggregation; rows of value, count, sum of all counts.
     """
 
     search: Search
     gather: Fragment | None
     page: Fragment | None
     total: Fragment
-    aggregations: Mapping[str, Fragment]
     keys: tuple[SortKey, ...]
-    aggregated: Mapping[str, str]
 
     def known_total(self, rows: Sequence[Row]) -> int | None:
         """The total as the rows of the page tell it: known when they end before the page does."""
@@ -54,13 +58,9 @@ class SearchPlan:
             return None
         return search.offset + len(rows) if rows or search.offset == 0 else None
 
-    def result(self, rows: Sequence[Row], total: int, buckets: Mapping[str, Sequence[Row]]) -> SearchResult:
-        """The result from the rows of the page, the total and the rows of each aggregation."""
-        return SearchResult(
-            hits=[self._hit(row) for row in rows],
-            total=total,
-            aggregations={name: _buckets(self.aggregated[name], found) for name, found in buckets.items()} or None,
-        )
+    def result(self, rows: Sequence[Row], total: int, aggregations: dict[str, Any] | None) -> SearchResult:
+        """The result from the rows of the page, the total and the results of the aggregations."""
+        return SearchResult([self._hit(row) for row in rows], total, aggregations)
 
     def _hit(self, row: Row) -> Hit:
         id, source, *values = row
@@ -89,7 +89,7 @@ def plan_search(search: Search, fields: FieldResolver, *, now: int = 0) -> Searc
     keys = sort_keys(search.sort, fields)
     hits = conditions.select(search.query)
     gather = None
-    if any(map(callable, hits.parameters)):
+    if any(map(callable, hits.parameters)) or (search.aggregations and not isinstance(search.query, MatchAll)):
         gather = Fragment(f"INSERT INTO temp.hit {hits.sql}", hits.parameters)
         hits = _GATHERED
     page = None
@@ -97,12 +97,8 @@ def plan_search(search: Search, fields: FieldResolver, *, now: int = 0) -> Searc
         page = _sorted_page(search, hits, keys)
     elif search.size:
         page = _plain_page(search, hits if gather else conditions.select(search.query, in_order=True))
-    aggregations: dict[str, Fragment] = {}
-    aggregated: dict[str, str] = {}
-    for name, aggregation in search.aggregations.items():
-        aggregations[name], aggregated[name] = _aggregation(aggregation, search.query, hits, fields)
     total = Fragment(f"SELECT count(*) FROM ({hits.sql})", hits.parameters)
-    return SearchPlan(search, gather, page, total, aggregations, keys, aggregated)
+    return SearchPlan(search, gather, page, total, keys)
 
 
 def scan_statement(query: Query, fields: FieldResolver, *, after_rid: int, page: int, now: int = 0) -> Fragment:
@@ -174,41 +170,3 @@ def _shown(key: SortKey, looked_up: list[SortKey]) -> str:
     if key.number is not None:
         return f"b.b{looked_up.index(key)}"
     return {"_id": "i.id", "_score": "1.0"}.get(key.field, "NULL")
-
-
-def _aggregation(
-    aggregation: TermsAggregation, query: Query, hits: Fragment, fields: FieldResolver
-) -> tuple[Fragment, str]:
-    """The statement of a terms aggregation, and the type of its field."""
-    field = fields.field(aggregation.field)
-    if field is None:
-        return Fragment("SELECT NULL, 0, 0 WHERE 0"), "keyword"
-    check_comparable("terms aggregation", aggregation.field, field.type, RUNNER)
-    everything = isinstance(query, MatchAll)
-    among = "" if everything else f"AND t.rid IN ({hits.sql}) "
-    columns = {"_count": "n", "_key": "t.v"}
-    order = ", ".join(f"{columns[key]} {direction}" for key, direction in aggregation.order)
-    sql = (
-        "SELECT t.v, count(*) AS n, sum(count(*)) OVER () FROM term AS t "
-        f"WHERE t.f = ? {among}GROUP BY t.v ORDER BY {order} LIMIT ?"
-    )
-    parameters: tuple[Parameter, ...] = () if everything else hits.parameters
-    return Fragment(sql, (field.number, *parameters, aggregation.size)), field.type
-
-
-def _buckets(type: str, rows: Sequence[Row]) -> dict[str, Any]:
-    """The buckets as Elasticsearch shows them."""
-    buckets: list[dict[str, Any]] = []
-    for value, count, _ in rows:
-        bucket: dict[str, Any] = {"key": value, "doc_count": count}
-        if type == "boolean":
-            bucket["key_as_string"] = "true" if value else "false"
-        elif type == "date":
-            bucket["key_as_string"] = format_date(value)
-        buckets.append(bucket)
-    counted = sum(bucket["doc_count"] for bucket in buckets)
-    return {
-        "doc_count_error_upper_bound": 0,
-        "sum_other_doc_count": (rows[0][2] if rows else 0) - counted,
-        "buckets": buckets,
-    }

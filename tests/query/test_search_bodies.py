@@ -10,7 +10,16 @@ from device_manager.errors import ApiError
 from device_manager.query.dsl import search_body
 from device_manager.query.elasticsearch import parse_search
 from device_manager.query.fields import FieldType
-from device_manager.query.search import Search, Sort, SourceFilter, TermsAggregation
+from device_manager.query.search import (
+    DateHistogram,
+    FilterAggregation,
+    Metric,
+    Search,
+    Sort,
+    SourceFilter,
+    TermsAggregation,
+    TopHits,
+)
 from device_manager.query.tree import MATCH_ALL, Term
 
 LIMIT = 100
@@ -59,6 +68,66 @@ READ: list[tuple[Any, Search]] = [
         {"aggs": {"x": {"terms": {"field": "f", "order": [{"_count": "asc"}]}}}},
         Search(aggregations={"x": TermsAggregation("f", 10, (("_count", "asc"), ("_key", "asc")))}),
     ),
+    (
+        {"aggs": {"x": {"terms": {"field": "f"}, "aggs": {"y": {"avg": {"field": "g"}}}}}},
+        Search(aggregations={"x": TermsAggregation("f", aggregations={"y": Metric("avg", "g")})}),
+    ),
+    (
+        {"aggs": {"x": {"cardinality": {"field": "f", "precision_threshold": 10}}, "y": {"stats": {"field": "f"}}}},
+        Search(aggregations={"x": Metric("cardinality", "f"), "y": Metric("stats", "f")}),
+    ),
+    (
+        {"aggs": {"x": {"top_hits": {"size": 1, "sort": {"f": "desc"}, "_source": ["f"]}}}},
+        Search(aggregations={"x": TopHits((Sort("f", "desc"),), size=1, source=SourceFilter(includes=("f",)))}),
+    ),
+    (
+        {"aggs": {"x": {"date_histogram": {"field": "f", "calendar_interval": "1M", "time_zone": "Europe/Paris"}}}},
+        Search(aggregations={"x": DateHistogram("f", "month", time_zone="Europe/Paris")}),
+    ),
+    (
+        {
+            "aggs": {
+                "x": {
+                    "date_histogram": {
+                        "field": "f",
+                        "fixed_interval": "90m",
+                        "offset": "-30m",
+                        "min_doc_count": 1,
+                        "keyed": True,
+                        "format": "yyyy",
+                        "order": {"_count": "desc"},
+                        "extended_bounds": {"min": "2020", "max": "2021"},
+                    }
+                }
+            }
+        },
+        Search(
+            aggregations={
+                "x": DateHistogram(
+                    "f",
+                    millis=5_400_000,
+                    offset=-1_800_000,
+                    min_doc_count=1,
+                    keyed=True,
+                    format="yyyy",
+                    bounds=("2020", "2021"),
+                    order=("_count", "desc"),
+                )
+            }
+        ),
+    ),
+    (
+        {"aggs": {"x": {"filter": {"term": {"f": 1}}, "aggs": {"y": {"max": {"field": "g"}}}}}},
+        Search(aggregations={"x": FilterAggregation((("", Term("f", 1)),), aggregations={"y": Metric("max", "g")})}),
+    ),
+    (
+        {"aggs": {"x": {"filters": {"filters": {"a": {"term": {"f": 1}}}}}}},
+        Search(aggregations={"x": FilterAggregation((("a", Term("f", 1)),), "named")}),
+    ),
+    (
+        {"aggs": {"x": {"filters": {"filters": [{"term": {"f": 1}}]}}}},
+        Search(aggregations={"x": FilterAggregation((("", Term("f", 1)),), "listed")}),
+    ),
     ({"explain": False, "highlight": None}, Search()),
 ]
 
@@ -79,6 +148,11 @@ def test_arguments_win_over_the_body() -> None:
     search = parse_search({"from": 5, "size": 7}, offset=1, size=2, limit=LIMIT)
     assert (search.offset, search.size) == (1, 2)
     assert parse_search({"query": {"nested": {}}}, limit=LIMIT, query=MATCH_ALL).query == MATCH_ALL
+
+
+def inside(depth: int) -> dict[str, Any]:
+    """Aggregations that stand in each other."""
+    return {"x": {"terms": {"field": "f"}, "aggs": inside(depth - 1)}} if depth else {}
 
 
 WRONG: list[tuple[Any, str]] = [
@@ -107,8 +181,34 @@ WRONG: list[tuple[Any, str]] = [
     ({"aggs": []}, "[aggs] expected an object"),
     ({"aggs": {}, "aggregations": {}}, "exclude each other"),
     ({"aggs": {"x": {}}}, "[aggs.x] expected an object with one aggregation"),
-    ({"aggs": {"x": {"avg": {"field": "f"}}}}, 'The aggregation "avg" is not supported'),
-    ({"aggs": {"x": {"terms": {"field": "f"}, "aggs": {}}}}, "An aggregation inside another is not supported"),
+    ({"aggs": {"x": {"percentiles": {"field": "f"}}}}, 'The aggregation "percentiles" is not supported'),
+    ({"aggs": {"x": {"avg": {}}}}, "[aggs.x.avg] expected the name of a field"),
+    ({"aggs": {"x": {"avg": {"field": "f", "missing": 0}}}}, 'The option "missing" is not supported'),
+    ({"aggs": {"x": {"avg": {"field": "f"}, "aggs": {"y": {"avg": {"field": "f"}}}}}}, "it makes no buckets"),
+    ({"aggs": {"x": {"avg": {"field": "f"}, "max": {"field": "f"}}}}, "expected an object with one aggregation"),
+    ({"aggs": {"x": {"top_hits": {"size": 101}}}}, "from + size is more than 100"),
+    ({"aggs": {"x": {"top_hits": {"size": -1}}}}, "size has to be an integer of 0 or more"),
+    ({"aggs": {"x": {"top_hits": {"highlight": {}}}}}, 'The option "highlight" is not supported'),
+    ({"aggs": {"x": {"date_histogram": {"field": "f"}}}}, "expected either calendar_interval or fixed_interval"),
+    ({"aggs": {"x": {"date_histogram": {"field": "f", "calendar_interval": "2d"}}}}, "has to be one of second, minute"),
+    ({"aggs": {"x": {"date_histogram": {"field": "f", "fixed_interval": "1M"}}}}, "units ms, s, m, h, d"),
+    ({"aggs": {"x": {"date_histogram": {"field": "f", "fixed_interval": "0s"}}}}, "has to be longer than 0"),
+    (
+        {"aggs": {"x": {"date_histogram": {"field": "f", "fixed_interval": "1d", "time_zone": "Mars"}}}},
+        "time_zone: 'Mars' is no time zone",
+    ),
+    (
+        {"aggs": {"x": {"date_histogram": {"field": "f", "fixed_interval": "1d", "hard_bounds": {}}}}},
+        'The option "hard_bounds" is not supported',
+    ),
+    (
+        {"aggs": {"x": {"date_histogram": {"field": "f", "fixed_interval": "1d", "extended_bounds": {"from": 1}}}}},
+        "expected min and max as dates",
+    ),
+    ({"aggs": {"x": {"filter": {"term": {}}}}}, "[aggs.x.filter.term] expected an object with exactly one field"),
+    ({"aggs": {"x": {"filters": {"filters": 5}}}}, "[aggs.x.filters.filters] expected an object"),
+    ({"aggs": {str(n): {"avg": {"field": "f"}} for n in range(51)}}, "more than 50 aggregations"),
+    ({"aggs": inside(6)}, "aggregations stand in each other deeper than 5"),
     ({"aggs": {"x": {"terms": {}}}}, "[aggs.x.terms] expected the name of a field"),
     ({"aggs": {"x": {"terms": 5}}}, "[aggs.x.terms] expected an object"),
     ({"aggs": {"x": {"terms": {"field": "f", "size": 0}}}}, "size has to be an integer from 1"),

@@ -41,7 +41,7 @@ class Searcher:
         _expect_result(answer)
         hits = [_hit(hit, search) for hit in answer.body["hits"]["hits"]]
         total: int = answer.body["hits"]["total"]["value"]
-        return SearchResult(hits, total, answer.body.get("aggregations") if search.aggregations else None)
+        return SearchResult(hits, total, _unmarked(answer.body.get("aggregations")) if search.aggregations else None)
 
     async def scan(
         self, index: str, collection: str, query: Query, sort: Sequence[Sort], page: int
@@ -103,6 +103,17 @@ def _expect_result(answer: Answer) -> None:
     if answer.status == 400:
         raise api_error("services.storage.unexpected_bad_request", reason(answer.body))
     expect(answer, 200)
+
+
+def _unmarked(results: Any) -> Any:
+    """The results of aggregations; the documents of `top_hits` without our marks."""
+    if isinstance(results, list):
+        return [_unmarked(result) for result in results]
+    if not isinstance(results, dict):
+        return results
+    if "_source" in results:
+        return {**results, "_source": {n: v for n, v in results["_source"].items() if n not in (MARK, TOMBSTONE)}}
+    return {name: _unmarked(result) for name, result in results.items()}
 
 
 def _hit(hit: dict[str, Any], search: Search) -> Hit:

@@ -8,7 +8,7 @@ from typing import Any
 import apsw
 
 from device_manager.errors import ApiError, api_error
-from device_manager.query.sql import HITS_TABLE
+from device_manager.query.sql import TABLES as SEARCH_TABLES
 from device_manager.storage.contract import StoreError
 from device_manager.storage.sqlite.layout import APPLICATION_ID, SCHEMA_VERSION, TABLES
 
@@ -95,7 +95,8 @@ def open_reader(path: Path) -> apsw.Connection:
     connection.convert_binding = _bound_function
     connection.create_scalar_function("has_value", _call, 2)
     connection.create_scalar_function("has_source", _call, 3)
-    connection.execute(HITS_TABLE)
+    connection.create_scalar_function("rounded", _call, 2)
+    connection.execute(SEARCH_TABLES)
     return connection
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import apsw
 
+from device_manager.query.aggregating import HITS, Aggregator, every_document
+from device_manager.query.fragments import Fragment
 from device_manager.query.search import Search, SearchResult
 from device_manager.query.sql import SearchPlan, plan_search
 from device_manager.storage.sqlite.catalogue import Collection
@@ -15,7 +17,6 @@ from device_manager.storage.sqlite.reading import ReaderPool, fetch_rows
 Rows = Sequence[Sequence[Any]]
 
 _ID_AND_SOURCE = 2
-_BUCKET = 3
 
 
 async def run_search(pool: ReaderPool, collection: Collection, search: Search, deadline: float) -> SearchResult:
@@ -25,24 +26,44 @@ async def run_search(pool: ReaderPool, collection: Collection, search: Search, d
         ApiError: a 400 that names what cannot be run, or `services.storage.unavailable`.
     """
     plan = plan_search(search, collection)
-    rows, total, buckets = await pool.run(lambda connection: _answers(connection, plan), deadline)
-    return plan.result(rows, total, buckets)
+    return await pool.run(lambda connection: _answer(connection, plan, collection), deadline)
 
 
-def _answers(connection: apsw.Connection, plan: SearchPlan) -> tuple[Rows, int, dict[str, Rows]]:
+def _answer(connection: apsw.Connection, plan: SearchPlan, collection: Collection) -> SearchResult:
+    database = _Database(connection)
     connection.execute("BEGIN")
     try:
         if plan.gather is not None:
-            connection.execute(plan.gather.sql, plan.gather.parameters)
+            database.run(plan.gather)
         page = plan.page
         rows = [] if page is None else fetch_rows(connection, page, _ID_AND_SOURCE + len(plan.keys))
         total = plan.known_total(rows)
         if total is None:
-            total = connection.execute(plan.total.sql, plan.total.parameters).get
-        buckets: dict[str, Rows] = {
-            name: fetch_rows(connection, statement, _BUCKET) for name, statement in plan.aggregations.items()
-        }
+            total = int(connection.execute(plan.total.sql, plan.total.parameters).get)
+        return plan.result(rows, total, _aggregated(database, plan, collection))
     finally:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
-    return rows, int(total), buckets
+
+
+def _aggregated(database: _Database, plan: SearchPlan, collection: Collection) -> dict[str, Any] | None:
+    if not plan.search.aggregations:
+        return None
+    scope = every_document(collection.cid) if plan.gather is None else HITS
+    aggregator = Aggregator(collection, database, index=f"&{collection.index}.{collection.name}")
+    return aggregator.results(plan.search.aggregations, scope)[0]
+
+
+class _Database:
+    """The connection as aggregations use it."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+
+    def rows(self, statement: Fragment, columns: int) -> Rows:
+        """See `query.aggregating.Database`."""
+        return fetch_rows(self._connection, statement, columns)
+
+    def run(self, statement: Fragment) -> None:
+        """See `query.aggregating.Database`."""
+        self._connection.execute(statement.sql, statement.parameters)
