@@ -113,4 +113,5 @@ def _with_path(target: Any, path: list[str], value: Any) -> Source:
 
 def device_metadata(mappings: Source, defaults: Source, given: Source) -> Source:
     """Metadata of a device that gets attached: the caller's value, else the default, else null; no other keys (1.9)."""
-    return {key: value if (value := given.get(key)) is not None else defaults.get(key) for key in mappings}
+    initial = asset_metadata(mappings, defaults, {})
+    return {key: value if (value := given.get(key)) is not None else initial[key] for key in mappings}

@@ -22,6 +22,7 @@ from device_manager.controllers.engine import EngineController
 from device_manager.controllers.groups import GroupsController
 from device_manager.controllers.index import IndexController
 from device_manager.controllers.models import ModelsController
+from device_manager.controllers.tasks import TasksController
 from device_manager.documents.domain import Documents
 from device_manager.errors import ApiError
 from device_manager.events.bus import EventBus
@@ -117,6 +118,7 @@ class Platform:
         self.router = Router(bus, idempotency=keys)
         for controller in (EngineController, ModelsController, AssetsController, DevicesController, GroupsController):
             self.router.register(controller(self.twins))
+        self.router.register(TasksController(self.twins.tasks, self.twins.platform))
         documents = Documents(store, bus, settings, self.twins.native_writes)
         for native in (IndexController, CollectionController, DocumentController):
             self.router.register(native(documents))

@@ -12,11 +12,13 @@ from device_manager.storage.contract import Document
 from device_manager.twins.call import Call
 from device_manager.twins.catalogue import ENGINE_TYPE, Catalogue
 from device_manager.twins.documents import Source
+from device_manager.twins.model_propagation import Propagation
+from device_manager.twins.native.models import ModelWriter
 from device_manager.twins.native.records import GuardedWriter, RecordWriter, managed
 from device_manager.twins.native.twins import AssetWriter, DeviceWriter
 from device_manager.twins.places import ASSETS, CONFIG, DEVICES, ENGINE_COLLECTIONS, HISTORY, MODELS, Places
 
-Writer = AssetWriter | DeviceWriter | RecordWriter | GuardedWriter
+Writer = AssetWriter | DeviceWriter | RecordWriter | ModelWriter | GuardedWriter
 
 
 class NativeWrites:
@@ -27,11 +29,13 @@ class NativeWrites:
 
     Args:
         catalogue: knows the engines.
+        propagation: brings what follows from a model about.
         places: where documents live.
     """
 
-    def __init__(self, catalogue: Catalogue, places: Places) -> None:
+    def __init__(self, catalogue: Catalogue, propagation: Propagation, places: Places) -> None:
         self._catalogue = catalogue
+        self._propagation = propagation
         self._places = places
 
     def writer(self, index: str, collection: str, call: Call, *, force: bool) -> Writer | None:
@@ -49,8 +53,10 @@ class NativeWrites:
     def _platform_writer(self, collection: str, call: Call, force: bool) -> Writer | None:
         if collection == DEVICES and not force:
             return RecordWriter(self._places, call)
+        if collection == MODELS and not force:
+            return ModelWriter(self._catalogue, self._propagation, call)
         if collection == MODELS:
-            return GuardedWriter(_never if force else _is_written, cached=True)
+            return GuardedWriter(_never, cached=True)
         if collection == CONFIG:
             return GuardedWriter(_never if force else _is_engine, cached=True)
         return None
@@ -80,11 +86,6 @@ def _always(before: Document | None, source: Source | None) -> bool:
 
 def _never(before: Document | None, source: Source | None) -> bool:
     return False
-
-
-def _is_written(before: Document | None, source: Source | None) -> bool:
-    """Models may go, but are written with what follows from them: the mappings and the twins."""
-    return source is not None
 
 
 def _is_engine(before: Document | None, source: Source | None) -> bool:
