@@ -9,6 +9,7 @@ import subprocess
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,7 +32,7 @@ def python_with(part: str) -> str:
 
 def test_every_block_is_tested_below() -> None:
     kinds = [kind for kind, _ in BLOCKS]
-    assert {kind: kinds.count(kind) for kind in set(kinds)} == {"console": 5, "python": 8, "bash": 1, "toml": 2}
+    assert {kind: kinds.count(kind) for kind in set(kinds)} == {"console": 5, "python": 10, "bash": 1, "toml": 2}
 
 
 @pytest.mark.parametrize(
@@ -66,6 +67,7 @@ def test_the_first_try(start_server: Callable[..., ServerProcess], tmp_path: Pat
 
 def test_the_other_plugins_of_the_page(start_server: Callable[..., ServerProcess], tmp_path: Path) -> None:
     parts = {"refusing": "refuse_maintenance", "ordered": "any_action", "logging": "link-log", "greeting": "Greetings"}
+    parts["doors"] = "class DoorSensorDecoder"
     for name, part in parts.items():
         (tmp_path / f"page_{name}.py").write_text(python_with(part))
     started = start_server(plugins=[str(tmp_path / f"page_{name}.py") for name in parts])
@@ -97,11 +99,31 @@ def test_the_other_plugins_of_the_page(start_server: Callable[..., ServerProcess
     [entry] = [hit["_source"] for hit in found["hits"]]
     assert (entry["device"], entry["asset"]) == ("Probe-1", "Box-1")
 
+    frame = {"serial": "7", "frame": "0f1a 01", "sentAt": 1_700_000_000_000, "counter": 5, "firmware": "2.1"}
+    server.create_device(engine, "DoorSensor", "7")
+    for _ in range(2):
+        assert server.call("device-manager/payloads", "door-sensor", body=frame) == {"valid": True}
+    assert server.call("device-manager/payloads", "door-sensor", body=frame | {"frame": ""}) == {"valid": False}
+    assert server.device(engine, "DoorSensor-7")["metadata"] == {"firmware": "2.1"}
+    last = server.call("device-manager/devices", "getLastMeasures", engineId=engine, _id="DoorSensor-7")
+    assert {slot: (measure["values"], measure["payloadUuids"]) for slot, measure in last.items()} == {
+        "battery": ({"voltage": 3.866}, ["7:5"]),
+        "door": ({"open": True}, ["7:5"]),
+    }
+
     assert server.call("acme/greetings", "greet", engineId=engine) == {"text": "Hello, workshop."}
     assert server.call("acme/greetings", "greet", engineId="nowhere", loud=True) == {"text": "HELLO?"}
     assert server.call("server", "openapi")["paths"]["/_/acme/{engineId}/greetings"]["get"]["tags"] == [
         "acme/greetings"
     ]
+
+
+async def test_the_test_of_a_decoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "page_doors.py").write_text(python_with("class DoorSensorDecoder"))
+    monkeypatch.syspath_prepend(tmp_path)
+    written: dict[str, Any] = {}
+    exec(python_with("async def test_an_open_door"), written)
+    await written["test_an_open_door"]()
 
 
 def test_it_names_every_contribution_and_every_member_of_the_context_and_of_test_servers() -> None:

@@ -20,9 +20,11 @@ STORES = ("sqlite", "elasticsearch")
 HELD_TO_IT = {
     "collection",
     "device-manager/assets",
+    "device-manager/decoders",
     "device-manager/devices",
     "device-manager/engine",
     "device-manager/models",
+    "device-manager/payloads",
     "document",
     "index",
 }

@@ -51,6 +51,7 @@ ARGUMENTS: dict[str, list[dict[str, Any]]] = {
         {"index": ENGINE, "collection": "assets", "searchBody": EQUALS, "lang": "koncorde"},
         {"index": ENGINE, "collection": "assets", "searchBody": EQUALS},
     ],
+    "device-manager/decoders:list": [{}],
     "device-manager/engine:exists": [{"index": ENGINE}],
     "device-manager/engine:check": [{"index": ENGINE}],
     "device-manager/engine:list": [{}, {"group": "commons"}],
@@ -62,6 +63,20 @@ ARGUMENTS: dict[str, list[dict[str, Any]]] = {
     "device-manager/models:listMeasures": [{}],
     "device-manager/assets:get": [{"engineId": ENGINE, "_id": "Container-1"}],
     "device-manager/assets:search": [{"engineId": ENGINE, "searchBody": HEAVY, "size": 5}],
+    "device-manager/assets:getMeasures": [
+        {"engineId": ENGINE, "_id": "Container-1", "searchBody": {"sort": [{"measuredAt": "asc"}]}, "size": 5},
+        {"engineId": ENGINE, "_id": "Container-1", "startAt": "yesterday"},
+    ],
+    "device-manager/assets:getLastMeasures": [{"engineId": ENGINE, "_id": "Container-1", "measureCount": 5}],
+    "device-manager/assets:getLastMeasuredAt": [{"engineId": ENGINE, "_id": "Container-1"}],
+    "device-manager/assets:getStateAt": [
+        {"engineId": ENGINE, "_id": "Container-1", "timestamp": "2200-01-01T00:00:00Z"},
+        {"engineId": ENGINE, "_id": "Container-1", "timestamp": 7_258_118_400_000},
+        {"engineId": ENGINE, "_id": "Container-1", "timestamp": 1000},
+    ],
+    "device-manager/devices:getMeasures": [{"engineId": ENGINE, "_id": "Thermometer-1"}],
+    "device-manager/devices:getLastMeasures": [{"engineId": ENGINE, "_id": "Thermometer-1"}],
+    "device-manager/devices:getLastMeasuredAt": [{"engineId": ENGINE, "_id": "Thermometer-1"}],
     "device-manager/devices:get": [{"engineId": ENGINE, "_id": "Thermometer-1"}],
 }
 CHANGING = frozenset({"server:now", "server:info", "auth:login"})
@@ -90,6 +105,18 @@ def client(start_server: Any) -> Iterator[httpx.Client]:
                 for weight, asset in enumerate({"model": "Container", "reference": f"{n}"} for n in range(9))
             ),
             ("device-manager/devices", "create", {"engineId": ENGINE}, {"model": "Thermometer", "reference": "1"}),
+            (
+                "device-manager/assets",
+                "measureIngest",
+                {"engineId": ENGINE, "assetId": "Container-1", "slotName": "t"},
+                {"dataSource": {"id": "station"}, "measuredAt": 1_772_323_200_000, "values": {"temperature": 20}},
+            ),
+            (
+                "device-manager/devices",
+                "receiveMeasures",
+                {"engineId": ENGINE, "_id": "Thermometer-1"},
+                {"measures": [{"measureName": "t", "type": "temperature", "values": {"temperature": 20}}]},
+            ),
             ("security", "createUser", {"_id": "ada"}, user),
         ):  # fmt: skip
             answer = ask(client, controller, action, {**arguments, "refresh": "wait_for"}, body)
