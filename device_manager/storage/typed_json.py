@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 import functools
 import sys
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 import orjson
@@ -94,8 +94,7 @@ def _decoded(value: Any) -> Any:
 def _class(path: str) -> type:
     """The type of that name. Raises TypeError for one that `encode` never writes."""
     module, _, name = path.partition(":")
-    found = functools.reduce(getattr, name.split("."), sys.modules[module])
-    named_tuple = isinstance(found, type) and issubclass(found, tuple) and hasattr(found, "_fields")
-    if not named_tuple and not (isinstance(found, type) and issubclass(found, (msgspec.Struct, enum.Enum))):
+    found: Any = functools.reduce(getattr, name.split("."), sys.modules[module])
+    if not isinstance(found, type) or not issubclass(found, (msgspec.Struct, enum.Enum, tuple)):
         raise TypeError(f"{path} is no struct, enum or named tuple")
-    return cast("type", found)
+    return found
