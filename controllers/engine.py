@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from device_manager.controllers.calls import call_of
 from device_manager.errors import api_error
 from device_manager.router.controller import Controller, action
@@ -11,6 +13,15 @@ from device_manager.router.request import Request
 from device_manager.security.scope import Scope
 from device_manager.twins.domain import Twins
 from device_manager.twins.places import COMMONS
+
+
+class EngineBody(msgspec.Struct):
+    """What can be set of an engine."""
+
+    retention: dict[str, Any] = {}
+
+
+NOTHING = EngineBody()
 
 
 class EngineController(Controller):
@@ -24,12 +35,17 @@ class EngineController(Controller):
         self._engines = twins.engines
 
     @action(http=["POST /_/device-manager/engine/:index"], writes=True)
-    async def create(self, request: Request, index: str, group: str = COMMONS) -> dict[str, Any]:
+    async def create(
+        self, request: Request, index: str, group: str = COMMONS, body: EngineBody = NOTHING
+    ) -> dict[str, Any]:
         """Make an index an engine. Called again after an interruption, it completes what is missing.
+
+        `retention` says for how many days the engine keeps `measures` and `payloads`; without it they are kept forever.
 
         Example request:
 
-            {"controller": "device-manager/engine", "action": "create", "index": "tenant-a", "group": "commons"}
+            {"controller": "device-manager/engine", "action": "create", "index": "tenant-a", "group": "commons",
+             "body": {"retention": {"measures": 365, "payloads": 30}}}
 
         Example result:
 
@@ -37,27 +53,35 @@ class EngineController(Controller):
              "collections": ["config", "assets", "assets-history", "groups", "devices", "measures"]}
 
         Raises:
-            ApiError: `device_manager.engines.already_exists`, `reserved_index` or `collection_failed`,
-                `services.storage.invalid_index_name`.
+            ApiError: `device_manager.engines.already_exists`, `reserved_index`, `unusable_retention`,
+                `payloads_outlast_measures` or `collection_failed`, `services.storage.invalid_index_name`.
         """
-        return {"index": index, "collections": await self._engines.create(index, group, call_of(request))}
+        collections = await self._engines.create(index, group, call_of(request), body.retention)
+        return {"index": index, "collections": collections}
 
     @action(http=["PUT /_/device-manager/engine/:index"], writes=True)
-    async def update(self, request: Request, index: str, group: str | None = None) -> dict[str, Any]:
+    async def update(
+        self, request: Request, index: str, group: str | None = None, body: EngineBody = NOTHING
+    ) -> dict[str, Any]:
         """Bring an engine's collections up to date with the models of its engine group, or move it to another group.
+
+        `retention` sets for how many days the engine keeps `measures` and `payloads`; null of either is for ever.
 
         Example request:
 
-            {"controller": "device-manager/engine", "action": "update", "index": "tenant-a", "group": "air-quality"}
+            {"controller": "device-manager/engine", "action": "update", "index": "tenant-a", "group": "air-quality",
+             "body": {"retention": {"measures": null}}}
 
         Example result:
 
             {"index": "tenant-a", "collections": ["assets", "assets-history", "groups", "devices", "measures"]}
 
         Raises:
-            ApiError: `device_manager.engines.not_found`, `closing` or `collection_failed`.
+            ApiError: `device_manager.engines.not_found`, `closing`, `unusable_retention`, `payloads_outlast_measures`
+                or `collection_failed`.
         """
-        return {"index": index, "collections": await self._engines.update(index, group, call_of(request))}
+        collections = await self._engines.update(index, group, call_of(request), body.retention)
+        return {"index": index, "collections": collections}
 
     @action(http=["DELETE /_/device-manager/engine/:index"], writes=True)
     async def delete(self, request: Request, index: str) -> dict[str, Any]:

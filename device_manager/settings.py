@@ -127,6 +127,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Most records of one bulk call."""
     bulk_chunk: int = 1000
     """Records of a bulk call that are committed together when it is not strict."""
+    retention_interval: float = 3600.0
+    """Seconds between two removals of what engines do not want to keep any longer."""
     idempotency_kept: float = 86_400.0
     """Seconds for which the answer to a request with an idempotency key is kept for its retries."""
     idempotency_wait: float = 10.0

@@ -15,6 +15,19 @@ TABLE: dict[tuple[str, int, int], list[tuple[str, int, int, str]]] = {
             400,
             'The index "{0}" cannot become an engine: the device manager keeps its own data there.',
         ),
+        (
+            "unusable_retention",
+            7,
+            400,
+            'An engine keeps "measures" and "payloads" for a number of days above 0 and up to {2}, or null for ever: '
+            '"{0}" cannot be {1}.',
+        ),
+        (
+            "payloads_outlast_measures",
+            8,
+            400,
+            "Payloads cannot be kept for {0} days and measures for {1}: the measures tell whose payloads they are.",
+        ),
     ],
     ("device_manager.models", 16, 2): [
         ("unknown_asset", 1, 404, 'Unknown Asset model "{0}".'),
@@ -154,12 +167,6 @@ TABLE: dict[tuple[str, int, int], list[tuple[str, int, int, str]]] = {
         ("unknown_asset_model", 5, 404, "Unknown Asset model '{0}'."),
         ("all_failed", 6, 400, "All the assets failed to be updated"),
         ("some_failed", 7, 206, "Some assets failed to be updated"),
-        (
-            "unusable_retention",
-            8,
-            400,
-            "The retention of {0} has to be a number of days above 0, or null to keep them forever, not {1}.",
-        ),
     ],
     ("device_manager.groups", 16, 15): [
         ("path_not_text", 1, 400, "The path property should be a string"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from device_manager.errors import api_error
@@ -14,6 +14,7 @@ from device_manager.twins.places import COMMONS, CONFIG, MODELS, Places
 
 GENERATION = generation_key("generation")
 ENGINE_TYPE = "engine-device-manager"
+NO_RETENTION: Mapping[str, float] = {}
 
 
 class EngineConfig(NamedTuple):
@@ -23,16 +24,20 @@ class EngineConfig(NamedTuple):
         index: its index, which is its id.
         group: the engine group that decides which asset models apply.
         closing: it is being deleted.
+        retention: days that it keeps `measures` and `payloads`; what is not there is kept forever.
     """
 
     index: str  # type: ignore[assignment]  # hides tuple.index, which nobody needs here
     group: str = COMMONS
     closing: bool = False
+    retention: Mapping[str, float] = NO_RETENTION
 
     def source(self) -> dict[str, Any]:
         """The content of its document (device-manager 1.3)."""
-        engine = {"group": self.group, "index": self.index, "name": "device-manager"}
-        return {"type": ENGINE_TYPE, "engine": engine | ({"closing": True} if self.closing else {})}
+        engine: dict[str, Any] = {"group": self.group, "index": self.index, "name": "device-manager"}
+        engine |= {"closing": True} if self.closing else {}
+        engine |= {"retention": dict(self.retention)} if self.retention else {}
+        return {"type": ENGINE_TYPE, "engine": engine}
 
 
 def read_engine(document: Document) -> EngineConfig | None:
@@ -40,7 +45,8 @@ def read_engine(document: Document) -> EngineConfig | None:
     engine = document.source.get("engine")
     if document.source.get("type") != ENGINE_TYPE or not isinstance(engine, dict):
         return None
-    return EngineConfig(engine["index"], engine.get("group") or COMMONS, engine.get("closing") is True)
+    retention = engine.get("retention") or NO_RETENTION
+    return EngineConfig(engine["index"], engine.get("group") or COMMONS, engine.get("closing") is True, retention)
 
 
 def raise_generation(tx: Transaction) -> None:

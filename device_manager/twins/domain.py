@@ -122,6 +122,7 @@ class Twins:
         await self.models.mapping.map_at_start()
         await self.models.writing.register(with_models_of(decoders, models, self.catalogue.models))
         await self.tasks.open()
+        await self.tenants.retention.start()
         await self.ingestion.start()
 
     async def _write_plugin_config(self) -> None:
@@ -148,6 +149,7 @@ class Twins:
     async def stop(self) -> None:
         """Stop what runs in the background."""
         await self.ingestion.stop()
+        await self.tenants.retention.close()
         await self.exports.tickets.close()
         await self.measures.following.close()
         await self.tasks.close()

@@ -5,18 +5,31 @@ Each is done in steps that can be repeated: an interrupted one is completed by c
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from device_manager.errors import ApiError, api_error
 from device_manager.storage.contract import INTERNAL_INDEX, Document, Store, Transaction
 from device_manager.storage.steps import step
 from device_manager.twins.call import Call
-from device_manager.twins.catalogue import GENERATION, Catalogue, EngineConfig, raise_generation, read_engine
+from device_manager.twins.catalogue import (
+    GENERATION,
+    NO_RETENTION,
+    Catalogue,
+    EngineConfig,
+    raise_generation,
+    read_engine,
+)
 from device_manager.twins.documents import changed, created, stamp_now
 from device_manager.twins.mappings import engine_collections
 from device_manager.twins.measures.records import create_records, drop_records
 from device_manager.twins.models import Models
 from device_manager.twins.places import CONFIG, ENGINE_COLLECTIONS, Places
+
+RETAINED = ("measures", "payloads")
+"""What an engine can be told to keep for a limited time."""
+LONGEST_RETENTION = 36_500
+"""Days."""
 
 
 class Engines:
@@ -27,18 +40,26 @@ class Engines:
         self._catalogue = catalogue
         self._places = places
 
-    async def create(self, index: str, group: str, call: Call) -> list[str]:
+    async def create(
+        self, index: str, group: str, call: Call, retention: Mapping[str, Any] = NO_RETENTION
+    ) -> list[str]:
         """Make `index` an engine, adopting an index of that name; returns its collections.
 
+        Args:
+            index: the engine.
+            group: its engine group.
+            call: the caller.
+            retention: days that it keeps `measures` and `payloads`.
+
         Raises:
-            ApiError: `device_manager.engines.already_exists`, `reserved_index` or `collection_failed`,
-                `services.storage.invalid_index_name`.
+            ApiError: `device_manager.engines.already_exists`, `reserved_index`, `unusable_retention` or
+                `collection_failed`, `services.storage.invalid_index_name`.
         """
         if index in (self._places.platform, INTERNAL_INDEX):
             raise api_error("device_manager.engines.reserved_index", index)
         await self._catalogue.ensure()
         models = self._catalogue.models
-        engine = EngineConfig(index, group)
+        engine = EngineConfig(index, group, retention=merged_retention({}, retention))
         collections = await self._commit_creation(engine, models, call)
         if call.dry_run:
             return collections
@@ -99,27 +120,30 @@ class Engines:
                 raise
             raise api_error("device_manager.engines.collection_failed", collection, index, error.message) from error
 
-    async def update(self, index: str, group: str | None, call: Call) -> list[str]:
+    async def update(
+        self, index: str, group: str | None, call: Call, retention: Mapping[str, Any] = NO_RETENTION
+    ) -> list[str]:
         """Map the collections of an engine as its models want it; returns those collections.
 
         Args:
             index: the engine.
             group: the engine group that it is to be in; None leaves it in its own.
             call: the caller.
+            retention: new numbers of days; None of something keeps it forever from now on.
 
         Raises:
-            ApiError: `device_manager.engines.not_found`, `closing` or `collection_failed`.
+            ApiError: `device_manager.engines.not_found`, `closing`, `unusable_retention` or `collection_failed`.
         """
         await self._catalogue.ensure()
-        known = (await self._config(index)).group
+        known = await self._config(index)
         collections = [collection for collection in ENGINE_COLLECTIONS if collection != CONFIG]
+        engine = known._replace(group=group or known.group, retention=merged_retention(known.retention, retention))
         if call.dry_run:
             return collections
-        engine = EngineConfig(index, group or known)
         models = self._catalogue.models
         await self.map_collections(engine, models)
-        if engine.group != known:
-            await self._move(engine, call)
+        if engine != known:
+            await self._configure(engine, retention, call)
         await self._catalogue.look()
         if self._catalogue.models is not models:
             # A model was written meanwhile: whoever committed later, engine or model, sees the other one and maps it.
@@ -131,15 +155,16 @@ class Engines:
         key = self._places.engine_config(index)
         return _in_use(index, (await self._store.read((key,))).get(key))
 
-    async def _move(self, engine: EngineConfig, call: Call) -> None:
-        """Store the engine's new group."""
+    async def _configure(self, engine: EngineConfig, retention: Mapping[str, Any], call: Call) -> None:
+        """Store the engine's new group and retention."""
         key = self._places.engine_config(engine.index)
 
         def decide(tx: Transaction) -> None:
             config = tx.read((key, GENERATION)).get(key)
-            _in_use(engine.index, config)
+            stored = _in_use(engine.index, config)
             if config is not None:
-                tx.replace(key, changed(config.source | engine.source(), stamp_now(call.user_id)))
+                wanted = engine._replace(retention=merged_retention(stored.retention, retention))
+                tx.replace(key, changed(config.source | wanted.source(), stamp_now(call.user_id)))
                 raise_generation(tx)
 
         await self._store.transact(decide, refresh=True)
@@ -150,14 +175,26 @@ class Engines:
         return key in await self._store.read((key,))
 
     async def all(self, group: str | None = None) -> list[dict[str, Any]]:
-        """All engines that are in use, or those of a group, by index: `{group, index, name}`."""
+        """All engines that are in use, or those of a group, by index: `{group, index, name, retention?}`."""
         await self._catalogue.ensure()
         engines = sorted(self._catalogue.engines.values())
-        return [
-            {"group": engine.group, "index": engine.index, "name": "device-manager"}
-            for engine in engines
-            if not engine.closing and group in (None, engine.group)
-        ]
+        return [engine.source()["engine"] for engine in engines if not engine.closing and group in (None, engine.group)]
+
+
+def merged_retention(stored: Mapping[str, float], given: Mapping[str, Any]) -> dict[str, float]:
+    """How long an engine keeps things, in days, after a change; None keeps something forever.
+
+    Raises:
+        ApiError: `device_manager.engines.unusable_retention` or `payloads_outlast_measures`.
+    """
+    for name, days in given.items():
+        is_number = isinstance(days, int | float) and not isinstance(days, bool)
+        if name not in RETAINED or not (days is None or (is_number and 0 < days <= LONGEST_RETENTION)):
+            raise api_error("device_manager.engines.unusable_retention", name, days, LONGEST_RETENTION)
+    merged = {name: days for name, days in {**stored, **given}.items() if days is not None}
+    if merged.get("payloads", 0) > merged.get("measures", LONGEST_RETENTION):
+        raise api_error("device_manager.engines.payloads_outlast_measures", merged["payloads"], merged["measures"])
+    return merged
 
 
 def _in_use(index: str, config: Document | None) -> EngineConfig:

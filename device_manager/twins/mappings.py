@@ -16,6 +16,7 @@ DATE: Mapping = {"type": "date"}
 BOOLEAN: Mapping = {"type": "boolean"}
 TEXT: Mapping = {"type": "text"}
 KEYWORD_AND_TEXT: Mapping = {"type": "keyword", "fields": {"text": {"type": "text"}}}
+DAYS: Mapping = {"properties": {"measures": {"type": "double"}, "payloads": {"type": "double"}}}
 FREE: Mapping = {"type": "object", "dynamic": "false", "properties": {}}
 
 SLOTS: Mapping = {"properties": {"name": KEYWORD, "type": KEYWORD}}
@@ -37,10 +38,12 @@ PLATFORM_CONFIG: Mapping = {
         "type": KEYWORD,
         "group": KEYWORD,
         "device-manager": {"properties": {"provisioningStrategy": KEYWORD}},
-        "engine": {"properties": {"group": KEYWORD, "index": KEYWORD, "name": KEYWORD, "closing": BOOLEAN}},
+        "engine": {
+            "properties": {"group": KEYWORD, "index": KEYWORD, "name": KEYWORD, "closing": BOOLEAN, "retention": DAYS}
+        },
     },
 }
-"""`engine.closing` is ours: true while the engine is being deleted."""
+"""Ours are `engine.closing`, true while the engine is being deleted, and `engine.retention`, in days."""
 
 PAYLOADS_COLLECTION: Mapping = {
     "dynamic": "strict",

@@ -10,6 +10,7 @@ from device_manager.twins.listeners import TwinEvents
 from device_manager.twins.places import Places
 from device_manager.twins.tenants.locales import ModelLocales
 from device_manager.twins.tenants.migration import TenantMigration
+from device_manager.twins.tenants.retention import Retention
 
 
 class Tenants:
@@ -18,6 +19,7 @@ class Tenants:
     Attributes:
         migration: assets that move from one to another.
         locales: the locales of models, for the assets in all of them.
+        retention: removal of what they do not want to keep any longer.
     """
 
     def __init__(
@@ -31,3 +33,4 @@ class Tenants:
     ) -> None:
         self.migration = TenantMigration(store, catalogue, events, places, tasks, settings.bulk_records)
         self.locales = ModelLocales(store, catalogue)
+        self.retention = Retention(store, catalogue, places, tasks, settings.retention_interval)
