@@ -178,7 +178,7 @@ class Following:
             for slot, id in left
             if (record := records.get(record_key(engine, slot))) and record.source["measureId"] == id
         }
-        await self._rebuilding.rebuild_slots(engine, lost)
+        await self._rebuilding.rebuild_slots(engine, lost, frozenset(now))
 
     async def _follow_platform(self, changes: Iterable[Change]) -> None:
         for change in changes:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from device_manager.errors import ApiError
 from device_manager.query.search import Search, Sort
 from device_manager.query.tree import Bool, Query, Range, Term
-from device_manager.storage.contract import INTERNAL_INDEX, Document, Key, Put, PutKind, Store
+from device_manager.storage.contract import INTERNAL_INDEX, Document, Key, Put, PutKind, PutResult, Store
 from device_manager.storage.stamps import Source
 from device_manager.tasks import Progress, TaskKind
 from device_manager.twins.measures.last_measures import (
@@ -34,6 +34,8 @@ IN_FLIGHT = 0.3
 """Seconds after which a measure has arrived whose record has: they travel in one request, and arrive in any order."""
 TIES = 50
 """Measures that are read to find the newest, several of which may be of one moment."""
+STRETCHES = (60_000, 1_000_000, 16_000_000, 256_000_000, 4_000_000_000)
+"""Milliseconds before a moment in which its measures are looked for, one after another: a minute to six weeks."""
 ENGINE_REBUILDING = "rebuildLastMeasures"
 
 
@@ -44,13 +46,13 @@ class NewestMeasure(NamedTuple):
     source: Source
 
 
-def slot_query(slot: Slot, until: int = END_OF_TIME) -> Bool:
-    """The measures of a slot before `until`, milliseconds since 1970."""
+def slot_query(slot: Slot, since: int | None = None, until: int = END_OF_TIME) -> Bool:
+    """The measures of a slot from `since` on and before `until`, milliseconds since 1970."""
     place = "asset" if slot.twin == "asset" else "origin"
     filters: list[Query] = [Term(f"{place}._id", slot.id), Term(f"{place}.measureName", slot.name)]
     if slot.twin == "device":
         filters.append(Term("origin.type", "device"))
-    return Bool(filter=(*filters, Range("measuredAt", lt=until)))
+    return Bool(filter=(*filters, Range("measuredAt", gte=since, lt=until)))
 
 
 def put_of_slot(engine: str, slot: Slot, measure: NewestMeasure) -> Put | None:
@@ -59,13 +61,31 @@ def put_of_slot(engine: str, slot: Slot, measure: NewestMeasure) -> Put | None:
     return next((put for put in last_measure_puts(engine, measure.id, measure.source) if put.key == key), None)
 
 
-async def newest_measure(store: Store, engine: str, slot: Slot, until: int = END_OF_TIME) -> Put | None:
-    """The record of a slot as history had it before `until`, as far as searches see; None for a slot without measures.
+async def newest_measure(store: Store, engine: str, slot: Slot) -> Put | None:
+    """The record of a slot as history has it, as far as searches see; None for a slot without measures.
 
     Raises:
         ApiError: what `Store.search` raises.
     """
-    query = slot_query(slot, until)
+    return await _newest(store, engine, slot, slot_query(slot))
+
+
+async def newest_measure_before(store: Store, engine: str, slot: Slot, until: int) -> Put | None:
+    """The record of a slot as it was at a moment: of its newest measure before `until`, milliseconds since 1970.
+
+    Looks at longer and longer times before that moment, so that what was measured earlier costs nothing.
+
+    Raises:
+        ApiError: what `Store.search` raises.
+    """
+    for stretch in STRETCHES:
+        found = await _newest(store, engine, slot, slot_query(slot, max(0, until - stretch), until))
+        if found is not None:
+            return found
+    return await _newest(store, engine, slot, slot_query(slot, until=until))
+
+
+async def _newest(store: Store, engine: str, slot: Slot, query: Query) -> Put | None:
     found = await store.search(engine, MEASURES, Search(query, sort=(Sort("measuredAt", "desc"),), size=TIES))
     tied = [NewestMeasure(hit.id, hit.source or {}) for hit in found.hits if hit.sort == found.hits[0].sort]
     if len(tied) == TIES < found.total:
@@ -93,8 +113,13 @@ class Rebuilding:
         self._register = register
         self.task = TaskKind(ENGINE_REBUILDING, self._step)
 
-    async def rebuild_slots(self, engine: str, slots: Iterable[Slot]) -> None:
+    async def rebuild_slots(self, engine: str, slots: Iterable[Slot], removed: frozenset[str] = frozenset()) -> None:
         """Make the records of `slots` agree with all that was acknowledged; those that do are left alone.
+
+        Args:
+            engine: the engine.
+            slots: which ones.
+            removed: ids of measures that are known to be gone, or to belong elsewhere; of others it is made sure.
 
         Raises:
             ApiError: the store does not answer; the engine does not exist.
@@ -108,42 +133,42 @@ class Rebuilding:
 
         async def rebuild(slot: Slot) -> None:
             async with turns:
-                await self._rebuild(engine, slot)
+                await self._rebuild(engine, slot, removed)
 
-        async with asyncio.TaskGroup() as group:
-            for slot in wanted:
-                group.create_task(rebuild(slot))
+        await asyncio.gather(*(rebuild(slot) for slot in wanted))
 
-    async def _rebuild(self, engine: str, slot: Slot) -> None:
+    async def _rebuild(self, engine: str, slot: Slot, removed: frozenset[str]) -> None:
         key = record_key(engine, slot)
-        is_removed = False
         for _ in range(ATTEMPTS):
             record = (await self._store.read((key,))).get(key)
             newest = await newest_measure(self._store, engine, slot)
-            if record is not None and (newest is None or record_version(record.source) > newest.version):
-                if await self._is_right(engine, slot, record):
+            if record is None or (newest is not None and record_version(record.source) <= newest.version):
+                if newest is None or (record is not None and record.source == newest.source):
                     return
-                await self._remove(key)
-                is_removed = True
-            elif newest is not None and (record is None or record.source != newest.source):
-                await self._store.put((newest,))
-                if not is_removed:
+                (result,) = await self._store.put((newest,))
+                if result is PutResult.WRITTEN:
                     return
             else:
-                return
-            # What was removed may have been the record of a measure that arrives only now.
-            await asyncio.sleep(IN_FLIGHT)
-            await self._store.refresh(engine, MEASURES)
+                if record.source["measureId"] not in removed and await self._is_right(engine, record):
+                    return
+                await self._take_back(key, newest)
+                # What was taken back may have been the record of a measure that arrives only now.
+                await asyncio.sleep(IN_FLIGHT)
+                await self._store.refresh(engine, MEASURES)
 
-    async def _is_right(self, engine: str, slot: Slot, record: Document) -> bool:
+    async def _is_right(self, engine: str, record: Document) -> bool:
         """Whether there is a measure that gives a record, also one that arrives in this moment."""
         if await self.wrong_records(engine, [record]):
             await asyncio.sleep(IN_FLIGHT)
         return not await self.wrong_records(engine, [record])
 
-    async def _remove(self, key: Key) -> None:
-        await self._store.put((Put(PutKind.REMOVE, key, {}),))
-        await self._store.refresh(key.index, key.collection)
+    async def _take_back(self, key: Key, newest: Put | None) -> None:
+        """Let an older record, or none, stand in place of one that is newer than history."""
+        if newest is None:
+            await self._store.put((Put(PutKind.REMOVE, key, {}),))
+            await self._store.refresh(key.index, key.collection)
+        else:
+            await self._store.reset((newest,))
 
     async def wrong_records(self, engine: str, records: Iterable[Document]) -> list[Slot]:
         """The slots of those records whose measure is not there, or says something else."""

@@ -14,7 +14,7 @@ from device_manager.storage.stamps import Source
 from device_manager.twins.catalogue import Catalogue
 from device_manager.twins.measures.last_measures import END_OF_TIME, Slot, embedded
 from device_manager.twins.measures.reading import MeasureReading, read_instant
-from device_manager.twins.measures.rebuilding import newest_measure
+from device_manager.twins.measures.rebuilding import newest_measure_before
 from device_manager.twins.places import HISTORY, MEASURES
 
 LAST_MOMENT = 8_640_000_000_000_000
@@ -59,7 +59,7 @@ class States:
         """An asset at a moment: `{_id, _source, measures, at}`, `measures` being slot -> newest measure until then.
 
         The work grows with the slots of the asset and not with its history: slots whose newest measure is not later
-        are answered from its record, the others by one search each.
+        are answered from its record, the others by a few searches each.
 
         Args:
             engine: the engine.
@@ -94,7 +94,7 @@ class States:
 
         async def look(record: Source) -> Source | None:
             async with turns:
-                put = await newest_measure(self._store, engine, Slot("asset", asset_id, record["slot"]), until)
+                put = await newest_measure_before(self._store, engine, Slot("asset", asset_id, record["slot"]), until)
                 return put.source if put else None
 
         found = await asyncio.gather(*(look(record) for record in later))

@@ -121,7 +121,9 @@ async def test_slots_that_a_model_had(platform: Any, new_measure: Any, store_mea
     assert set(await last(platform, "assets", asset)) == {"door", "roof"}
     await platform.do("models:writeAsset", body=body | {"measures": slots[:1]})
     assert set(await last(platform, "assets", asset)) == {"door", "roof"}
-    await platform.do("document:delete", index=platform.twins.platform, collection="models", _id=f"model-asset-{model}")
+    await platform.do(
+        "document:delete", index=platform.twins.platform, collection="models", _id=f"model-asset-{model}", force=True
+    )
     assert set(await last(platform, "assets", asset)) == {"door", "roof"}
 
 
