@@ -55,13 +55,11 @@ def write_bare_sqlite(store: Path, engine: str) -> float:
 def write_bare_elasticsearch(url: str, engine: str) -> float:
     """Seconds to send an engine's documents to empty indices of the same mapping, one plain bulk after another."""
     with httpx.Client(base_url=url, timeout=60) as client:
-        lines = []
+        lines, bares = [], []
         for collection in COLLECTIONS:
-            alias = _escaped(alias_name(engine, collection))
-            mapping = next(iter(client.get(f"/{alias}/_mapping").raise_for_status().json().values()))["mappings"]
-            bare = f"bare-{engine}-{collection}"
-            client.put(f"/{bare}", json={"mappings": mapping, "settings": {"number_of_replicas": 0}}).raise_for_status()
-            for hit in _all_documents(client, alias):
+            bare = make_bare_index(client, alias_name(engine, collection))
+            bares.append(bare)
+            for hit in all_documents(client, escaped(alias_name(engine, collection))):
                 action = orjson.dumps({"index": {"_index": bare, "_id": hit["_id"]}})
                 lines.append(action + b"\n" + orjson.dumps(hit["_source"]) + b"\n")
         seconds = 0.0
@@ -72,12 +70,21 @@ def write_bare_elasticsearch(url: str, engine: str) -> float:
             seconds += time.perf_counter() - begin
             if orjson.loads(answer.content)["errors"]:
                 raise RuntimeError("the bare bulk was refused in part")
-        for collection in COLLECTIONS:
-            client.delete(f"/bare-{engine}-{collection}").raise_for_status()
+        for bare in bares:
+            client.delete(f"/{bare}").raise_for_status()
     return seconds
 
 
-def _all_documents(client: httpx.Client, alias: str) -> Iterator[dict[str, Any]]:
+def make_bare_index(client: httpx.Client, alias: str) -> str:
+    """Make an empty index with the mapping of the one behind `alias`; return its name."""
+    mapping = next(iter(client.get(f"/{escaped(alias)}/_mapping").raise_for_status().json().values()))["mappings"]
+    bare = "bare-" + alias.lstrip("@&%")
+    client.put(f"/{bare}", json={"mappings": mapping, "settings": {"number_of_replicas": 0}}).raise_for_status()
+    return bare
+
+
+def all_documents(client: httpx.Client, alias: str) -> Iterator[dict[str, Any]]:
+    """The hits of every document behind an escaped alias."""
     client.post(f"/{alias}/_refresh").raise_for_status()
     after: list[Any] | None = None
     while True:
@@ -94,5 +101,6 @@ def _parts(items: list[Any]) -> Iterable[list[Any]]:
     return (items[start : start + COMMIT_DOCUMENTS] for start in range(0, len(items), COMMIT_DOCUMENTS))
 
 
-def _escaped(alias: str) -> str:
+def escaped(alias: str) -> str:
+    """An alias as it stands in a path."""
     return alias.replace("%", "%25").replace("&", "%26")

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
-from benchmarks import links, rights, server_now
+from benchmarks import ingestion, links, rights, server_now
 from benchmarks.table import Row
 
-BENCHMARKS: dict[str, Callable[[int], list[Row]]] = {
-    "server-now": server_now.measure,
-    "rights": rights.measure,
-    "links-sqlite": links.measure_sqlite,
-    "links-elasticsearch": links.measure_elasticsearch,
-}
+
+def benchmarks(payloads: int = ingestion.PAYLOADS) -> dict[str, Callable[[int], list[Row]]]:
+    """The measurements; those of ingestion send that many payloads in each run."""
+    return {
+        "server-now": server_now.measure,
+        "rights": rights.measure,
+        "links-sqlite": links.measure_sqlite,
+        "links-elasticsearch": links.measure_elasticsearch,
+        "ingestion-sqlite": functools.partial(ingestion.measure_sqlite, payloads=payloads),
+        "ingestion-elasticsearch": functools.partial(ingestion.measure_elasticsearch, payloads=payloads),
+    }

@@ -17,6 +17,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import benchmarks.bare_ingestion as bare
+
 ROOT = Path(__file__).parent.parent
 START_TIMEOUT = 30.0
 STOP_TIMEOUT = 20.0
@@ -92,6 +94,17 @@ def bare_echo() -> Iterator[Server]:
         "no",
     ]
     with running([*command, "--log-level", "warning", "--no-use-colors"], port) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def bare_ingestion(store: str, templates: Path) -> Iterator[Server]:
+    """The reference of ingestion: see `benchmarks.bare_ingestion`."""
+    port = free_port()
+    command = ["env", f"{bare.STORE}={store}", f"{bare.TEMPLATES}={templates}", sys.executable, "-m", "uvicorn"]
+    command += ["--factory", "benchmarks.bare_ingestion:application", "--port", str(port), "--no-access-log"]
+    command += ["--loop", "uvloop", "--http", "httptools", "--log-level", "warning", "--no-use-colors"]
+    with running(command, port) as server:
         yield server
 
 
