@@ -44,6 +44,7 @@ from device_manager.settings import InvalidSettings, Settings
 from device_manager.storage.contract import StoreError
 from device_manager.storage.opening import open_store
 from device_manager.twins.domain import Twins
+from device_manager.twins.ingestion.questions import answer_questions
 
 START_ERRORS = (ApiError, OSError, PluginError, StoreError, UnknownEvent)
 """What keeps a server from starting, each with a text that says what to do; beside `InvalidSettings`."""
@@ -76,6 +77,7 @@ class Application:
         self.answers = Answers()
         self.security = Security(self.store, settings)
         self.twins = Twins(self.store, self.events, settings)
+        answer_questions(self.answers, self.twins.ingestion)
         self.documents = Documents(self.store, self.events, settings, self.twins.native_writes)
         self.idempotency = Idempotency(self.store, kept=settings.idempotency_kept, patience=settings.idempotency_wait)
         self.router = Router(

@@ -12,8 +12,6 @@ from device_manager.storage.stamps import Stamp
 from device_manager.twins.call import Call
 from device_manager.twins.catalogue import Catalogue
 from device_manager.twins.ingestion.api import ApiMeasure, api_run, read_measures, read_source, typed
-from device_manager.twins.ingestion.bulk import Bulk
-from device_manager.twins.ingestion.contexts import Run
 from device_manager.twins.ingestion.finding import measure_keys
 from device_manager.twins.ingestion.processing import Parts, Processing
 from device_manager.twins.ingestion.readings import Reading, value_errors
@@ -77,19 +75,8 @@ class ApiIngestion:
             readings = typed(untyped, slots, asset_id)
             self._refuse_values(readings, single=single)
             run = api_run(engine, group, source, asset, slots, readings, (), stored)
-            await self.store(run, uuid, Stamp(None, now), call)
-        if not call.dry_run and run.measures:
-            await self._processing.finish((run,), call)
-
-    async def store(self, run: Run, uuid: str, stamp: Stamp, call: Call) -> None:
-        """Run the `before` pipes and store the measures of one run."""
-        if not run.measures:
-            return
-        await self._parts.events.before((run,), call)
-        if not call.dry_run:
-            bulk = Bulk(stamp)
-            bulk.add_run(run)
-            await self._processing.write(uuid, bulk)
+            await self._processing.store_runs(uuid, (run,), Stamp(None, now), call)
+        await self._processing.finish((run,), call)
 
     async def _read(
         self, engine: str, asset_id: str, readings: Sequence[Reading]

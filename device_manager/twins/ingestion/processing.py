@@ -69,15 +69,28 @@ class Processing:
                 if not again:
                     break
                 delivery = delivery.only({key.id for key in again})
-        if not call.dry_run:
-            await self.finish(runs, call)
+        await self.finish(runs, call)
 
     async def process_found(self, delivery: Delivery, found: FoundDevices, stamp: Stamp, call: Call) -> None:
         """Like `process`, for devices that were read a moment ago, none of which has to be provisioned."""
         runs: list[Run] = []
         await self._process(delivery, found, runs, stamp, call)
-        if not call.dry_run:
-            await self.finish(runs, call)
+        await self.finish(runs, call)
+
+    async def store_runs(self, uuid: str, runs: Sequence[Run], stamp: Stamp, call: Call) -> None:
+        """Run the `before` pipes and store measures that have an engine, by one write; nothing else comes with them.
+
+        Raises:
+            ApiError: what `process` raises.
+        """
+        runs = [run for run in runs if run.measures]
+        await self._parts.events.before(runs, call)
+        if call.dry_run or not runs:
+            return
+        bulk = Bulk(stamp)
+        for run in runs:
+            bulk.add_run(run)
+        await self.write(uuid, bulk)
 
     async def archive(self, source: Source, stamp: Stamp) -> None:
         """Archive a payload of which nothing else is stored; one that was processed before stays as it is.
@@ -99,10 +112,12 @@ class Processing:
 
     async def finish(self, runs: Sequence[Run], call: Call) -> None:
         """Show what is stored to searches, if the caller wants it so, and to the `after` pipes."""
+        if call.dry_run:
+            return
         if call.refresh:
             for engine in dict.fromkeys(run.engine for run in runs if run.engine is not None):
                 await self._parts.store.refresh(engine, MEASURES)
-        await self._parts.events.after(runs, call)
+        await self._parts.events.after([run for run in runs if run.measures], call)
 
     async def _process(
         self, delivery: Delivery, found: FoundDevices, done: list[Run], stamp: Stamp, call: Call

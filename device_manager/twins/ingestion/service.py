@@ -20,11 +20,13 @@ from device_manager.twins.ingestion.api import ApiMeasure
 from device_manager.twins.ingestion.api_ingestion import ApiIngestion
 from device_manager.twins.ingestion.archive import archived_payload
 from device_manager.twins.ingestion.buckets import DeviceBuckets
+from device_manager.twins.ingestion.checkpoints import Checkpoints
 from device_manager.twins.ingestion.delivery import Delivery
 from device_manager.twins.ingestion.finding import Finding
 from device_manager.twins.ingestion.formatted import FormattedMeasures
 from device_manager.twins.ingestion.identity import fresh_uuid, payload_uuid
 from device_manager.twins.ingestion.in_flight import InFlight
+from device_manager.twins.ingestion.named_sources import NamedSources
 from device_manager.twins.ingestion.process_events import ProcessEvents
 from device_manager.twins.ingestion.processing import Parts, Processing
 from device_manager.twins.ingestion.readings import Sender, read_measurements, refuse_values
@@ -71,6 +73,9 @@ class Ingestion:
         places: where documents live.
         measures: last measures.
         settings: limits.
+
+    Attributes:
+        platform: the platform index, under which devices are found wherever they are.
     """
 
     def __init__(
@@ -83,7 +88,7 @@ class Ingestion:
         settings: Settings,
     ) -> None:
         self._catalogue = catalogue
-        self._places = places
+        self.platform = places.platform
         self._buckets = DeviceBuckets(settings.device_rate, settings.device_burst)
         self._in_flight = InFlight()
         finding = Finding(store, catalogue, places)
@@ -91,15 +96,23 @@ class Ingestion:
         parts = Parts(store, places, finding, ProcessEvents(events), self._writing, self._in_flight)
         self._processing = Processing(parts)
         twin_events = TwinEvents(events, settings.pipe_concurrency)
+        self._checkpoints = Checkpoints(store, catalogue, self._in_flight, self._writing.heal)
         self._spooling: Spooling | None = None
         if settings.spool_directory:
             spool = Spool(Path(settings.spool_directory), settings.spool_bytes)
             self._spooling = Spooling(spool, self._process)
         self._api = ApiIngestion(parts, catalogue, self._processing)
+        self._named = NamedSources(parts, catalogue, self._processing)
         self._formatted = FormattedMeasures(parts, catalogue, twin_events, self._processing, self._buckets)
 
     async def start(self) -> None:
-        """Begin to replay what waits on disk. Raises `StoreInUse` when another process has the spool."""
+        """Begin to replay what waits on disk, and to look after other processes.
+
+        Raises:
+            StoreInUse: another process has the spool.
+            ApiError: the store does not answer.
+        """
+        await self._checkpoints.start()
         if self._spooling is not None:
             await self._spooling.start()
 
@@ -107,6 +120,7 @@ class Ingestion:
         """Stop what runs in the background."""
         if self._spooling is not None:
             await self._spooling.stop()
+        await self._checkpoints.stop()
 
     async def receive_payload(self, payload: ReceivedPayload, decoder: Decoder, call: Call) -> dict[str, bool]:
         """Decode a payload, store what it brings and archive it (device-manager 3.2): `{valid}`.
@@ -202,6 +216,14 @@ class Ingestion:
         await self._api.ingest(
             engine, asset_id, measures, data_source, uuid, call, single=single, is_repeatable=key is not None
         )
+
+    async def ingest_named(
+        self, source: Source, target: Source, measurements: Sequence[Any], payload_uuids: Sequence[str], call: Call
+    ) -> None:
+        """Store measures of a source for a target that are given; see `NamedSources.ingest`."""
+        await self._catalogue.ensure()
+        uuids = list(payload_uuids) or [fresh_uuid()]
+        await self._named.ingest(source, target, measurements, uuids, call, is_repeatable=bool(payload_uuids))
 
 
 def _uuid_of_key(call: Call, scope: str, key: str) -> str:

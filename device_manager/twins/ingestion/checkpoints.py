@@ -1,0 +1,145 @@
+"""Signs of life of the processes that take in measures, and what one that died left undone (transactions 2, B7).
+
+Measures and the records of last measures travel in one bulk, but nothing makes a bulk whole. A process that dies in
+between may leave a record behind history; it has a checkpoint, before which all that it began is stored in full.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple
+
+import structlog
+
+from device_manager.errors import ApiError
+from device_manager.query.tree import Range
+from device_manager.storage.contract import INTERNAL_INDEX, Document, Key, Put, PutKind, Store
+from device_manager.storage.ids import new_id
+from device_manager.storage.stamps import Source
+from device_manager.twins.catalogue import Catalogue
+from device_manager.twins.ingestion.in_flight import InFlight
+from device_manager.twins.places import MEASURES
+
+PROCESSES = "ingestion-processes"
+PROCESSES_MAPPING: Source = {"dynamic": "false", "properties": {}}
+INTERVAL = 10.0
+"""Seconds between two checkpoints of a process."""
+MISSED = 3
+"""Checkpoints that a process misses before it counts as gone, by the clock of whoever watches."""
+CREATED_AT = "_kuzzle_info.createdAt"
+ABSENT = ("services.storage.unknown_index", "services.storage.unknown_collection")
+
+log = structlog.get_logger("ingestion")
+
+Heal = Callable[[str, Sequence[Document]], Awaitable[None]]
+
+
+class _Seen(NamedTuple):
+    beat: int
+    since: float
+
+
+class Checkpoints:
+    """Writes this process's checkpoints and heals what others left. Idle where one process has the store for itself.
+
+    Args:
+        store: where the checkpoints are.
+        catalogue: the engines.
+        in_flight: what this process is storing.
+        heal: brings the last measures of an engine's measures up to date.
+        interval: seconds between two checkpoints.
+    """
+
+    def __init__(
+        self, store: Store, catalogue: Catalogue, in_flight: InFlight, heal: Heal, interval: float = INTERVAL
+    ) -> None:
+        self._store = store
+        self._catalogue = catalogue
+        self._in_flight = in_flight
+        self._heal = heal
+        self._interval = interval
+        self._key = Key(INTERNAL_INDEX, PROCESSES, new_id())
+        self._beat = 0
+        self._seen: dict[str, _Seen] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Write the first checkpoint, and go on in the background. Raises ApiError when the store does not answer."""
+        if not self._store.shared:
+            return
+        await self._store.create_collection(INTERNAL_INDEX, PROCESSES, PROCESSES_MAPPING)
+        await self._write()
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Leave: all that was begun is stored."""
+        if self._task is None:
+            return
+        self._task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
+        try:
+            await self._store.put((Put(PutKind.REMOVE, self._key, {}),))
+        except ApiError as error:
+            log.warning("other processes will take this one for dead and look after it", reason=error.message)
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(self._interval)
+            try:
+                await self._write()
+                await self.look()
+            except ApiError as error:
+                log.warning("no checkpoint of ingestion", reason=error.message)
+
+    async def _write(self) -> None:
+        self._beat += 1
+        source = {
+            "checkpoint": self._in_flight.oldest(),
+            "beat": self._beat,
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+        }
+        await self._store.put((Put(PutKind.INDEX, self._key, source),))
+
+    async def look(self) -> None:
+        """Look for processes that are gone, and bring up to date what they may have left behind history.
+
+        Raises:
+            ApiError: the store does not answer.
+        """
+        await self._store.refresh(INTERNAL_INDEX, PROCESSES)
+        now = time.monotonic()
+        present: dict[str, _Seen] = {}
+        gone: list[Document] = []
+        async for page in self._store.scan(INTERNAL_INDEX, PROCESSES):
+            for process in page:
+                beat = process.source["beat"]
+                seen = self._seen.get(process.id)
+                present[process.id] = seen if seen is not None and seen.beat == beat else _Seen(beat, now)
+                if process.id != self._key.id and now - present[process.id].since > MISSED * self._interval:
+                    gone.append(process)
+        self._seen = present
+        for process in gone:
+            await self._clean_up(process)
+
+    async def _clean_up(self, process: Document) -> None:
+        """Heal first, then remove: whoever dies in between leaves it to the next one."""
+        source = process.source
+        log.warning("a process is gone, its last measures are checked", pid=source["pid"], host=source["host"])
+        for engine in list(self._catalogue.engines):
+            try:
+                await self._store.refresh(engine, MEASURES)
+                async for page in self._store.scan(
+                    engine, MEASURES, Range(CREATED_AT, gte=source["checkpoint"], format="epoch_millis")
+                ):
+                    await self._heal(engine, page)
+            except ApiError as error:
+                if error.id not in ABSENT:
+                    raise
+        await self._store.put((Put(PutKind.REMOVE, Key(INTERNAL_INDEX, PROCESSES, process.id), {}),))
