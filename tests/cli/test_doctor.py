@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
@@ -104,10 +105,17 @@ def test_usage(run_command: Run, server: ServerProcess, tmp_path: Path) -> None:
     assert run_command("doctor", "--url", "http://127.0.0.1:1").status == 3
 
 
-def test_the_demonstration_ends_well() -> None:
-    ran = subprocess.run(
-        [sys.executable, "-m", "device_manager", "demo"], stdout=subprocess.PIPE, text=True, check=True, timeout=110
-    )
+def test_the_demonstration_ends_well(tmp_path: Path) -> None:
+    export = tmp_path / "temperatures.csv"
+    command = [sys.executable, "-m", "device_manager", "demo", "--export", str(export)]
+    ran = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=110)
     assert "Linked 3,376 stations to their airports, 0 refused." in ran.stdout
+    assert re.search(r"San Francisco International │ outsideTemperature │ 9.1 °C +│ 2011-01-01 07:00 UTC", ran.stdout)
+    assert "SEA, 15 July 2010, hour by hour: ▃▂▂▂▁▁▂▂▃▄▅▅▆▇▇███▇▇▅▄▄▃ 13.7 to 23.4 °C" in ran.stdout
+    assert re.search(r"UTC │ WeatherStation-SEA │ outsideTemperature: 4.2 °C", ran.stdout)
+    assert f"Wrote 8,759 measures of Airport-SEA to {export}." in ran.stdout
+    header, *rows = export.read_text().splitlines()
+    assert header.startswith("Measure Id,Measured At,Measured At ISO,Measure Type,Device Id")
+    assert len({row.split(",")[0] for row in rows}) == 8759
     assert "Nothing found" in ran.stdout
     assert "How long each step took" in ran.stdout

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 import itertools
 import sys
 import tempfile
@@ -13,18 +14,25 @@ from pathlib import Path
 from typing import Any
 
 import click
+import httpx
 from rich.console import Console
 from rich.table import Table
 
 from device_manager.cli.client import CallRefused, Client, ServerUnreachable
 from device_manager.cli.demo.airports import Airport, read_airports
 from device_manager.cli.demo.steps import ENGINE, Steps
+from device_manager.cli.demo.temperatures import read_payloads, sparkline
 from device_manager.cli.doctor import examine_server, print_findings
 from device_manager.cli.exit_codes import Exit
 from device_manager.cli.process import ServerFailed, ServerProcess
 from device_manager.cli.progress import LINE_EVERY
 
 SHOWN = ("ATL", "DEN", "JFK", "LAX", "MIA", "ORD", "SEA", "SFO")
+MEASURED = ("SEA", "SFO")
+DAY = ("2010-07-15T07:00:00Z", "2010-07-16T06:00:00Z")
+"""The hours of a summer day on the west coast."""
+DECODER = "device_manager.cli.demo.weather_station"
+EXPORT = Path(tempfile.gettempdir()) / "device-manager-demo-temperatures.csv"
 
 
 class Demonstration:
@@ -33,15 +41,27 @@ class Demonstration:
     def __init__(self) -> None:
         self._console = Console(width=None if sys.stdout.isatty() else 140)
         self._times: list[tuple[str, float, str]] = []
+        self._progress = ""
 
-    async def run(self, server: ServerProcess, started: float) -> Exit:
-        """Everything, on the running `server` that took `started` seconds to start."""
+    async def run(self, server: ServerProcess, started: float, export: Path) -> Exit:
+        """Everything, on the running `server` that took `started` seconds to start.
+
+        Args:
+            server: the server.
+            started: seconds.
+            export: the file for measures.
+        """
         self._times.append(("start the server", started, f"{server.url}, embedded store"))
         airports = read_airports()
         async with Client(server.url) as client:
             await self._fill(Steps(client), airports)
             await self._link(Steps(client), airports)
-            await self._change(Steps(client), airports)
+            chosen = [airport for airport in airports if airport.code in MEASURED]
+            await self._measure(Steps(client), chosen)
+            moment = time.time_ns() // 1_000_000
+            await self._change(Steps(client), chosen[0])
+            await self._look_back(Steps(client), chosen[0], moment)
+            await self._export(Steps(client), chosen[0], server.url, export)
             with self._timed("doctor", "symmetry, slots, history"):
                 findings = await examine_server(client, [ENGINE])
         self._console.rule("The doctor looks for anything half linked")
@@ -50,7 +70,7 @@ class Demonstration:
         return Exit.REFUSED if findings else Exit.DONE
 
     async def _fill(self, steps: Steps, airports: list[Airport]) -> None:
-        with self._timed("create engine and models", "2 measures, 1 asset model, 1 device model"):
+        with self._timed("create engine and models", "1 asset model; the decoder brings the others"):
             await steps.create_engine()
         count = f"{len(airports):,}"
         with self._timed(f"import {count} assets", "one importAssets call of CSV"):
@@ -72,8 +92,46 @@ class Demonstration:
             assets = await steps.get_assets(shown)
         self._print_assets("Some airports and their links", assets)
 
-    async def _change(self, steps: Steps, airports: list[Airport]) -> None:
-        chosen = next(airport for airport in airports if airport.code == SHOWN[0])
+    async def _measure(self, steps: Steps, airports: list[Airport]) -> None:
+        payloads = read_payloads()
+        hours = sum(len(payload["fahrenheit"]) for payload in payloads)
+        sent = itertools.count()
+        with self._timed(f"send {len(payloads):,} payloads", f"{hours:,} measures of {len(airports)} stations"):
+            await steps.send(payloads, lambda: self._tell(f"{next(sent) + 1} sent"))
+        with self._timed("read last measures", "assets:mGetLastMeasures"):
+            last = await steps.last_measures(airports)
+        table = Table("airport", "slot", "last measure", "measured at", title="A year of temperatures has arrived")
+        for airport in airports:
+            for slot, measure in last[airport.asset_id].items():
+                table.add_row(airport.name, slot, _celsius(measure), _moment(measure["measuredAt"]))
+        self._console.print(table)
+        with self._timed("read a day", "assets:getMeasures"):
+            days = [await steps.measures(airport, *DAY) for airport in airports]
+        for airport, day in zip(airports, days, strict=True):
+            values = [measure["values"]["temperature"] for measure in day]
+            span = f"{min(values):.1f} to {max(values):.1f} °C"
+            self._console.print(f"{airport.code}, 15 July 2010, hour by hour: {sparkline(values)} {span}")
+
+    async def _look_back(self, steps: Steps, airport: Airport, moment: int) -> None:
+        with self._timed("read a past state", "assets:getStateAt"):
+            before = await steps.state_at(airport, moment)
+            now = await steps.state_at(airport, time.time_ns() // 1_000_000)
+        table = Table("at", "linked to", "last measures", title=f"{airport.asset_id} before and after")
+        for state in (before, now):
+            links = [entry["deviceId"] for entry in state["_source"]["linkedMeasures"]]
+            measures = [f"{slot}: {_celsius(measure)}" for slot, measure in state["measures"].items()]
+            at = _moment(state["at"], "seconds")
+            table.add_row(at, ", ".join(links) or "-", "\n".join(measures) or "-")
+        self._console.print(table)
+
+    async def _export(self, steps: Steps, airport: Airport, url: str, file: Path) -> None:
+        with self._timed("export measures", "assets:exportMeasures, one row each"):
+            rows = await steps.export(airport, url, file)
+        self._console.print(
+            f"Wrote {rows:,} measures of {airport.asset_id} to {file}.", highlight=False, soft_wrap=True
+        )
+
+    async def _change(self, steps: Steps, chosen: Airport) -> None:
         with self._timed(f"unlink {chosen.device_id}", "allMeasures"):
             result = await steps.unlink(chosen)
         self._print_assets(f"After unlinking {chosen.device_id}", result["assets"])
@@ -86,6 +144,7 @@ class Demonstration:
     def _timed(self, step: str, what: str) -> Iterator[None]:
         """Time the block, and say every now and then that it goes on."""
         self._console.print(f"{step} ...", highlight=False)
+        self._progress = ""
         started = time.perf_counter()
         waiting = asyncio.create_task(self._go_on(step))
         try:
@@ -97,7 +156,11 @@ class Demonstration:
     async def _go_on(self, step: str) -> None:
         for ticks in itertools.count(1):
             await asyncio.sleep(LINE_EVERY)
-            self._console.print(f"{step}: {ticks * LINE_EVERY:.0f} s", highlight=False)
+            self._console.print(f"{step}: {ticks * LINE_EVERY:.0f} s{self._progress}", highlight=False)
+
+    def _tell(self, progress: str) -> None:
+        """How far the step that runs is."""
+        self._progress = f", {progress}"
 
     def _print_assets(self, title: str, assets: list[dict[str, Any]]) -> None:
         table = Table("code", "airport", "city", "state", "position", "device", "asset slot < device slot", title=title)
@@ -120,21 +183,37 @@ class Demonstration:
         self._console.print(table)
 
 
+def _celsius(measure: dict[str, Any]) -> str:
+    return f"{measure['values']['temperature']:.1f} °C"
+
+
+def _moment(milliseconds: int, timespec: str = "minutes") -> str:
+    moment = datetime.datetime.fromtimestamp(milliseconds / 1000, datetime.UTC)
+    return f"{moment.replace(tzinfo=None).isoformat(' ', timespec)} UTC"
+
+
 @click.command()
-def demo() -> None:
-    """Link 3,376 airports to their weather stations, on a server of its own.
+@click.option(
+    "--export",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=EXPORT,
+    show_default=True,
+    help="File for the measures of one airport.",
+)
+def demo(export: Path) -> None:
+    """Link 3,376 airports to their weather stations, and take in a year of temperatures, on a server of its own.
 
     Starts a server with the embedded store in a temporary folder on a free port, does the main job over WebSocket,
-    shows the result and how long each step took, and stops the server.
+    shows the result and how long each step took, and stops the server. What stays is a file of measures.
     """
     with tempfile.TemporaryDirectory(prefix="device-manager-demo-") as folder:
-        server = ServerProcess(store=f"sqlite:{folder}/data", log=Path(folder) / "server.log")
+        server = ServerProcess(store=f"sqlite:{folder}/data", log=Path(folder) / "server.log", plugins=[DECODER])
         started = time.perf_counter()
         try:
             server.start()
-            status = asyncio.run(Demonstration().run(server, time.perf_counter() - started))
+            status = asyncio.run(Demonstration().run(server, time.perf_counter() - started, export))
             server.stop()
-        except (ServerFailed, ServerUnreachable, CallRefused) as error:
+        except (ServerFailed, ServerUnreachable, CallRefused, httpx.HTTPError, OSError) as error:
             click.echo(f"The demonstration failed: {error}", err=True)
             status = Exit.UNREACHABLE
         except KeyboardInterrupt:

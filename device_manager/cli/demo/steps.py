@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
+
+import httpx
 
 from device_manager.cli.client import Client
 from device_manager.cli.demo.airports import Airport, assets_csv, devices_csv, links_csv, read_models
@@ -11,6 +15,9 @@ from device_manager.cli.demo.airports import Airport, assets_csv, devices_csv, l
 ENGINE = "airports"
 DEVICES = "device-manager/devices"
 ASSETS = "device-manager/assets"
+PAYLOADS = "device-manager/payloads"
+AT_ONCE = 32
+"""Payloads that are on their way at the same time."""
 
 
 class Steps:
@@ -20,13 +27,10 @@ class Steps:
         self._client = client
 
     async def create_engine(self) -> None:
-        """The engine and the models."""
-        models = "device-manager/models"
+        """The engine and the asset model; the decoder has brought the device model and the measures."""
         await self._client.call("device-manager/engine", "create", index=ENGINE)
-        written = read_models()
-        for kind, action in (("measures", "writeMeasure"), ("assets", "writeAsset"), ("devices", "writeDevice")):
-            for body in written[kind]:
-                await self._client.call(models, action, body=body)
+        for body in read_models()["assets"]:
+            await self._client.call("device-manager/models", "writeAsset", body=body)
 
     async def import_assets(self, airports: list[Airport]) -> dict[str, Any]:
         """One asset an airport, in one call."""
@@ -55,6 +59,56 @@ class Steps:
             DEVICES, "unlinkAssets", engineId=ENGINE, _id=airport.device_id, body={"allMeasures": True}
         )
         return result
+
+    async def send(self, payloads: Iterable[dict[str, Any]], sent: Callable[[], None]) -> None:
+        """Payloads as stations send them; `sent` is called for each that is stored."""
+        gate = asyncio.Semaphore(AT_ONCE)
+
+        async def one(payload: dict[str, Any]) -> None:
+            async with gate:
+                await self._client.call(PAYLOADS, "weather-station", body=payload)
+            sent()
+
+        await asyncio.gather(*map(one, payloads))
+        await self._client.call("collection", "refresh", index=ENGINE, collection="measures")
+
+    async def last_measures(self, airports: list[Airport]) -> dict[str, Any]:
+        """The newest measure of every slot, by asset."""
+        body = {"ids": [airport.asset_id for airport in airports]}
+        found: dict[str, Any] = await self._client.call(ASSETS, "mGetLastMeasures", engineId=ENGINE, body=body)
+        return found
+
+    async def measures(self, airport: Airport, start: str, end: str) -> list[dict[str, Any]]:
+        """What was measured at an airport from `start` to `end`, in the order of time."""
+        window = {"startAt": start, "endAt": end, "type": "temperature", "size": 1000}
+        body = {"sort": [{"measuredAt": "asc"}]}
+        found = await self._client.call(
+            ASSETS, "getMeasures", engineId=ENGINE, _id=airport.asset_id, body=body, **window
+        )
+        return [hit["_source"] for hit in found["measures"]]
+
+    async def state_at(self, airport: Airport, moment: int) -> dict[str, Any]:
+        """The asset as it was at a moment, in milliseconds since 1970."""
+        found: dict[str, Any] = await self._client.call(
+            ASSETS, "getStateAt", engineId=ENGINE, _id=airport.asset_id, timestamp=moment
+        )
+        return found
+
+    async def export(self, airport: Airport, url: str, file: Path) -> int:
+        """All measures of an airport into a file of CSV; how many those are.
+
+        Raises:
+            httpx.HTTPError: the download fails.
+        """
+        prepared = await self._client.call(ASSETS, "exportMeasures", engineId=ENGINE, _id=airport.asset_id)
+        lines = 0
+        async with httpx.AsyncClient(base_url=url) as http, http.stream("GET", prepared["link"]) as answer:
+            answer.raise_for_status()
+            with file.open("wb") as content:
+                async for part in answer.aiter_bytes():
+                    content.write(part)
+                    lines += part.count(b"\n")
+        return lines - 1
 
     async def _link(self, body: dict[str, Any]) -> dict[str, Any]:
         result: dict[str, Any] = await self._client.call(DEVICES, "mLinkAssets", engineId=ENGINE, body=body)
