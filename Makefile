@@ -43,7 +43,7 @@ install: $(RUNTIME)  ## Install the server and its command into .venv
 serve: $(RUNTIME)  ## Start the server on port 7512 with the embedded store in ./data
 	$(BIN)/device-manager serve
 
-demo: $(RUNTIME)  ## Link 3,376 airports to their weather stations on a server of its own, and show it
+demo: $(RUNTIME)  ## Link 3,376 airports to their weather stations on a server of its own, take in a year of temperatures, show it
 	$(BIN)/device-manager demo
 
 check: $(TESTING)  ## Lint, formatting, types and layers
