@@ -159,7 +159,7 @@ def read_answer(stream: Any) -> Answer:
         headers[name.lower()] = value
     if "content-length" in headers:
         return Answer(status, headers, [stream.read(int(headers["content-length"]))])
-    chunks = []
+    chunks: list[bytes] = []
     while True:
         size = int(stream.readline() or b"-1", 16)
         if size < 0:

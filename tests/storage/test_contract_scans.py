@@ -72,7 +72,8 @@ async def scanned(store: Store, index: str, query: Query, sort: tuple[Sort, ...]
 
 async def test_a_scan_sorts_as_a_search_does(full: Store, index: str, ways: Iterator[None]) -> None:
     for _ in ways:
-        for query, sort in itertools.product((MATCH_ALL, Range("serial", lt=7)), SORTS):
+        queries: list[Query] = [MATCH_ALL, Range("serial", lt=7)]
+        for query, sort in itertools.product(queries, SORTS):
             search = Search(query, sort=(*sort, Sort("_id")), size=100)
             expected = [hit.id for hit in (await full.search(index, "assets", search)).hits]
             pages = await scanned(full, index, query, sort, 7)
