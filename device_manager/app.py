@@ -45,6 +45,7 @@ from device_manager.storage.contract import StoreError
 from device_manager.storage.opening import open_store
 from device_manager.twins.domain import Twins
 from device_manager.twins.ingestion.questions import answer_questions
+from device_manager.twins.measures.questions import answer_last_measures
 
 START_ERRORS = (ApiError, OSError, PluginError, StoreError, UnknownEvent)
 """What keeps a server from starting, each with a text that says what to do; beside `InvalidSettings`."""
@@ -78,6 +79,7 @@ class Application:
         self.security = Security(self.store, settings)
         self.twins = Twins(self.store, self.events, settings)
         answer_questions(self.answers, self.twins.ingestion)
+        answer_last_measures(self.answers, self.twins.measures.reading)
         self.documents = Documents(self.store, self.events, settings, self.twins.native_writes)
         self.idempotency = Idempotency(self.store, kept=settings.idempotency_kept, patience=settings.idempotency_wait)
         self.router = Router(

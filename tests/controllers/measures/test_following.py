@@ -137,6 +137,23 @@ async def test_engines_come_and_go_with_their_records(platform: Any) -> None:
     assert collection not in await platform.store.collections(INTERNAL_INDEX)
 
 
+async def test_an_index_with_measures_becomes_an_engine(platform: Any, new_measure: Any) -> None:
+    engine, store = f"e{uuid.uuid4().hex[:10]}", platform.store
+    mappings = await store.mappings(platform.engine, "measures")
+    mappings = {name: mappings[name] for name in ("dynamic", "properties")}
+    mappings["properties"] = {name: value for name, value in mappings["properties"].items() if name != "_kuzzle_info"}
+    await store.create_index(engine)
+    await store.create_collection(engine, "measures", mappings)
+    measure = new_measure(MARCH, asset="Container-old", slot="dewPoint", value=7)
+    await store.put([Put(PutKind.CREATE, Key(engine, "measures", "old"), measure)])
+    await platform.do("engine:create", engineId=..., index=engine)
+    await platform.twins.measures.following.settled()
+    await platform.twins.tasks.wait(f"rebuildLastMeasures-{engine}", 30)
+    found = await platform.do("assets:getLastMeasures", engineId=engine, _id="Container-old")
+    assert found["dewPoint"]["values"] == {"temperature": 7}
+    await platform.do("engine:delete", engineId=..., index=engine)
+
+
 async def test_records_cannot_be_reached(platform: Any) -> None:
     address = {"index": INTERNAL_INDEX, "collection": records_collection(platform.engine)}
     error = await platform.refused("document:search", **address, body={})

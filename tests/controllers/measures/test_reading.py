@@ -8,6 +8,10 @@ from typing import Any
 
 import pytest
 
+from device_manager.errors import ApiError
+from device_manager.events.answers import Answers
+from device_manager.twins.measures.questions import answer_last_measures
+
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 MARCH = 1_772_323_200_000
@@ -110,6 +114,20 @@ async def test_last_measures(platform: Any, new_measure: Any, store_measures: An
     assert await platform.do("assets:mGetLastMeasuredAt", body=ids) == {asset: MARCH + 7}
     assert await platform.do("devices:getLastMeasuredAt", _id=device) == {"lastMeasuredAt": MARCH + 7}
     assert await platform.do("devices:mGetLastMeasuredAt", body={"ids": [device]}) == {device: MARCH + 7}
+
+
+async def test_questions_of_plugins(platform: Any, new_measure: Any, store_measures: Any) -> None:
+    answers = Answers()
+    answer_last_measures(answers, platform.twins.measures.reading)
+    asset, device = fresh("Container"), fresh("Dummy")
+    await store_measures(platform, new_measure(MARCH, asset=asset, device=device))
+    for controller, id in (("asset", asset), ("device", device)):
+        question = f"ask:device-manager:{controller}:get-last-measures"
+        payload = {"engineId": platform.engine, "digitalTwinId": id}
+        assert await answers.ask(question, payload) == await platform.do(f"{controller}s:getLastMeasures", _id=id)
+        assert await answers.ask(question, payload | {"digitalTwinId": "Dummy-nobody"}) == {}
+        with pytest.raises(ApiError, match='"digitalTwinId"'):
+            await answers.ask(question, {"engineId": platform.engine})
 
 
 async def test_slots_that_no_model_has(make_platform: Any, new_measure: Any, store_measures: Any) -> None:
