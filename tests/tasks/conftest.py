@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
+import importlib.util
 import signal
 import subprocess
 import sys
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any
+from types import ModuleType
 
 import pytest
 import pytest_asyncio
 
 from device_manager.errors import ApiError
 from device_manager.settings import Settings
-from device_manager.storage.contract import INTERNAL_INDEX, Key, Store, Transaction
+from device_manager.storage.contract import INTERNAL_INDEX, Store
 from device_manager.storage.opening import open_store
-from device_manager.tasks import Progress, TaskKind, Tasks
+from device_manager.tasks import TaskKind, Tasks
 
 GRACE = 1.0
 LEDGER = "ledger"
 VICTIM = Path(__file__).parent / "victim.py"
+
+
+def _load(name: str) -> ModuleType:
+    """A module beside this one, which is no package."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).parent / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+counting: Callable[[Store], TaskKind] = _load("counting").counting
 
 
 class Ledger:
@@ -38,30 +50,6 @@ class Ledger:
         await self.store.refresh(INTERNAL_INDEX, LEDGER)
         found = [document.source async for page in self.store.scan(INTERNAL_INDEX, LEDGER) for document in page]
         return sorted(entry["number"] for entry in found if entry["name"] == self.name)
-
-
-async def write_down(store: Store, arguments: dict[str, Any], number: int) -> None:
-    """Do the work of one step: exactly one document, however often it runs."""
-    key = Key(INTERNAL_INDEX, LEDGER, f"{arguments['name']}-{number}")
-
-    def decide(tx: Transaction) -> None:
-        if key not in tx.read((key,)):
-            tx.create(key.index, key.collection, {"name": arguments["name"], "number": number}, key.id)
-
-    await store.transact(decide)
-
-
-def counting(store: Store, *, cancellable: bool = True) -> TaskKind:
-    """A kind that does `steps` steps, each of which takes `pause` seconds."""
-
-    async def step(arguments: dict[str, Any], cursor: Any, progress: Progress) -> Any:
-        number = (cursor or 0) + 1
-        await write_down(store, arguments, number)
-        progress.done, progress.total = number, arguments["steps"]
-        await asyncio.sleep(arguments.get("pause", 0))
-        return number if number < arguments["steps"] else None
-
-    return TaskKind("count", step, cancellable=cancellable)
 
 
 @pytest.fixture(scope="module", params=["sqlite", "elasticsearch"])
@@ -83,6 +71,35 @@ async def store(store_url: str) -> AsyncIterator[Store]:
     await store.create_collection(INTERNAL_INDEX, LEDGER, {"dynamic": "false", "properties": {}})
     yield store
     await store.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def open_store_at() -> AsyncIterator[Callable[[str], Awaitable[Store]]]:
+    """Opens a store, with the ledger in it."""
+    opened: list[Store] = []
+
+    async def make(url: str) -> Store:
+        store = open_store(Settings(store=url, recovery_grace=GRACE))
+        await store.start()
+        opened.append(store)
+        await store.create_collection(INTERNAL_INDEX, LEDGER, {"dynamic": "false", "properties": {}})
+        return store
+
+    yield make
+    for store in opened:
+        await store.close()
+
+
+@pytest.fixture
+def counting_kind() -> Callable[[Store], TaskKind]:
+    """Makes the kind of task that counts."""
+    return counting
+
+
+@pytest.fixture
+def make_ledger() -> type[Ledger]:
+    """Makes ledgers of stores."""
+    return Ledger
 
 
 @pytest.fixture
@@ -123,7 +140,9 @@ class Victim:
 
     def kill(self) -> None:
         self._process.kill()
-        self._process.communicate()
+        self._process.wait()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
 
     def pause(self) -> None:
         self._process.send_signal(signal.SIGSTOP)

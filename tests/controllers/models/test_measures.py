@@ -1,4 +1,4 @@
-"""Schemas of measures are strict, and default values of every kind of model are of mapped fields (device-manager 2.5)."""
+"""Schemas of measures are strict, and default values of every model are of mapped fields (device-manager 2.5)."""
 
 from __future__ import annotations
 
