@@ -73,7 +73,7 @@ class PayloadsController(Controller):
             return await self._receive(decoder, request, body, uuid)
 
         receive.__doc__ = RECEIVE.format(model=decoder.device_model, action=decoder.action)
-        declaration = ActionDeclaration(routes_of(decoder.http), writes=True)
+        declaration = ActionDeclaration(routes_of(decoder.http), writes=True, outlasts_store=self._ingestion.spools)
         return DeclaredAction(decoder.action, MethodType(receive, self), declaration)
 
     async def _receive(self, decoder: Decoder, request: Request, body: Any, uuid: str | None) -> dict[str, bool]:

@@ -141,7 +141,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     spool_directory: str = ""
     """Directory in which payloads wait while the store does not answer; their senders get `spooled: true`. Each server
-    needs its own. Without one such payloads get 503."""
+    needs its own. Meanwhile senders may do what was known last of their rights. Without it such payloads get 503."""
     spool_bytes: int = 1 << 30
     """Bytes of payloads that may wait in `spool_directory`; beyond it 503."""
 

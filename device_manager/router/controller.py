@@ -31,6 +31,7 @@ class ActionDeclaration:
         secret: what is asked or answered must not be kept, so there is no `idempotencyKey`.
         aliases: further action names under which the method answers.
         scope: which tenants it concerns (design 8); None takes the controller's.
+        outlasts_store: it has something to do while the store is away, for callers who are known from before.
     """
 
     http: tuple[HttpRoute, ...]
@@ -39,6 +40,7 @@ class ActionDeclaration:
     aliases: tuple[str, ...] = ()
     secret: bool = False
     scope: Scope | None = None
+    outlasts_store: bool = False
 
 
 @dataclass(frozen=True, slots=True)

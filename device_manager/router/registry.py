@@ -75,7 +75,12 @@ class BoundAction:
         self.error = f"{controller}:error{title}"
         self.quiet = False
         self.rule = ActionRule(
-            controller, action, scope, declaration.collection, needs_engine=_needs_engine(inspect.signature(method))
+            controller,
+            action,
+            scope,
+            declaration.collection,
+            needs_engine=_needs_engine(inspect.signature(method)),
+            outlasts_store=declaration.outlasts_store,
         )
         self.call: Callable[[Request], Any] = self._bind_and_call
         if not inspect.signature(method).parameters and declaration.collection is None:

@@ -44,11 +44,12 @@ class ActionRule:
         scope: which tenants the action concerns.
         collection: the collection that it is about; None leaves it to the argument.
         needs_engine: without an argument that names the engine, the action refuses the request by itself.
+        outlasts_store: while the store is away, what was known last of its callers is enough.
         version: of the memory that the decisions rest on.
         grants: user id -> where that user may perform the action.
     """
 
-    __slots__ = ("action", "collection", "controller", "grants", "needs_engine", "scope", "version")
+    __slots__ = ("action", "collection", "controller", "grants", "needs_engine", "outlasts_store", "scope", "version")
 
     def __init__(
         self,
@@ -58,12 +59,14 @@ class ActionRule:
         collection: str | None = None,
         *,
         needs_engine: bool = False,
+        outlasts_store: bool = False,
     ) -> None:
         self.controller = controller
         self.action = action
         self.scope = scope
         self.collection = collection
         self.needs_engine = needs_engine
+        self.outlasts_store = outlasts_store
         self.version = -1
         self.grants: dict[str, Grant] = {}
 
@@ -118,6 +121,9 @@ class Verifier(Protocol):
     def verify(self, token: str) -> Identity | Awaitable[Identity]:
         """Who a token stands for. Raises `security.token.invalid`."""
 
+    def remembered(self, token: str) -> Identity | None:
+        """Who a token stood for when the store was there last; None for one that was not seen or has expired."""
+
 
 class OpenGuard:
     """Lets everybody do everything, for routers without users. Every token is unknown."""
@@ -163,10 +169,19 @@ class RightsGuard:
             request.identity = identity
             _check_purpose(request, rule, identity)
             return self._check(request, rule, identity.kuid)
-        return self._authorize_later(request, rule, identity)
+        return self._authorize_later(request, rule, token, identity)
 
-    async def _authorize_later(self, request: Call, rule: ActionRule | None, verifying: Awaitable[Identity]) -> None:
-        request.identity = identity = await verifying
+    async def _authorize_later(
+        self, request: Call, rule: ActionRule | None, token: str, verifying: Awaitable[Identity]
+    ) -> None:
+        try:
+            identity = await verifying
+        except ApiError as error:
+            remembered = self._tokens.remembered(token) if _may_outlast(rule, error) else None
+            if remembered is None:
+                raise
+            identity = remembered
+        request.identity = identity
         _check_purpose(request, rule, identity)
         pending = self._check(request, rule, identity.kuid)
         if pending is not None:
@@ -225,7 +240,14 @@ class RightsGuard:
 
     async def _check_later(self, request: Call, rule: ActionRule, kuid: str) -> None:
         """The same with what has to be fetched first."""
-        await self._memory.ensure()
+        try:
+            await self._memory.ensure()
+        except ApiError as error:
+            known = self._memory.known_user(kuid) if _may_outlast(rule, error) else None
+            if known is None:
+                raise
+            self._apply(request, rule, self._decide(request, rule, known))
+            return
         user = await self._memory.user(kuid)
         if user is None:  # deleted a moment ago: its tokens are about to be revoked
             raise api_error("security.token.invalid")
@@ -261,6 +283,11 @@ class RightsGuard:
         for index, collection in places:
             if not granted.covers(index, collection):
                 raise _refusal(request)
+
+
+def _may_outlast(rule: ActionRule | None, error: ApiError) -> bool:
+    """Whether an action goes on without a store that says who its caller is now."""
+    return rule is not None and rule.outlasts_store and error.id == "services.storage.unavailable"
 
 
 def _check_purpose(request: Call, rule: ActionRule | None, identity: Identity) -> None:

@@ -89,6 +89,11 @@ class Tokens:
             self._seen.drop(token)
         return self._verify(token)
 
+    def remembered(self, token: str) -> Identity | None:
+        """Who a token stood for when the store was there last; None for one that was not seen or has expired."""
+        seen = self._get_seen(token)
+        return seen.identity if seen is not None and time.time() * 1000 <= seen.good_until else None
+
     async def _verify(self, token: str) -> Identity:
         count = self._seen.forgotten
         await self._signer.ready()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -17,6 +18,7 @@ pytestmark = pytest.mark.alone
 AWAY = 20.0
 """Seconds that the store does not answer."""
 ANSWERED_WITHIN = 5.0
+FIRST = 1_732_000_000_000
 
 
 @pytest.mark.timeout(120)
@@ -54,3 +56,60 @@ async def refused_in_time(http: httpx.AsyncClient, path: str) -> None:
         assert answer.json()["error"]["status"] == 503
         assert (await http.get("/_healthcheck")).status_code == 200
         await asyncio.sleep(0.1)  # a pace for this loop, not a wait
+
+
+@pytest.mark.timeout(120)
+async def test_payloads_wait_on_disk_while_the_store_is_away(
+    start_server: Callable[..., ServerProcess], elasticsearch_node: Any, tmp_path: Path
+) -> None:
+    settings = {"decoder": ["json"], "spool_directory": str(tmp_path / "spool")}
+    store = f"elasticsearch:{elasticsearch_node.url}"
+    server = start_server(store=store, settings=settings)
+    payload = "/_/device-manager/payload/json"
+
+    def body(number: int, device: str = "a") -> dict[str, Any]:
+        return {"reference": device, "measuredAt": FIRST + number, "measures": {"temperature": number}}
+
+    async with httpx.AsyncClient(base_url=server.url, timeout=20) as http:
+        assert (await http.post("/_/device-manager/engine/spooled", json={})).status_code == 200
+        assert (await http.post(payload, json=body(0))).json()["result"] == {"valid": True}
+        attached = await http.put("/_/device-manager/spooled/devices/JsonDevice-a/_attach")
+        assert attached.status_code == 200, attached.text
+        elasticsearch_node.pause()
+        try:
+            for number in range(1, 51):
+                answer = await http.post(payload, json=body(number), params={"uuid": f"spooled-{number}"})
+                assert answer.json()["result"] == {"valid": True, "spooled": True}, answer.text
+            # Rights and tokens are not looked up meanwhile, and what is known of them grows old.
+            await until(lambda: http.get("/_/device-manager/spooled/devices/JsonDevice-a"), 503)
+            answer = await http.post(payload, json=body(51, "b"), params={"uuid": "spooled-51"})
+            assert answer.json()["result"] == {"valid": True, "spooled": True}, answer.text
+            server.kill()
+        finally:
+            elasticsearch_node.resume()
+    server = start_server(store=store, settings=settings)
+    async with httpx.AsyncClient(base_url=server.url, timeout=20) as http:
+        last = "/_/device-manager/spooled/devices/JsonDevice-a/lastMeasuredAt"
+        await until(lambda: http.get(last), 200, {"lastMeasuredAt": FIRST + 50})
+        for number in (3, 51):
+            answer = await http.post(
+                payload, json=body(number, "ab"[number > 50]), params={"uuid": f"spooled-{number}"}
+            )
+            assert answer.json()["result"] == {"valid": True}
+        await http.post("/_/spooled/measures/_refresh")
+        found = await http.get("/_/device-manager/spooled/devices/JsonDevice-a/measures", params={"size": 1})
+        assert found.json()["result"]["total"] == 50
+        record = (await http.get("/_/device-manager/devices/JsonDevice-b")).json()["result"]["_source"]
+        assert record["lastMeasuredAt"] == FIRST + 51
+    assert not list((tmp_path / "spool").glob("*.spool"))
+
+
+async def until(ask: Callable[[], Awaitable[httpx.Response]], status: int, result: Any = ...) -> None:
+    """Ask until the answer is the expected one."""
+    deadline = time.monotonic() + 30
+    while True:
+        answer = await ask()
+        if answer.status_code == status and result in (..., answer.json()["result"]):
+            return
+        assert time.monotonic() < deadline, answer.text
+        await asyncio.sleep(0.05)

@@ -76,6 +76,7 @@ class Ingestion:
 
     Attributes:
         platform: the platform index, under which devices are found wherever they are.
+        spools: payloads are taken while the store is away.
     """
 
     def __init__(
@@ -89,6 +90,7 @@ class Ingestion:
     ) -> None:
         self._catalogue = catalogue
         self.platform = places.platform
+        self.spools = bool(settings.spool_directory)
         self._buckets = DeviceBuckets(settings.device_rate, settings.device_burst)
         self._in_flight = InFlight()
         finding = Finding(store, catalogue, places)
@@ -98,7 +100,7 @@ class Ingestion:
         twin_events = TwinEvents(events, settings.pipe_concurrency)
         self._checkpoints = Checkpoints(store, catalogue, self._in_flight, self._writing.heal)
         self._spooling: Spooling | None = None
-        if settings.spool_directory:
+        if self.spools:
             spool = Spool(Path(settings.spool_directory), settings.spool_bytes)
             self._spooling = Spooling(spool, self._process)
         self._api = ApiIngestion(parts, catalogue, self._processing)
