@@ -23,8 +23,10 @@ HELD_TO_IT = {
     "device-manager/decoders",
     "device-manager/devices",
     "device-manager/engine",
+    "device-manager/groups",
     "device-manager/models",
     "device-manager/payloads",
+    "device-manager/tasks",
     "document",
     "index",
 }

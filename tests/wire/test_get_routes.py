@@ -64,9 +64,13 @@ ARGUMENTS: dict[str, list[dict[str, Any]]] = {
     "device-manager/models:getAsset": [{"model": "Container", "engineGroup": "commons"}, {"model": "Nothing"}],
     "device-manager/models:getDevice": [{"model": "Thermometer"}],
     "device-manager/models:getMeasure": [{"type": "temperature"}],
+    "device-manager/models:getGroup": [{"model": "Yard"}, {"model": "Yard", "engineGroup": "commons"}],
     "device-manager/models:listAssets": [{"engineGroup": "commons"}, {}],
     "device-manager/models:listDevices": [{}],
+    "device-manager/models:listGroups": [{"engineGroup": "commons"}],
     "device-manager/models:listMeasures": [{}],
+    "device-manager/tasks:get": [{"_id": "nothing"}],
+    "device-manager/tasks:list": [{}, {"engineId": ENGINE}, {"state": "finished", "size": 1}, {"state": "asleep"}],
     "device-manager/assets:get": [{"engineId": ENGINE, "_id": "Container-1"}],
     "device-manager/assets:search": [{"engineId": ENGINE, "searchBody": HEAVY, "size": 5}],
     "device-manager/assets:getMeasures": [
@@ -109,6 +113,7 @@ def client(start_server: Any) -> Iterator[httpx.Client]:
             (models, "writeMeasure", {}, {"type": "temperature", "valuesMappings": {"temperature": {"type": "float"}}}),
             (models, "writeAsset", {}, {"model": "Container", "measures": measures, **container}),
             (models, "writeDevice", {}, {"model": "Thermometer", "measures": measures}),
+            (models, "writeGroup", {}, {"model": "Yard", "engineGroup": "commons"}),
             ("device-manager/engine", "create", {"index": ENGINE}, None),
             *(
                 ("device-manager/assets", "create", {"engineId": ENGINE}, asset | {"metadata": {"weight": weight}})
