@@ -20,10 +20,40 @@ from device_manager.cli.process import ServerProcess
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 
 
-def blocks(page: Path) -> list[tuple[str, Any]]:
-    """Every `bash` block with the `json` block that follows it."""
-    found = re.findall(r"```bash\n(.*?)```\n\n```json\n(.*?)```", page.read_text(), re.DOTALL)
-    return [(script, json.loads(expected)) for script, expected in found]
+DOCS = EXAMPLES.parent / "docs"
+
+
+def blocks(page: Path) -> list[tuple[str, str, str]]:
+    """Every `bash` block with the kind and the text of the block that follows it."""
+    found = re.findall(r"```bash\n(.*?)```\n\n```(json|csv)\n(.*?)```", page.read_text(), re.DOTALL)
+    assert len(found) == page.read_text().count("```bash")
+    return found
+
+
+def last_json(text: str) -> Any:
+    """The last of the values that a script wrote one after another."""
+    value, place = None, 0
+    while place < len(text.rstrip()):
+        value, place = json.JSONDecoder().raw_decode(text, place)
+    return value
+
+
+def check_page(page: Path, url: str) -> None:
+    """Run the scripts of a page in order and hold what they write against what the page says."""
+    for script, kind, expected in blocks(page):
+        ran = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", script],
+            env=os.environ | {"URL": url},
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+            timeout=30,
+        )
+        if kind == "csv":
+            assert ran.stdout == expected
+        else:
+            answer = last_json(ran.stdout)
+            assert holds(answer, json.loads(expected)), f"{script}\n{json.dumps(answer, indent=2)}"
 
 
 def holds(answer: Any, expected: Any) -> bool:
@@ -38,20 +68,11 @@ def holds(answer: Any, expected: Any) -> bool:
 
 
 def test_the_curl_page(server: ServerProcess) -> None:
-    page = EXAMPLES / "curl.md"
-    pairs = blocks(page)
-    assert len(pairs) == page.read_text().count("```bash")
-    for script, expected in pairs:
-        ran = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", script],
-            env=os.environ | {"URL": server.url},
-            stdout=subprocess.PIPE,
-            text=True,
-            check=True,
-            timeout=30,
-        )
-        answer = json.loads(ran.stdout)
-        assert holds(answer, expected), f"{script}\n{json.dumps(answer, indent=2)}"
+    check_page(EXAMPLES / "curl.md", server.url)
+
+
+def test_the_page_on_measures(start_server: Callable[..., ServerProcess]) -> None:
+    check_page(DOCS / "measures.md", start_server(settings={"decoder": "json"}).url)
 
 
 def test_the_websocket_client(server: ServerProcess) -> None:
