@@ -6,14 +6,15 @@ function of the measures in history and of nothing else, so writing one again or
 
 from __future__ import annotations
 
-import base64
+import functools
 import hashlib
+import zlib
 from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
 
 from device_manager.query.conversions import date
 from device_manager.storage.contract import INTERNAL_INDEX, Key, Put, PutKind
-from device_manager.storage.mappings.names import MAX_NAME_BYTES
+from device_manager.storage.mappings.names import MAX_ID_BYTES, MAX_NAME_BYTES
 from device_manager.storage.stamps import Source
 
 TwinKind = Literal["asset", "device"]
@@ -21,6 +22,8 @@ TwinKind = Literal["asset", "device"]
 END_OF_TIME = 1 << 43
 """Milliseconds since 1970 that no measure with a record reaches: 20 bits of the version are left to settle ties."""
 TIE_BITS = 20
+MOST_BYTES = 4
+"""Bytes that a character may need."""
 
 RECORDS: Source = {
     "dynamic": "strict",
@@ -57,23 +60,28 @@ class Slot(NamedTuple):
     name: str
 
 
+@functools.lru_cache(maxsize=1024)
 def records_collection(engine: str) -> str:
     """The internal collection with the records of an engine."""
     name = f"last-measures-{engine}"
     if len(name.encode()) > MAX_NAME_BYTES:
-        name = f"last-measures-{hashlib.blake2b(engine.encode(), digest_size=20).hexdigest()}-long"
+        name = f"last-measures-{_digest(engine)}-long"
     return name
 
 
 def record_key(engine: str, slot: Slot) -> Key:
     """The record of a slot."""
-    return Key(INTERNAL_INDEX, records_collection(engine), digest_id(*slot))
+    return Key(INTERNAL_INDEX, records_collection(engine), composed_id(*slot))
 
 
-def digest_id(*parts: str) -> str:
-    """An id that follows from `parts`, whatever they hold and however long they are."""
-    text = "".join(f"{len(part)}:{part}" for part in parts)
-    return base64.urlsafe_b64encode(hashlib.blake2b(text.encode(), digest_size=18).digest()).decode()
+def composed_id(kind: str, first: str, second: str) -> str:
+    """An id that no other three texts give, whatever they hold and however long they are."""
+    id = f"{kind}-{len(first)}-{first}-{second}"
+    return id if len(id) * MOST_BYTES <= MAX_ID_BYTES else f"digest-{_digest(id)}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=20).hexdigest()
 
 
 def measured_at(measure: Source) -> int | None:
@@ -90,10 +98,9 @@ def measured_at(measure: Source) -> int | None:
 def measure_version(measure_id: str, at: int) -> int:
     """Orders the measures of a slot: by time, and those of one millisecond by 20 bits that follow from their ids.
 
-    The bits are of a digest: ids of native writes begin with their time, so their own first bits would often be equal.
+    The bits are of a checksum: ids of native writes begin with their time, so their own first bits would be equal.
     """
-    tie = int.from_bytes(hashlib.blake2b(measure_id.encode(), digest_size=3).digest()) >> 24 - TIE_BITS
-    return at << TIE_BITS | tie
+    return at << TIE_BITS | zlib.crc32(measure_id.encode()) >> 32 - TIE_BITS
 
 
 def slots_of(measure: Source) -> Iterator[Slot]:

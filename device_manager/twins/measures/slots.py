@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol
 from device_manager.storage.contract import INTERNAL_INDEX, Document, Key, Store, Transaction
 from device_manager.storage.stamps import Source
 from device_manager.storage.steps import unrecorded
-from device_manager.twins.measures.last_measures import Slot, TwinKind, digest_id, records_collection, slots_of
+from device_manager.twins.measures.last_measures import Slot, TwinKind, composed_id, records_collection, slots_of
 from device_manager.twins.models import Models
 
 NO_SLOTS: frozenset[str] = frozenset()
@@ -35,7 +35,7 @@ class SlotList(NamedTuple):
     @property
     def key(self) -> Key:
         """Its document, which exists when there are slots that the model does not have."""
-        return Key(INTERNAL_INDEX, records_collection(self.engine), digest_id("slots", self.twin, self.model))
+        return Key(INTERNAL_INDEX, records_collection(self.engine), composed_id("slots", self.twin, self.model))
 
     def source(self, slots: Iterable[str]) -> Source:
         """The content of its document."""
@@ -90,7 +90,8 @@ class SlotRegister:
         missing: dict[SlotList, set[str]] = {}
         for slot in slots:
             listing = list_of(engine, slot.twin, slot.id)
-            if slot.name not in self.slots(listing):
+            in_model = slot.name in self._of_model(listing.twin, listing.model)
+            if not in_model and slot.name not in self._memory().get(listing, NO_SLOTS):
                 missing.setdefault(listing, set()).add(slot.name)
         return missing
 
