@@ -145,7 +145,10 @@ class Aggregator:
             found = self._database.rows(Fragment(sql, (field.number, *scope.join.parameters)), 6)
             rows = {row[0]: row[1:] for row in found}
         empty: Row = (0, None, None, 0.0, 0)
-        write = _writer(field) if field is not None and field.type in ("date", "boolean") else None
+        write: Callable[[float], Any] | None = None
+        if field is not None and field.type in ("date", "boolean"):
+            # Elasticsearch gives truths as they are in `stats`, and as texts in all other metrics.
+            write = bool if (metric.kind, field.type) == ("stats", "boolean") else _writer(field)
         return [_measured(metric, rows.get(scope.first + place, empty), write) for place in range(scope.count)]
 
     def _terms(self, aggregation: TermsAggregation, scope: Scope) -> list[Result]:
@@ -368,7 +371,7 @@ def _writer(field: FieldRef) -> Callable[[float], str]:
     return lambda value: write(int(value))
 
 
-def _measured(metric: Metric, row: Row, write: Callable[[float], str] | None) -> Result:
+def _measured(metric: Metric, row: Row, write: Callable[[float], Any] | None) -> Result:
     count, least, most, total, distinct = row
     if metric.kind in ("value_count", "cardinality"):
         return {"value": count if metric.kind == "value_count" else distinct}
@@ -386,7 +389,7 @@ def _measured(metric: Metric, row: Row, write: Callable[[float], str] | None) ->
     return stats
 
 
-def _shown(name: str, value: float | None, write: Callable[[float], str] | None) -> Result:
+def _shown(name: str, value: float | None, write: Callable[[float], Any] | None) -> Result:
     return {name: value} if write is None or value is None else {name: value, f"{name}_as_string": write(value)}
 
 

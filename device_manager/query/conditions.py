@@ -16,9 +16,10 @@ import orjson
 from device_manager.query.conversions import text_of
 from device_manager.query.fields import FieldRef, FieldResolver
 from device_manager.query.fragments import FALSE, RUNNER, TRUE, Fragment, SqlValue, conjunction, joined, storable
+from device_manager.query.matcher import Tested
 from device_manager.query.patterns import ascii_lower, glob, literal_prefix, next_text
 from device_manager.query.refusals import malformed
-from device_manager.query.source_tests import SourceTest, Tested, likely_value, source_test
+from device_manager.query.source_tests import SourceTest, likely_value, source_test
 from device_manager.query.tree import (
     Bool,
     Exists,
@@ -257,7 +258,7 @@ class ConditionCompiler:
         assert isinstance(query, Words)  # noqa: S101  # everything else is tested
         field = self._keyword_below(query.field)
         assert field is not None  # noqa: S101  # otherwise documents are tested
-        likely = likely_value(max(query.words, key=len), "v")
+        likely = likely_value(max(query.words, key=len), Fragment("v"))
         # Without its limit SQLite would move the test into the inner SELECT, to values that are not distinct.
         values = f"SELECT DISTINCT v FROM term WHERE f = ? AND {likely.sql} LIMIT -1"
         words, open_end = query.words, query.open_end

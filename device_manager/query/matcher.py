@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from device_manager.query.conversions import CONVERTERS, Convert, IndexValue, Refused, converter, text_of
@@ -38,6 +39,12 @@ RUNNER = "matcher"
 Matcher = Callable[[str, dict[str, Any]], bool]
 """Takes the id and the source of a document."""
 
+LeafMatcher = tuple[tuple[str, ...], Callable[[str, Any], bool]]
+"""A path, and a test that takes the id of a document and what it holds there."""
+
+Tested = Words | Nested | GeoDistance | GeoBox
+"""The clauses that look at one place of a document."""
+
 Test = Callable[[Any], bool]
 Read = Callable[[Any], Iterator[Any]]
 
@@ -57,6 +64,15 @@ def compile_matcher(query: Query, field_types: Mapping[str, FieldType], *, now: 
         ApiError: 400, a clause does not go with the type of its field, or a value does not fit it.
     """
     return _Compiler(field_types, now).compile(query)
+
+
+def compile_leaf(query: Tested, field_types: Mapping[str, FieldType], *, now: int = 0) -> LeafMatcher | None:
+    """The path at which a clause looks, and a test of id and value there; None when nothing can match.
+
+    Raises:
+        ApiError: what `compile_matcher` raises.
+    """
+    return _Compiler(field_types, now).at_leaf(query)
 
 
 class _Compiler:
@@ -80,12 +96,8 @@ class _Compiler:
                 return self._exists(path)
             case Bool():
                 return self._bool(query)
-            case Nested():
-                return self._nested(query)
-            case GeoDistance() | GeoBox():
-                return self._geo(query)
-            case Words(field, words, open_end):
-                return self._any_value(self._types[field], lambda text: has_words(text, words, open_end), _texts)
+            case Nested() | GeoDistance() | GeoBox() | Words():
+                return self._tested(query)
             case Term() | Terms() | Range() | Prefix() | Wildcard():
                 type = self._types.get(query.field)
                 if type is None or type.type == "nested":
@@ -93,29 +105,33 @@ class _Compiler:
                 return self._any_value(type, self._test(query, type), reader(type))
         raise TypeError(query)
 
-    def _nested(self, query: Nested) -> Matcher:
-        type = nested_type(self._types, query, RUNNER)
-        if type is None:
+    def at_leaf(self, query: Tested) -> LeafMatcher | None:
+        """The path at which a clause looks, and what it asks of the value there; None when nothing can match."""
+        match query:
+            case Nested():
+                type = nested_type(self._types, query, RUNNER)
+                if type is None:
+                    return None
+                matches = _Compiler(type.inner, self._now, f"{query.path}.").compile(query.query)
+                return self._path(query.path), lambda id, leaf: any(
+                    isinstance(inner, dict) and matches(id, inner) for inner in _elements(leaf)
+                )
+            case GeoDistance() | GeoBox():
+                type = geo_type(self._types, query, RUNNER)
+                if type is None:
+                    return None
+                test = partial(is_near, query) if isinstance(query, GeoDistance) else partial(is_inside, query)
+                return self._path(type.source), lambda id, leaf: any(map(test, _points(leaf)))
+            case Words(field, words, open_end):
+                path = self._path(self._types[field].source)
+                return path, lambda id, leaf: any(has_words(text, words, open_end) for text in _texts(leaf))
+
+    def _tested(self, query: Tested) -> Matcher:
+        found = self.at_leaf(query)
+        if found is None:
             return _nothing
-        matches = _Compiler(type.inner, self._now, f"{query.path}.").compile(query.query)
-        path = self._path(query.path)
-
-        def some_object(id: str, source: dict[str, Any]) -> bool:
-            return any(
-                isinstance(inner, dict) and matches(id, inner)
-                for leaf in leaves_at(source, path)
-                for inner in _elements(leaf)
-            )
-
-        return some_object
-
-    def _geo(self, query: GeoDistance | GeoBox) -> Matcher:
-        type = geo_type(self._types, query, RUNNER)
-        if type is None:
-            return _nothing
-        if isinstance(query, GeoDistance):
-            return self._any_value(type, lambda point: is_near(query, point), _points)
-        return self._any_value(type, lambda point: is_inside(query, point), _points)
+        path, test = found
+        return lambda id, source: any(test(id, leaf) for leaf in leaves_at(source, path))
 
     def _path(self, source: str) -> tuple[str, ...]:
         """The path of a field from the objects of this level."""

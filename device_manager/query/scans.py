@@ -1,7 +1,7 @@
 """The SQL statements of a sorted scan in the embedded store: the order in a temporary table, then page by page.
 
-The values of a field are kept in order by the index on `term`, so many hits that one field sorts are read along it, a
-part at a time: the first page is there at once. Everything else is sorted as a whole, which spills to disk.
+The values of a field are kept in order by the index on `term`, so hits that one field sorts are read along it, a part
+at a time: the first page is there at once. Everything else is sorted as a whole, which spills to disk.
 """
 
 from __future__ import annotations
@@ -16,9 +16,6 @@ from device_manager.query.ordering import SortKey, order_by, sort_keys
 from device_manager.query.search import Sort
 from device_manager.query.sql import sort_values
 from device_manager.query.tree import Query
-
-MANY = 20_000
-"""Hits from which they are read along the index where that is possible."""
 
 _HITS = "temp.scan_hits"
 """The hits; those that have got their place are taken out where the index is followed."""
@@ -47,10 +44,11 @@ class ScanPlan:
             f"CREATE TABLE {_ORDER} (place INTEGER PRIMARY KEY, hit INTEGER NOT NULL{columns})",
         )
 
-    def follows_index(self, count: int) -> bool:
-        """Whether `count` hits are to be read along the index of the one field that sorts them."""
+    @property
+    def follows_index(self) -> bool:
+        """Whether the hits can be read along the index of the one field that sorts them."""
         first = self.keys[0]
-        return len(self.keys) == 1 and first.number is not None and first.sort.missing == "_last" and count >= MANY
+        return len(self.keys) == 1 and first.number is not None and first.sort.missing == "_last"
 
     @property
     def whole_order(self) -> Fragment:

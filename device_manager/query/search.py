@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -38,7 +39,7 @@ class TermsAggregation:
     field: str
     size: int = 10
     order: tuple[tuple[Literal["_count", "_key"], Literal["asc", "desc"]], ...] = (("_count", "desc"), ("_key", "asc"))
-    aggregations: dict[str, Aggregation] = dataclasses.field(default_factory=dict)
+    aggregations: Mapping[str, Aggregation] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ class DateHistogram:
     keyed: bool = False
     bounds: tuple[Scalar, Scalar] | None = None
     order: tuple[Literal["_count", "_key"], Literal["asc", "desc"]] = ("_key", "asc")
-    aggregations: dict[str, Aggregation] = dataclasses.field(default_factory=dict)
+    aggregations: Mapping[str, Aggregation] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ class FilterAggregation:
 
     filters: tuple[tuple[str, Query], ...]
     form: Literal["one", "named", "listed"] = "one"
-    aggregations: dict[str, Aggregation] = dataclasses.field(default_factory=dict)
+    aggregations: Mapping[str, Aggregation] = dataclasses.field(default_factory=dict)
 
 
 MetricKind = Literal["avg", "min", "max", "sum", "value_count", "cardinality", "stats"]
@@ -114,7 +115,7 @@ class Search:
     size: int = 10
     search_after: tuple[Scalar, ...] | None = None
     source: SourceFilter = SourceFilter()
-    aggregations: dict[str, Aggregation] = dataclasses.field(default_factory=dict)
+    aggregations: Mapping[str, Aggregation] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

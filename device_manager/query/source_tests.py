@@ -1,28 +1,30 @@
 """Clauses that the embedded store answers from documents: texts without a keyword, nested objects, points.
 
-Nothing of these is indexed beyond presence, so that writing costs nothing. The matcher decides; an expression that
-SQLite evaluates by itself comes first and passes over most documents that cannot match.
+Nothing of these is indexed beyond presence, so that writing costs nothing. The matcher decides on what stands at the
+path of the clause; an expression that SQLite evaluates by itself comes first and passes over most documents that cannot
+match.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 
 from device_manager.query.conversions import text_of
 from device_manager.query.distances import MARGIN_DEGREES, box_around
 from device_manager.query.fields import FieldType
-from device_manager.query.fragments import RUNNER, TRUE, Fragment, joined
-from device_manager.query.matcher import Matcher, compile_matcher, find_nested, geo_type, nested_type
+from device_manager.query.fragments import TRUE, Fragment, joined
+from device_manager.query.matcher import Tested, compile_leaf, compile_matcher, find_nested
 from device_manager.query.tree import Bool, GeoBox, GeoDistance, Nested, Query, Term, Words
 
-Tested = Words | Nested | GeoDistance | GeoBox
-"""The clauses that are answered from documents."""
+TextTest = Callable[[str, str | None], bool]
+"""Takes the id of a document and JSON text."""
 
 MAX_EXTRACTED_DEPTH = 2
-"""Longest path of a point that is looked up before the document is parsed; a longer one can be spelt in many ways."""
+"""Longest path that is looked up before the document is parsed; a longer one can be spelt in many ways."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +33,12 @@ class SourceTest:
 
     Attributes:
         likely: a condition on `s.source` that holds for every document that matches.
-        test: takes id and source, as JSON text, of a document.
+        holds: the condition on `s.id` and `s.source` that decides.
         path: the field that has a value in every document that matches; None where presence is not indexed.
     """
 
     likely: Fragment
-    test: Callable[[str, str], bool]
+    holds: Fragment
     path: str | None
 
     def condition(self, row: str) -> Fragment:
@@ -46,10 +48,33 @@ class SourceTest:
             self.likely.parameters + self.holds.parameters,
         )
 
-    @property
-    def holds(self) -> Fragment:
-        """The condition that the document itself decides."""
-        return Fragment("has_source(?, s.id, json(s.source))", (self.test,))
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a document holds a value, for SQL: `path` is exact for the documents that `is_plain` holds for."""
+
+    path: str
+    is_plain: Fragment
+
+    @classmethod
+    def of(cls, names: tuple[str, ...]) -> _Place | None:
+        """None for a place that cannot be looked up."""
+        if len(names) > MAX_EXTRACTED_DEPTH or any('"' in name or "\\" in name for name in names):
+            return None
+        path = "$" + "".join(f'."{name}"' for name in names)
+        if len(names) == 1:
+            return cls(path, TRUE)
+        plain = "(ifnull(json_type(s.source, ?), 'object') = 'object' AND json_type(s.source, ?) IS NULL)"
+        return cls(path, Fragment(plain, (f'$."{names[0]}"', f'$."{".".join(names)}"')))
+
+    def choose(self, there: Fragment, otherwise: Fragment) -> Fragment:
+        """`there` for documents whose value stands at the path, `otherwise` for all others."""
+        if self.is_plain is TRUE:
+            return there
+        return Fragment(
+            f"CASE WHEN {self.is_plain.sql} THEN {there.sql} ELSE {otherwise.sql} END",
+            self.is_plain.parameters + there.parameters + otherwise.parameters,
+        )
 
 
 def source_test(query: Tested, types: Mapping[str, FieldType], now: int) -> SourceTest | None:
@@ -58,43 +83,52 @@ def source_test(query: Tested, types: Mapping[str, FieldType], now: int) -> Sour
     Raises:
         ApiError: 400, the field cannot be asked this.
     """
-    path: str | None = None
-    likely = TRUE
+    found = compile_leaf(query, types, now=now)
+    if found is None:
+        return None
+    names, at_leaf = found
+    matches = compile_matcher(query, types, now=now)
+    whole = Fragment("has_source(?, s.id, json(s.source))", (_on_json(matches),))
+    place = _Place.of(names)
+    holds = whole
+    if place is not None:
+        holds = place.choose(Fragment("has_source(?, s.id, s.source -> ?)", (_on_json(at_leaf), place.path)), whole)
     match query:
-        case Words():
-            path, likely = query.field, _likely_text(max(query.words, key=len))
+        case Words(field, words):
+            return SourceTest(_likely_text(max(words, key=len), place), holds, field)
         case Nested():
-            if nested_type(types, query, RUNNER) is None:
-                return None
-            likely = _likely_nested(query, types)
+            return SourceTest(_likely_nested(query, types), holds, None)
         case GeoDistance() | GeoBox():
-            if geo_type(types, query, RUNNER) is None:
-                return None
-            path = query.field
-            likely = _likely_point(path, box_around(query) if isinstance(query, GeoDistance) else query)
-    return SourceTest(likely, _on_text(compile_matcher(query, types, now=now)), path)
+            box = box_around(query) if isinstance(query, GeoDistance) else query
+            return SourceTest(TRUE if place is None else _likely_point(place, box), holds, query.field)
 
 
-def _on_text(matches: Matcher) -> Callable[[str, str], bool]:
-    return lambda id, source: matches(id, orjson.loads(source))
+def _on_json(matches: Callable[[str, Any], bool]) -> TextTest:
+    return lambda id, text: text is not None and matches(id, orjson.loads(text))
 
 
-def likely_value(word: str, column: str) -> Fragment:
-    """A condition that holds for every text in `column` with a word: letters beyond ASCII may fold to ASCII."""
+def likely_value(word: str, text: Fragment) -> Fragment:
+    """A condition that holds for every `text` with a word; letters beyond ASCII may fold to ASCII."""
     if not word.isascii():
         return TRUE
     pattern = "".join(f"\\{character}" if character in "\\%_" else character for character in word)
-    return Fragment(f"({column} LIKE ? ESCAPE '\\' OR {column} GLOB '*[^ -~]*')", (f"%{pattern}%",))
+    return Fragment(
+        f"({text.sql} LIKE ? ESCAPE '\\' OR length({text.sql}) < octet_length({text.sql}))",
+        (*text.parameters, f"%{pattern}%", *text.parameters, *text.parameters),
+    )
 
 
-def _likely_text(word: str) -> Fragment:
-    return likely_value(word, "json(s.source)")
+def _likely_text(word: str, place: _Place | None) -> Fragment:
+    whole = Fragment("json(s.source)")
+    if place is None:
+        return likely_value(word, whole)
+    return likely_value(word, place.choose(Fragment("(s.source ->> ?)", (place.path,)), whole))
 
 
 def _likely_nested(query: Nested, types: Mapping[str, FieldType]) -> Fragment:
     """Keywords that have to be equal to a text stand in the document as they are, unless JSON escapes them."""
     nested = find_nested(types, query.path)
-    assert nested is not None  # noqa: S101  # the caller looked
+    assert nested is not None  # noqa: S101  # otherwise there would be no test
     wanted = [
         text_of(term.value)
         for term in _required_terms(query.query)
@@ -112,20 +146,17 @@ def _required_terms(query: Query) -> Iterator[Term]:
             yield from _required_terms(clause)
 
 
-def _likely_point(path: str, box: GeoBox) -> Fragment:
-    """Points written as `{lat, lon}` are compared; where there is anything else, the document has to be parsed."""
-    names = path.split(".")
-    if len(names) > MAX_EXTRACTED_DEPTH or '"' in path or "\\" in path:
-        return TRUE
-    place = "$" + "".join(f'."{name}"' for name in names)
-    lat, lon = f'{place}."lat"', f'{place}."lon"'
+def _likely_point(place: _Place, box: GeoBox) -> Fragment:
+    """Points written as `{lat, lon}` are compared; where there is anything else, the matcher has to look."""
+    lat, lon = f'{place.path}."lat"', f'{place.path}."lon"'
     either = "OR" if box.left > box.right else "AND"
     return Fragment(
-        "CASE WHEN json_type(s.source, ?) IN ('real', 'integer') AND json_type(s.source, ?) IN ('real', 'integer') "
-        "AND (? OR json_type(s.source, ?) IS NULL) THEN (s.source ->> ?) BETWEEN ? AND ? "
+        f"CASE WHEN {place.is_plain.sql} AND json_type(s.source, ?) IN ('real', 'integer') "
+        "AND json_type(s.source, ?) IN ('real', 'integer') THEN (s.source ->> ?) BETWEEN ? AND ? "
         f"AND ((s.source ->> ?) >= ? {either} (s.source ->> ?) <= ?) ELSE 1 END",
         (
-            *(lat, lon, len(names) == 1, f'$."{path}"', lat, box.bottom - MARGIN_DEGREES, box.top + MARGIN_DEGREES),
+            *place.is_plain.parameters,
+            *(lat, lon, lat, box.bottom - MARGIN_DEGREES, box.top + MARGIN_DEGREES),
             *(lon, box.left - MARGIN_DEGREES, lon, box.right + MARGIN_DEGREES),
         ),
     )

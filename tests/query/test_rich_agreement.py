@@ -149,7 +149,7 @@ leaves: Clauses = st.one_of(
 queries: Clauses = st.recursive(leaves, bools, max_leaves=6)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(clause=queries)
 def test_the_same_clause_finds_the_same_documents(rich: Corpus, clause: dict[str, Any]) -> None:
     answer = rich.raw({"query": clause, "size": EVERYTHING, "_source": False})

@@ -10,12 +10,25 @@ import pytest
 import pytest_asyncio
 
 from device_manager.errors import ApiError
-from device_manager.query.search import Search, SearchResult, Sort, SourceFilter, TermsAggregation
+from device_manager.query.search import (
+    Aggregation,
+    DateHistogram,
+    Metric,
+    Search,
+    SearchResult,
+    Sort,
+    SourceFilter,
+    TermsAggregation,
+    TopHits,
+)
 from device_manager.query.tree import (
     MATCH_ALL,
     Bool,
     Exists,
+    GeoBox,
+    GeoDistance,
     Ids,
+    Match,
     MatchNone,
     Prefix,
     Query,
@@ -71,6 +84,10 @@ QUERIES: list[tuple[Query, set[str]]] = [
     (Term("model", "plane"), having(lambda s: s.get("model") == "plane")),
     (Term("serial", 3), {"many", *having(lambda s: s["serial"] == 3)}),
     (Term("serial", "3"), {"many", *having(lambda s: s["serial"] == 3)}),
+    (Match("match", "model.text", "a TRUCK"), having(lambda s: s.get("model") == "truck")),
+    (Match("match_phrase_prefix", "model.text", "pl"), having(lambda s: s.get("model") == "plane")),
+    (GeoDistance("place", 1.001, 2, 200), having(lambda s: "place" in s)),
+    (GeoBox("place", 0.9, 1, -1, 3), set()),
     (Term("active", True), having(lambda s: s.get("active") is True)),
     (Term("linkedMeasures.deviceId", "d4"), {"04", "14", "19"}),
     (Term("nothing", 1), set()),
@@ -198,6 +215,24 @@ async def test_terms_aggregations(full: Store, index: str) -> None:
     )
     assert narrowed.aggregations is not None
     assert {b["key"]: b["doc_count"] for b in narrowed.aggregations["m"]["buckets"]} == {"truck": 1, "plane": 1}
+
+
+async def test_aggregations_inside_others(full: Store, index: str) -> None:
+    inside: dict[str, Aggregation] = {
+        "days": DateHistogram("seenAt", "week", min_doc_count=1, aggregations={"level": Metric("max", "level")}),
+        "first": TopHits((Sort("serial", "desc"), Sort("_id")), size=1),
+    }
+    search = Search(size=0, aggregations={"models": TermsAggregation("model", aggregations=inside)})
+    result = (await full.search(index, "assets", search)).aggregations
+    assert result is not None
+    planes = result["models"]["buckets"][1]
+    assert planes["days"]["buckets"][-1] == {
+        "key": 18 * DAY, "key_as_string": "1970-01-19T00:00:00.000Z", "doc_count": 3, "level": {"value": 3.0}
+    }  # fmt: skip
+    (first,) = planes["first"]["hits"]["hits"]
+    assert first["_id"] == "21"
+    assert {**first["_source"], "_kuzzle_info": None} == {**SOURCES["21"], "_kuzzle_info": None}
+    assert first["sort"] == [27, "21"]
 
 
 async def test_a_clause_on_a_field_that_cannot_run_it(full: Store, index: str) -> None:
