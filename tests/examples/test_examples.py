@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from device_manager.cli.client import CallRefused, Client
@@ -113,6 +114,23 @@ async def test_the_plugin(start_server: Callable[..., ServerProcess]) -> None:
         assert refused.value.error["status"] == 409
     assert await asyncio.to_thread(server.stop) == 0
     assert "links seen" in server.log.read_text()
+
+
+def test_the_decoder(start_server: Callable[..., ServerProcess]) -> None:
+    """The commands of its first lines."""
+    file = EXAMPLES / "decoder.py"
+    server = start_server(plugins=[str(file)])
+    [command] = re.findall(r"^curl .*?'$", file.read_text(), re.MULTILINE | re.DOTALL)
+    assert "http://127.0.0.1:7512" in command
+    script = command.replace("http://127.0.0.1:7512", server.url)
+    ran = subprocess.run(["bash", "-euc", script], stdout=subprocess.PIPE, text=True, check=True, timeout=30)
+    assert json.loads(ran.stdout)["result"] == {"valid": True}
+    for reference, level, temperature in (("T-1", 87, 2.7), ("T-2", 10, 24.1)):
+        record = httpx.get(f"{server.url}/device-manager/devices/TankGauge-{reference}").json()["result"]["_source"]
+        assert {last["measureName"]: last["values"] for last in record["lastMeasures"]} == {
+            "level": {"level": level},
+            "liquidTemperature": {"temperature": temperature},
+        }
 
 
 def test_every_example_is_listed() -> None:
