@@ -6,7 +6,6 @@ from device_manager.controllers.groups.batches import GroupBatches
 from device_manager.controllers.groups.changes import GroupChanges
 from device_manager.controllers.groups.members import GroupMemberships
 from device_manager.controllers.groups.reading import GroupReads
-from device_manager.router.controller import ControllerAlias
 from device_manager.security.scope import Scope
 
 
@@ -15,4 +14,3 @@ class GroupsController(GroupBatches, GroupMemberships, GroupChanges, GroupReads)
 
     name = "device-manager/groups"
     scope = Scope.ENGINE
-    aliases = (ControllerAlias("device-manager/group", {}),)

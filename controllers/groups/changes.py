@@ -98,9 +98,9 @@ class GroupChanges(TwinsController):
                          "metadata": {}}}
 
         Raises:
-            ApiError: `api.assert.missing_argument` for a new group without a name, and what `create` and `update`
-                raise, but for a group that does or does not exist: `services.storage.not_found` (the engine),
-                `device_manager.groups.wrong_path_end`, `name_taken`.
+            ApiError: `api.assert.missing_argument` for a new group without a name, `services.storage.not_found` (the
+                engine), `device_manager.groups.wrong_path_end`, `name_taken`, and whatever else refuses a creation or
+                a change.
         """
         _require_body(request)
         call = call_of(request, refresh=refresh)

@@ -28,7 +28,7 @@ class GroupMemberships(TwinsController):
 
         Example request:
 
-            {"controller": "device-manager/groups", "action": "addAssets", "engineId": "tenant-a",
+            {"controller": "device-manager/groups", "action": "addAssets", "engineId": "tenant-a", "_id": "hall-1",
              "body": {"path": "site.hall-1", "assetIds": ["Container-A-1"]}}
 
         Example result:

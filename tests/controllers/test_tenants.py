@@ -178,3 +178,24 @@ async def test_locales_follow_their_model(platform: Any, second_engine: str) -> 
     bound = Call(engines=frozenset({second_engine}))
     (only,) = await platform.twins.tenants.locales.update("Barn", bound)
     assert only["engineIndex"] == second_engine
+
+
+async def test_locales_that_assets_cannot_hold_are_refused(platform: Any, second_engine: str) -> None:
+    model = {"engineGroup": "commons", "model": "Silo", "measures": [], "locales": {}}
+    await platform.do("models:writeAsset", body=model)
+    wrong = {"en": {"friendlyName": {"first": "Silo"}}}
+    first = await platform.asset("1", model="Silo")
+    await platform.do("models:writeAsset", body=model | {"locales": wrong})
+    error = await platform.refused("assets:updateModelLocales", model="Silo", engineId=...)
+    assert (error["status"], error["message"]) == (400, "All the assets failed to be updated")
+    assert [(item["_id"], item["engineIndex"], item["status"]) for item in error["errors"]] == [
+        (first, platform.engine, 400)
+    ]
+    await platform.do("engine:update", index=second_engine, group="farms")
+    await platform.do("models:writeAsset", body=model | {"engineGroup": "farms"})
+    await platform.asset("2", model="Silo", engineId=second_engine)
+    try:
+        error = await platform.refused("assets:updateModelLocales", model="Silo", engineId=...)
+    finally:
+        await platform.do("engine:update", index=second_engine, group="commons")
+    assert (error["status"], error["message"]) == (206, "Some assets failed to be updated")

@@ -122,6 +122,9 @@ class Town:
         await asyncio.gather(
             *(self.do("collection", "create", index=engine, collection="stations") for engine in engines)
         )
+        for engine in engines:
+            site = [{"_id": "site", "name": "Site"}, {"_id": "hall-1", "name": "Hall 1", "path": "site"}]
+            await self.do("device-manager/groups", "mCreate", engineId=engine, body={"groups": site})
         await self.fill(self.ours, "A-1", "1", "plain")
         await self.fill(self.ours, "A-2", "2", "plain")
         await self.fill(self.theirs, "B-1", "B1", MARK)

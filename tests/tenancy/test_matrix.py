@@ -203,7 +203,7 @@ def engine_pairs(town: Any, example: Any) -> Iterator[Pair]:
     body = example.message.get("body")
     names = ((town.theirs, "nosuchengine"),)
     for path, text in leaves(body):
-        if text == town.ours and path[-1] in ("engineId", "index", "tenantId"):
+        if path[-1] == "newEngineId" or (text == town.ours and path[-1] in ("engineId", "index", "tenantId")):
             theirs, unknown = (example.message | {"body": put(body, path, name)} for name in names[0])
             yield Pair(f"{example.label} body.{'.'.join(map(str, path))}", theirs, unknown, names)
     if isinstance(body, dict) and town.ours in body:

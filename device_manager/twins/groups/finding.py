@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from device_manager.errors import api_error
 from device_manager.storage.contract import Document, Key, Store
-from device_manager.twins.groups.paths import within
+from device_manager.twins.groups.paths import stored_path, within
 from device_manager.twins.groups.steps import Outdated, Subtrees
 from device_manager.twins.places import ASSETS, DEVICES, GROUPS, group_key
 
@@ -31,12 +31,12 @@ async def find_subtrees(store: Store, engine: str, roots: dict[str, str], limit:
         limit: most documents.
 
     Raises:
-        ApiError: `device_manager.groups.subtree_too_large`; `services.storage.too_many_changes` when the groups change
-            all the time.
+        ApiError: `device_manager.groups.subtree_too_large`.
+        Outdated: groups changed meanwhile, or are not where `roots` says.
     """
     if not roots:
         return Subtrees()
-    groups = await again(lambda: _settled_groups(store, engine, roots), next(iter(roots)))
+    groups = await _settled_groups(store, engine, roots)
     twins: list[Key] = []
     for collection in (ASSETS, DEVICES):
         await store.refresh(engine, collection)
@@ -48,9 +48,10 @@ async def find_subtrees(store: Store, engine: str, roots: dict[str, str], limit:
 
 
 async def _settled_groups(store: Store, engine: str, roots: dict[str, str]) -> Collection[Document]:
-    """The groups, none of them written by a transaction that is undecided; raises Outdated when one changed meanwhile.
+    """The groups, none of them written by a transaction that is undecided: what that does to twins is not found yet.
 
-    What such a transaction does to twins might not be found yet.
+    Raises:
+        Outdated: one of them changed meanwhile, or is elsewhere.
     """
     await store.refresh(engine, GROUPS)
     pages = store.scan(engine, GROUPS, within("path", roots.values()))
@@ -59,6 +60,10 @@ async def _settled_groups(store: Store, engine: str, roots: dict[str, str]) -> C
     settled = await store.transact(lambda tx: tx.read(keys), dry_run=True)
     if any(key not in settled or settled[key].version != group.version for key, group in seen.items()):
         raise Outdated
+    for id, path in roots.items():
+        root = settled.get(group_key(engine, id))
+        if root is None or stored_path(id, root.source) != path:
+            raise Outdated
     return settled.values()
 
 

@@ -27,6 +27,7 @@ STABLE = {
     "engineGroup": "commons",
     "affinity": {"type": ["devices"], "models": {"devices": []}, "strict": False},
 }
+YARD = STABLE | {"model": "Yard", "affinity": {"type": ["assets"], "models": {"assets": []}, "strict": False}}
 FOREIGN = STABLE | {"model": "Foreign", "engineGroup": "elsewhere"}
 
 
@@ -94,7 +95,7 @@ class GroupTests:
 @pytest_asyncio.fixture(loop_scope="session")
 async def groups(platform: Any) -> AsyncIterator[GroupTests]:
     """An engine without groups."""
-    for model in (PARKING, STABLE, FOREIGN):
+    for model in (PARKING, STABLE, YARD, FOREIGN):
         if platform.twins.catalogue.models.find("group", model["model"], model["engineGroup"]) is None:
             await platform.do("models:writeGroup", body=model)
     tests = GroupTests(platform)

@@ -90,11 +90,16 @@ async def test_what_is_refused(groups: Any) -> None:
 async def test_affinity(groups: Any) -> None:
     await groups.do("groups:create", _id="p", body={"name": "P", "model": "Parking"})
     await groups.do("groups:create", _id="s", body={"name": "S", "model": "Stable"})
+    await groups.do("groups:create", _id="y", body={"name": "Y", "model": "Yard"})
     container, hall = await groups.platform.asset("1"), await groups.platform.asset("1", model="Hall")
     device = await groups.platform.device("1")
     assert await groups.refusal("groups:addAssets", body={"path": "s", "assetIds": [container]}) == (
         400,
         "The group s of model Stable can not contain assets",
+    )
+    assert await groups.refusal("groups:addDevices", body={"path": "y", "deviceIds": [device]}) == (
+        400,
+        "The group y of model Yard can not contain devices",
     )
     assert await groups.refusal("groups:addAssets", body={"path": "p", "assetIds": [container, hall]}) == (
         400,
