@@ -80,6 +80,16 @@ class ScanPlan:
         return Fragment(f"DELETE FROM {_HITS} WHERE rid IN (SELECT hit FROM {_ORDER} WHERE place > ?)", (place,))
 
     @property
+    def is_any_waiting(self) -> str:
+        """Whether hits still wait for their places."""
+        return f"SELECT EXISTS (SELECT 1 FROM {_HITS})"
+
+    @property
+    def is_more(self) -> str:
+        """Whether there are hits behind a place."""
+        return f"SELECT EXISTS (SELECT 1 FROM {_ORDER} WHERE place > ?)"
+
+    @property
     def without_value(self) -> str:
         """Adds all hits that still wait: they have no value."""
         return f"INSERT INTO {_ORDER} (hit) SELECT rid FROM {_HITS} ORDER BY rid"

@@ -87,7 +87,7 @@ class _SortedReader:
         self._plan = plan
         self._place = 0
         self._begun = False
-        self._follows_index = False
+        self._follows_index = plan.follows_index
 
     def read(self, wanted: int, connection: apsw.Connection) -> tuple[Rows, bool]:
         """The next rows, and whether they are the last ones."""
@@ -98,13 +98,13 @@ class _SortedReader:
         rows = fetch_rows(connection, self._plan.page(self._place, wanted), 1 + len(self._plan.keys) + _DOCUMENT)
         if rows:
             self._place = rows[-1][0]
-        return self._distinct(rows), len(rows) < wanted
+        is_last = not self._follows_index and not connection.execute(self._plan.is_more, (self._place,)).get
+        return self._distinct(rows), is_last
 
     def _begin(self, connection: apsw.Connection) -> None:
         for statement in self._plan.tables:
             connection.execute(statement)
         connection.execute(self._plan.hits.sql, self._plan.hits.parameters)
-        self._follows_index = self._plan.follows_index(connection.changes())
         if not self._follows_index:
             whole = self._plan.whole_order
             connection.execute(whole.sql, whole.parameters)
@@ -114,9 +114,10 @@ class _SortedReader:
         """Put the next hits into their places; those without a value come last."""
         values = self._plan.next_values(wanted, first=self._place == 0)
         connection.execute(values.sql, values.parameters)
-        self._follows_index = connection.changes() == wanted
+        ended = connection.changes() < wanted
         placed = self._plan.placed(self._place)
         connection.execute(placed.sql, placed.parameters)
+        self._follows_index = not ended and bool(connection.execute(self._plan.is_any_waiting).get)
         if not self._follows_index:
             connection.execute(self._plan.without_value)
 
