@@ -238,6 +238,10 @@ class Corpus:
     def raw(self, body: dict[str, Any]) -> httpx.Response:
         return self.client.post("/_search", json=body)
 
+    def analysed(self, text: str) -> list[str]:
+        answer = self.client.post("/_analyze", json={"analyzer": "standard", "text": text}).raise_for_status()
+        return [token["token"] for token in answer.json()["tokens"]]
+
     def matching(self, query: Query) -> set[str]:
         matches = compile_matcher(query, self.types)
         return {id for id, source in self.documents.items() if matches(id, source)}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from device_manager.query.clauses import parse_query
-from device_manager.query.search import Search, Sort, TermsAggregation
+from device_manager.query.search import DateHistogram, Metric, Search, Sort, TermsAggregation
 from device_manager.settings import Settings
 from device_manager.storage.contract import Transaction
 from device_manager.storage.sqlite.store import SqliteStore
@@ -17,7 +17,18 @@ from device_manager.storage.sqlite.store import SqliteStore
 pytestmark = pytest.mark.alone
 
 DOCUMENTS = 20_000
-MAPPINGS = {"properties": {"number": {"type": "long"}, "group": {"type": "keyword"}, "model": {"type": "keyword"}}}
+MAPPINGS = {
+    "properties": {
+        "number": {"type": "long"},
+        "group": {"type": "keyword"},
+        "model": {"type": "keyword"},
+        "name": {"type": "keyword", "fields": {"text": {"type": "text"}}},
+        "note": {"type": "text"},
+        "place": {"type": "geo_point"},
+        "parts": {"type": "nested", "properties": {"name": {"type": "keyword"}}},
+        "at": {"type": "date"},
+    }
+}
 
 EACH: dict[str, dict[str, Any]] = {
     "all": {"match_all": {}},
@@ -36,6 +47,12 @@ EACH: dict[str, dict[str, Any]] = {
     "1000 ranges": {"bool": {"should": [{"range": {"number": {"gt": n, "lt": n + 3}}} for n in range(1000)]}},
     "none of 1000": {"bool": {"must_not": [{"term": {"number": n}} for n in range(1000)]}},
     "none of 1000 ranges": {"bool": {"must_not": [{"range": {"number": {"lt": n}}} for n in range(1000)]}},
+    "words below a keyword": {"match": {"name.text": "7"}},
+    "words": {"match": {"note": "note"}},
+    "words beside a term": {"bool": {"must": [{"match": {"note": "note"}}, {"term": {"group": "g7"}}]}},
+    "no words": {"bool": {"must_not": [{"match": {"note": "6"}}]}},
+    "nested": {"nested": {"path": "parts", "query": {"term": {"parts.name": "p7"}}}},
+    "near": {"geo_distance": {"place": "45,5", "distance": "500km"}},
     "two of three": {
         "bool": {
             "should": [{"term": {"group": "g7"}}, {"term": {"model": "m"}}, {"exists": {"field": "number"}}],
@@ -45,6 +62,9 @@ EACH: dict[str, dict[str, Any]] = {
 }
 
 
+DAYS = DateHistogram("at", "day", time_zone="Europe/Paris", aggregations={"greatest": Metric("max", "number")})
+
+
 async def test_no_search_compares_everything_with_everything(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path, Settings())
     await store.start()
@@ -52,7 +72,17 @@ async def test_no_search_compares_everything_with_everything(tmp_path: Path) -> 
 
     def decide(transaction: Transaction) -> None:
         for number in range(DOCUMENTS):
-            transaction.create("i", "c", {"number": number, "group": f"g{number % 50}", "model": "m"}, str(number))
+            source = {
+                "number": number,
+                "group": f"g{number % 50}",
+                "model": "m",
+                "name": f"name {number}" if number % 50 else "name 7",
+                "note": f"a note about {number % 60}",
+                "place": {"lat": 40 + number % 100 / 10, "lon": 5},
+                "parts": [{"name": f"p{number % 70}"}, {"name": "p"}],
+                "at": number * 60_000,
+            }
+            transaction.create("i", "c", source, str(number))
 
     await store.transact(decide)
     slow: dict[str, float] = {}
@@ -60,7 +90,7 @@ async def test_no_search_compares_everything_with_everything(tmp_path: Path) -> 
         search = Search(
             parse_query(clause),
             sort=(Sort("group"), Sort("number", "desc"), Sort("_id")),
-            aggregations={"groups": TermsAggregation("group")},
+            aggregations={"groups": TermsAggregation("group", aggregations={"days": DAYS}), "days": DAYS},
         )
         start = time.process_time()
         found = await store.search("i", "c", search)

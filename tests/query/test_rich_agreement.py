@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from device_manager.errors import ApiError
+from device_manager.query.analysis import words_of
 from device_manager.query.clauses import parse_query
 from device_manager.query.dsl import search_body
 from device_manager.query.search import Search, SearchResult, Sort
@@ -27,6 +28,7 @@ class Corpus(Protocol):
     def elastic(self, search: Search) -> SearchResult: ...
     def matching(self, query: Query) -> set[str]: ...
     def raw(self, body: dict[str, Any]) -> httpx.Response: ...
+    def analysed(self, text: str) -> list[str]: ...
 
 
 Clauses = st.SearchStrategy[dict[str, Any]]
@@ -190,3 +192,50 @@ def test_what_elasticsearch_refuses_is_refused(rich: Corpus, clause: dict[str, A
         with pytest.raises(ApiError) as refusal:
             ask()
         assert refusal.value.status == 400
+
+
+@settings(max_examples=60, deadline=None)
+@given(text=st.text(st.sampled_from("abzAZ09 _.:,;'\u2019-/@éÉßΣſİ漢字ひ한ก\u0301٣Ⅷ½"), max_size=12))
+def test_texts_are_split_alike(rich: Corpus, text: str) -> None:
+    assert words_of(text) == rich.analysed(text)
+
+
+def test_long_words_are_cut(rich: Corpus) -> None:
+    for text in ("a" * 600, "b " * 200, "é" * 300):
+        assert words_of(text) == rich.analysed(text)
+
+
+EMBEDDED_ONLY_REFUSES: list[tuple[dict[str, Any], str]] = [
+    ({"match": {"words": {"query": "rad", "fuzziness": "AUTO"}}}, 'the option "fuzziness" of the clause "match"'),
+    ({"match_phrase": {"words": {"query": "red blue", "slop": 2}}}, 'the option "slop" of the clause "match_phrase"'),
+    ({"match": {"words": {"query": "red", "analyzer": "simple"}}}, 'the option "analyzer" of the clause "match"'),
+    (
+        {"match_phrase_prefix": {"words": {"query": "re", "max_expansions": 2}}},
+        'the option "max_expansions" of the clause "match_phrase_prefix"',
+    ),
+    (
+        {"multi_match": {"query": "red", "fields": ["words"], "fuzziness": 1}},
+        'the option "fuzziness" of the clause "match"',
+    ),
+]
+
+
+@pytest.mark.parametrize(("clause", "said"), EMBEDDED_ONLY_REFUSES, ids=str)
+def test_what_only_elasticsearch_runs_is_refused_by_name(rich: Corpus, clause: dict[str, Any], said: str) -> None:
+    query = parse_query(clause)
+    assert rich.raw(search_body(Search(query))).status_code == 200
+    for ask, runner in (
+        (lambda: rich.embedded(Search(query)), "embedded store"),
+        (lambda: rich.matching(query), "matcher"),
+    ):
+        with pytest.raises(ApiError) as refusal:
+            ask()
+        assert refusal.value.status == 400
+        assert f"The {runner} cannot run {said}" in refusal.value.message
+
+
+def test_scores_are_one_in_the_embedded_store(rich: Corpus) -> None:
+    found = rich.embedded(Search(parse_query({"match": {"words": "red blue"}}), size=EVERYTHING))
+    assert {hit.score for hit in found.hits} == {1.0}
+    serials = [hit.source["serial"] for hit in found.hits if hit.source is not None]
+    assert serials == sorted(serials)
