@@ -15,6 +15,7 @@ from device_manager.events.bus import EventBus
 from device_manager.plugins.models import ModelDeclaration
 from device_manager.storage.contract import Key
 from device_manager.twins.domain import Twins
+from device_manager.twins.ingestion.service import ReceivedPayload
 
 NUMBERS = itertools.count(1)
 START = 1_732_000_000_000
@@ -61,11 +62,13 @@ class Gateway:
 
     Attributes:
         platform: asked for everything else.
+        decoder: that of the device model `Weather`.
     """
 
     def __init__(self, platform: Any) -> None:
         self.platform = platform
-        decoders = Decoders([WeatherDecoder()])
+        self.decoder = WeatherDecoder()
+        decoders = Decoders([self.decoder])
         for controller in (PayloadsController, DecodersController):
             platform.router.register(controller(platform.twins, decoders))
         platform.router.compile()
@@ -80,6 +83,10 @@ class Gateway:
         body |= {"measures": list(measures)}
         error: dict[str, Any] = await self.platform.refused("payloads:weather", engineId=..., uuid=uuid, body=body)
         return error
+
+    def payload(self, *measures: tuple[str, str, int, Any], uuid: str) -> ReceivedPayload:
+        """A payload as the controller hands it over."""
+        return ReceivedPayload(uuid, {"measures": list(measures)}, "device-manager/payloads:weather", True)
 
     async def measures(self, device: str | None = None, *, asset: str | None = None) -> list[dict[str, Any]]:
         """Stored measures of a device or an asset, oldest first."""
