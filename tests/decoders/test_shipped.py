@@ -171,12 +171,14 @@ def test_messages_that_are_sent_again_have_the_same_id(
     assert uuid_of(stack, the_things_stack, request_with()) == "as:up:01E0WZGT6Y7657CPFPE5WEYDSQ"
     the_things_stack["correlation_ids"].pop()
     assert uuid_of(stack, the_things_stack, request_with()) == "ns:uplink:01E0WZGT6Y7657CPFPE5WEYDSD"
-    for payload in ({}, [], {"correlation_ids": None}, {"correlation_ids": [5, "rpc:x"]}):
+    without: list[Any] = [{}, [], {"correlation_ids": None}, {"correlation_ids": [5, "rpc:x"]}]
+    for payload in without:
         assert uuid_of(stack, payload, request_with()) is None
     chirp, id = ChirpStackDecoder(), chirp_stack["deduplicationId"]
     assert uuid_of(chirp, chirp_stack, request_with()) == id
     assert uuid_of(chirp, {"deduplicationId": id}, request_with(event="join")) == f"{id}:join"
-    for payload in ({}, [], {"deduplicationId": ""}):
+    without = [{}, [], {"deduplicationId": ""}]
+    for payload in without:
         assert uuid_of(chirp, payload, request_with(event="up")) is None
 
 
