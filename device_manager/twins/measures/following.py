@@ -77,7 +77,8 @@ class Following:
         Raises:
             ApiError: the store does not answer.
         """
-        for engine in await engines_without_records(self._store, list(self._catalogue.engines)):
+        engines = [engine.index for engine in self._catalogue.engines.values() if not engine.closing]
+        for engine in await engines_without_records(self._store, engines):
             await self.rebuild_engine(engine)
 
     async def close(self) -> None:

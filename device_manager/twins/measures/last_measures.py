@@ -26,22 +26,20 @@ MOST_BYTES = 4
 """Bytes that a character may need."""
 
 RECORDS: Source = {
-    "dynamic": "strict",
+    "dynamic": "false",
     "properties": {
         "twin": {"type": "keyword"},
         "id": {"type": "keyword"},
         "slot": {"type": "keyword"},
-        "measureId": {"type": "keyword"},
-        "type": {"type": "keyword"},
         "measuredAt": {"type": "long"},
-        "originId": {"type": "keyword"},
-        "payloadUuids": {"type": "keyword"},
-        "values": {"type": "object", "dynamic": "false", "properties": {}},
         "model": {"type": "keyword"},
         "slots": {"type": "keyword"},
     },
 }
-"""The mapping of the records. `model` and `slots` belong to the documents that list slots, see `slots.py`."""
+"""The mapping of the records. `model` and `slots` belong to the documents that list slots, see `slots.py`.
+
+Four records are written anew with each linked measure or two: what nobody searches by is not indexed.
+"""
 
 _read_date = date({})
 
