@@ -92,11 +92,11 @@ def create_group(work: Workspace, engine: str, id: str, content: Source, stamp: 
     with work.as_one():
         claim_name(work, engine, id, content["name"])
         group = work.create(group_key(engine, id), created(content | {"lastUpdate": stamp.now}, stamp))
-        _write_parent(work, engine, content["path"])
+        write_parent(work, engine, content["path"])
     return group
 
 
-def _write_parent(work: Workspace, engine: str, path: str) -> None:
+def write_parent(work: Workspace, engine: str, path: str) -> None:
     """Tell those who search below the parent of `path` that there is more now."""
     if above := parent_path(path):
         key = group_key(engine, last_segment(above))
@@ -135,7 +135,7 @@ def change_group(
             if not is_new and id not in found.versions:
                 raise Outdated
             _move(work, engine, found, old, new, stamp)
-            _write_parent(work, engine, new)
+            write_parent(work, engine, new)
         if renamed:
             release_name(work, engine, id, before.get("name"))
     return work.get(key)

@@ -10,13 +10,14 @@ from device_manager.twins.call import Call
 from device_manager.twins.catalogue import GENERATION, raise_generation
 from device_manager.twins.device_steps import delete_device, device_keys, removal_keys
 from device_manager.twins.documents import Source, Stamp
-from device_manager.twins.places import ASSETS, CONFIG, DEVICES, HISTORY, MODELS, Places, device_key, twin_id
+from device_manager.twins.places import ASSETS, CONFIG, DEVICES, GROUPS, HISTORY, MODELS, Places, device_key, twin_id
 from device_manager.twins.workspace import Workspace
 
 KEEPERS = {
     ASSETS: "the actions of device-manager/assets",
     DEVICES: "the actions of device-manager/devices",
     HISTORY: "the actions that change assets",
+    GROUPS: "the actions of device-manager/groups",
     MODELS: "the actions of device-manager/models",
     CONFIG: "device-manager/engine:create and delete",
 }

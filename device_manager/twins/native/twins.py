@@ -32,6 +32,8 @@ from device_manager.twins.workspace import Workspace
 
 LINKS = "linkedMeasures"
 LINKING = "linking and unlinking"
+MEMBERSHIPS = "groups"
+GROUPING = "coming into and leaving groups by device-manager/groups"
 
 
 class _TwinWriter:
@@ -73,12 +75,14 @@ class AssetWriter(_TwinWriter):
         """See `documents.writers.Writer`."""
         id = native_id(id, source)
         check_unchanged(id, LINKS, None, source.get(LINKS), LINKING)
+        check_unchanged(id, MEMBERSHIPS, None, source.get(MEMBERSHIPS), GROUPING)
         _check_metadata(source)
         return create_asset(self._work(tx, id), self._engine, id, source)
 
     def replace(self, tx: Transaction, key: Key, before: Document, source: Source, stamp: Stamp) -> Document:
         """See `documents.writers.Writer`. The history tells of changed metadata."""
         check_unchanged(key.id, LINKS, before.source.get(LINKS), source.get(LINKS), LINKING)
+        check_unchanged(key.id, MEMBERSHIPS, before.source.get(MEMBERSHIPS), source.get(MEMBERSHIPS), GROUPING)
         _check_metadata(source)
         source = _later(source, before.source)
         patch = difference(before.source.get(CHANGEABLE) or {}, source.get(CHANGEABLE) or {})
@@ -116,6 +120,7 @@ class DeviceWriter(_TwinWriter):
         """See `documents.writers.Writer`. A device that the platform knows is attached, another one provisioned too."""
         id = native_id(id, source)
         check_unchanged(id, LINKS, None, source.get(LINKS), LINKING)
+        check_unchanged(id, MEMBERSHIPS, None, source.get(MEMBERSHIPS), GROUPING)
         check_unchanged(id, "engineId", self._engine, source.get("engineId") or self._engine, "attaching")
         _check_metadata(source)
         source = source | {"engineId": self._engine}
@@ -133,6 +138,7 @@ class DeviceWriter(_TwinWriter):
         """See `documents.writers.Writer`."""
         stored = before.source
         check_unchanged(key.id, LINKS, stored.get(LINKS), source.get(LINKS), LINKING)
+        check_unchanged(key.id, MEMBERSHIPS, stored.get(MEMBERSHIPS), source.get(MEMBERSHIPS), GROUPING)
         check_unchanged(key.id, "engineId", stored.get("engineId"), source.get("engineId"), "attaching and detaching")
         _check_metadata(source)
         return tx.replace(key, _later(source, stored))

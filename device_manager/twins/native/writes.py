@@ -13,12 +13,13 @@ from device_manager.twins.call import Call
 from device_manager.twins.catalogue import ENGINE_TYPE, Catalogue
 from device_manager.twins.documents import Source
 from device_manager.twins.model_propagation import Propagation
+from device_manager.twins.native.groups import GroupWriter
 from device_manager.twins.native.models import ModelWriter
 from device_manager.twins.native.records import GuardedWriter, RecordWriter, managed
 from device_manager.twins.native.twins import AssetWriter, DeviceWriter
-from device_manager.twins.places import ASSETS, CONFIG, DEVICES, ENGINE_COLLECTIONS, HISTORY, MODELS, Places
+from device_manager.twins.places import ASSETS, CONFIG, DEVICES, ENGINE_COLLECTIONS, GROUPS, HISTORY, MODELS, Places
 
-Writer = AssetWriter | DeviceWriter | RecordWriter | ModelWriter | GuardedWriter
+Writer = AssetWriter | DeviceWriter | RecordWriter | ModelWriter | GuardedWriter | GroupWriter
 
 
 class NativeWrites:
@@ -48,6 +49,8 @@ class NativeWrites:
             return AssetWriter(self._places, index, call)
         if collection == DEVICES:
             return DeviceWriter(self._places, index, call)
+        if collection == GROUPS:
+            return GroupWriter(self._places, index, call)
         return GuardedWriter(_always) if collection == HISTORY else None
 
     def _platform_writer(self, collection: str, call: Call, force: bool) -> Writer | None:
