@@ -16,13 +16,22 @@ import orjson
 
 from device_manager.query.aggregations import MAX_BUCKETS
 from device_manager.query.conditions import ConditionCompiler
-from device_manager.query.date_texts import Write, date_writer
+from device_manager.query.date_texts import date_writer
 from device_manager.query.dates import parse_date
 from device_manager.query.fields import FieldRef, FieldResolver
 from device_manager.query.fragments import RUNNER, Fragment
 from device_manager.query.instants import read_zone
 from device_manager.query.ordering import order_by, sort_keys, sort_value
 from device_manager.query.refusals import malformed, wrong_field, wrong_value
+from device_manager.query.results import (
+    Result,
+    Row,
+    histogram_result,
+    hits_result,
+    measured,
+    terms_result,
+    writer_of,
+)
 from device_manager.query.rounding import Rounding
 from device_manager.query.search import (
     Aggregation,
@@ -35,9 +44,6 @@ from device_manager.query.search import (
 from device_manager.query.source import filter_source
 from device_manager.query.sql import sort_values
 from device_manager.query.values import check_comparable
-
-Result = dict[str, Any]
-Row = Sequence[Any]
 
 
 class Database(Protocol):
@@ -148,13 +154,13 @@ class Aggregator:
         write: Callable[[float], Any] | None = None
         if field is not None and field.type in ("date", "boolean"):
             # Elasticsearch gives truths as they are in `stats`, and as texts in all other metrics.
-            write = bool if (metric.kind, field.type) == ("stats", "boolean") else _writer(field)
-        return [_measured(metric, rows.get(scope.first + place, empty), write) for place in range(scope.count)]
+            write = bool if (metric.kind, field.type) == ("stats", "boolean") else writer_of(field)
+        return [measured(metric, rows.get(scope.first + place, empty), write) for place in range(scope.count)]
 
     def _terms(self, aggregation: TermsAggregation, scope: Scope) -> list[Result]:
         field = self._fields.field(aggregation.field)
         if field is None:
-            return [_terms_result([], 0) for _ in range(scope.count)]
+            return [terms_result([], 0) for _ in range(scope.count)]
         check_comparable("terms aggregation", aggregation.field, field.type, RUNNER)
         columns = {"_count": "n", "_key": "v"}
         order = ", ".join(f"{columns[key]} {direction}" for key, direction in aggregation.order)
@@ -173,7 +179,7 @@ class Aggregator:
         rows, subs = self._choose(chosen, values, aggregation.aggregations, scope)
         buckets: dict[int, list[Result]] = defaultdict(list)
         wholes: dict[int, int] = {}
-        write = _writer(field) if field.type in ("boolean", "date") else None
+        write = writer_of(field) if field.type in ("boolean", "date") else None
         for (parent, value, count, whole), sub in zip(rows, subs, strict=True):
             bucket: Result = {"key": value, "doc_count": count}
             if write is not None:
@@ -181,7 +187,7 @@ class Aggregator:
             buckets[parent].append(bucket | sub)
             wholes[parent] = whole
         return [
-            _terms_result(buckets[number], wholes.get(number, 0))
+            terms_result(buckets[number], wholes.get(number, 0))
             for number in range(scope.first, scope.first + scope.count)
         ]
 
@@ -243,7 +249,7 @@ class Aggregator:
             buckets[parent][start] = {"key": start, "doc_count": count, **sub}
         filled = self._fill(histogram, field, rounding, [buckets[scope.first + at] for at in range(scope.count)])
         write = date_writer(histogram.format or field.format, read_zone(histogram.time_zone))
-        return [_histogram_result(histogram, found, write) for found in filled]
+        return [histogram_result(histogram, found, write) for found in filled]
 
     def _fill(
         self, histogram: DateHistogram, field: FieldRef, rounding: Rounding, found: list[dict[int, Result]]
@@ -329,7 +335,7 @@ class Aggregator:
                 hit["sort"] = [sort_value(key, value) for key, value in zip(keys, values, strict=True)]
             hits[number].append(hit)
         return [
-            _hits_result(counts.get(number, 0), hits[number], scored)
+            hits_result(counts.get(number, 0), hits[number], scored)
             for number in range(scope.first, scope.first + scope.count)
         ]
 
@@ -361,53 +367,3 @@ def _bounds(histogram: DateHistogram, field: FieldRef, rounding: Rounding, now: 
             raise wrong_value(histogram.field, "date", bound) from error
         found.append(None if millis is None else rounding.start(millis))
     return found[0], found[1]
-
-
-def _writer(field: FieldRef) -> Callable[[float], str]:
-    """How dates and truths show in `key_as_string` and `value_as_string`."""
-    if field.type != "date":
-        return lambda value: "true" if value else "false"
-    write = date_writer(field.format)
-    return lambda value: write(int(value))
-
-
-def _measured(metric: Metric, row: Row, write: Callable[[float], Any] | None) -> Result:
-    count, least, most, total, distinct = row
-    if metric.kind in ("value_count", "cardinality"):
-        return {"value": count if metric.kind == "value_count" else distinct}
-    values = {
-        "min": None if least is None else float(least),
-        "max": None if most is None else float(most),
-        "avg": total / count if count else None,
-        "sum": total,
-    }
-    if metric.kind != "stats":
-        return _shown("value", values[metric.kind], write)
-    stats: Result = {"count": count}
-    for name, value in values.items():
-        stats |= _shown(name, value, write if count else None)
-    return stats
-
-
-def _shown(name: str, value: float | None, write: Callable[[float], Any] | None) -> Result:
-    return {name: value} if write is None or value is None else {name: value, f"{name}_as_string": write(value)}
-
-
-def _terms_result(buckets: list[Result], whole: int) -> Result:
-    """The buckets of a terms aggregation as Elasticsearch shows them."""
-    counted = sum(bucket["doc_count"] for bucket in buckets)
-    return {"doc_count_error_upper_bound": 0, "sum_other_doc_count": whole - counted, "buckets": buckets}
-
-
-def _histogram_result(histogram: DateHistogram, buckets: dict[int, Result], write: Write) -> Result:
-    key, direction = histogram.order
-    found = sorted(buckets.values(), key=lambda bucket: bucket["key"])
-    sign = 1 if direction == "asc" else -1
-    found.sort(key=lambda bucket: sign * int(bucket["key" if key == "_key" else "doc_count"]))
-    named = [{"key_as_string": write(bucket["key"]), **bucket} for bucket in found]
-    return {"buckets": {bucket["key_as_string"]: bucket for bucket in named} if histogram.keyed else named}
-
-
-def _hits_result(count: int, hits: list[Result], scored: bool) -> Result:
-    total = {"value": count, "relation": "eq"}
-    return {"hits": {"total": total, "max_score": 1.0 if scored and hits else None, "hits": hits}}

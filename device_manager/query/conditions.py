@@ -8,17 +8,25 @@ become sets that SQLite builds once.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeGuard
-
-import orjson
 
 from device_manager.query.conversions import text_of
 from device_manager.query.fields import FieldRef, FieldResolver
-from device_manager.query.fragments import FALSE, RUNNER, TRUE, Fragment, SqlValue, conjunction, joined, storable
+from device_manager.query.fragments import FALSE, RUNNER, TRUE, Fragment, conjunction, joined, storable
 from device_manager.query.matcher import Tested
 from device_manager.query.patterns import ascii_lower, glob, literal_prefix, next_text
 from device_manager.query.refusals import malformed
+from device_manager.query.rows import (
+    NO_ROWS,
+    Rows,
+    from_term,
+    interval_rows,
+    json_list,
+    points,
+    presence,
+    union,
+)
 from device_manager.query.source_tests import SourceTest, likely_value, source_test
 from device_manager.query.tree import (
     Bool,
@@ -36,7 +44,7 @@ from device_manager.query.tree import (
     Wildcard,
     Words,
 )
-from device_manager.query.values import Interval, check_keyword, equal_to, inside, one_of
+from device_manager.query.values import check_keyword, equal_to, inside, one_of
 from device_manager.query.words import WordFields, has_words
 
 FEW = 8
@@ -48,26 +56,6 @@ TESTED = 8
 MAX_SELECTS = 450
 """SELECTs in the conditions of one query: SQLite takes 500 in one UNION ALL, and 2,000 in a statement that uses the
 conditions several times."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """What a clause finds by index.
-
-    Attributes:
-        select: a SELECT of `rid`; one may come several times unless `point` is set.
-        rank: the lower, the fewer rows it promises.
-        point: field number and value when it is all documents with one value of one field.
-        interval: field number and values when it is all documents with a value between bounds.
-    """
-
-    select: Fragment
-    rank: int
-    point: tuple[int, SqlValue] | None = None
-    interval: tuple[int, Interval] | None = None
-
-
-NO_ROWS = Rows(Fragment("SELECT NULL AS rid WHERE 0"), 0)
 
 
 class ConditionCompiler:
@@ -196,13 +184,13 @@ class ConditionCompiler:
                 return None
             if rows is not NO_ROWS:
                 found.append(rows)
-        return _union(found) if found else None
+        return union(found) if found else None
 
     def _leaf(self, query: Query) -> Rows | None:
         match query:
             case Ids(values):
                 sql = "SELECT t.rid AS rid FROM doc AS t WHERE t.cid = ? AND t.id IN (SELECT value FROM json_each(?))"
-                return Rows(Fragment(sql, (self._fields.cid, _json(values))), 0)
+                return Rows(Fragment(sql, (self._fields.cid, json_list(values))), 0)
             case Term():
                 return self._term(query)
             case Terms():
@@ -210,7 +198,7 @@ class ConditionCompiler:
             case Range():
                 return self._range(query)
             case Exists(path):
-                return _presence(self._fields.leaves(path))
+                return presence(self._fields.leaves(path))
             case Prefix(path, value, insensitive):
                 return self._pattern("prefix", path, value, None, insensitive)
             case Wildcard(path, value, insensitive):
@@ -262,7 +250,7 @@ class ConditionCompiler:
         # Without its limit SQLite would move the test into the inner SELECT, to values that are not distinct.
         values = f"SELECT DISTINCT v FROM term WHERE f = ? AND {likely.sql} LIMIT -1"
         words, open_end = query.words, query.open_end
-        return _from_term(
+        return from_term(
             Fragment(
                 f"t.f = ? AND t.v IN (SELECT v FROM ({values}) WHERE has_value(?, v))",
                 (field.number, field.number, *likely.parameters, lambda text: has_words(text, words, open_end)),
@@ -277,25 +265,25 @@ class ConditionCompiler:
         if query.case_insensitive:
             check_keyword("term", query.field, field.type, RUNNER)
             value = ascii_lower(text_of(query.value))
-            return _from_term(Fragment("t.f = ? AND lower(t.v) = ?", (field.number, value)), 4)
+            return from_term(Fragment("t.f = ? AND lower(t.v) = ?", (field.number, value)), 4)
         interval = equal_to("term", query.field, field.type, query.value, format=field.format, runner=RUNNER)
-        return NO_ROWS if interval is None else _interval(field, interval)
+        return NO_ROWS if interval is None else interval_rows(field, interval)
 
     def _terms(self, query: Terms) -> Rows:
         field = self._fields.field(query.field)
         if field is None:
             return NO_ROWS
-        points, intervals = one_of(query.field, field.type, query.values, format=field.format, runner=RUNNER)
-        found = [_interval(field, interval) for interval in intervals]
-        if points:
-            found.append(_points(field.number, [storable(point) for point in sorted(points)]))
-        return _union(found) if found else NO_ROWS
+        values, intervals = one_of(query.field, field.type, query.values, format=field.format, runner=RUNNER)
+        found = [interval_rows(field, interval) for interval in intervals]
+        if values:
+            found.append(points(field.number, [storable(value) for value in sorted(values)]))
+        return union(found) if found else NO_ROWS
 
     def _range(self, query: Range) -> Rows:
         field = self._fields.field(query.field)
         if field is None:
             return NO_ROWS
-        return _interval(field, inside(query, field.type, format=field.format, now=self._now, runner=RUNNER))
+        return interval_rows(field, inside(query, field.type, format=field.format, now=self._now, runner=RUNNER))
 
     def _pattern(self, clause: str, path: str, start: str, pattern: str | None, insensitive: bool) -> Rows:
         """Keywords that begin with `start` and, when there is one, match `pattern`."""
@@ -305,7 +293,7 @@ class ConditionCompiler:
         check_keyword(clause, path, field.type, RUNNER)
         if insensitive:
             lowered = ascii_lower(glob(pattern if pattern is not None else f"{_escaped(start)}*"))
-            return _from_term(Fragment("t.f = ? AND lower(t.v) GLOB ?", (field.number, lowered)), 5)
+            return from_term(Fragment("t.f = ? AND lower(t.v) GLOB ?", (field.number, lowered)), 5)
         parts = [Fragment("t.f = ?", (field.number,))]
         if start:
             parts.append(Fragment("t.v >= ?", (start,)))
@@ -314,7 +302,7 @@ class ConditionCompiler:
                 parts.append(Fragment("t.v < ?", (end,)))
         if pattern is not None:
             parts.append(Fragment("t.v GLOB ?", (glob(pattern),)))
-        return _from_term(joined("AND", parts), 3 if start else 5)
+        return from_term(joined("AND", parts), 3 if start else 5)
 
 
 def conjuncts(query: Query) -> Iterable[Query]:
@@ -334,74 +322,6 @@ def conjuncts(query: Query) -> Iterable[Query]:
             yield from conjuncts(clause)
     elif needed:
         yield Bool(should=query.should, minimum_should_match=needed)
-
-
-def _from_term(where: Fragment, rank: int) -> Rows:
-    return Rows(Fragment(f"SELECT t.rid AS rid FROM term AS t WHERE {where.sql}", where.parameters), rank)
-
-
-def _points(number: int, values: Sequence[SqlValue]) -> Rows:
-    if len(values) > 1:
-        return _from_term(Fragment("t.f = ? AND t.v IN (SELECT value FROM json_each(?))", (number, _json(values))), 2)
-    point = (number, values[0])
-    return Rows(_from_term(Fragment("t.f = ? AND t.v = ?", point), 1).select, 1, point)
-
-
-def _interval(field: FieldRef, interval: Interval) -> Rows:
-    if interval.is_point:
-        return _points(field.number, [storable(interval.low)])
-    bounds = [bound for bound in (interval.low, interval.high) if bound is not None]
-    condition = " AND ".join(["t.f = ?", *_bounds(interval, "?", "?")])
-    rows = _from_term(Fragment(condition, (field.number, *map(storable, bounds))), 6 - len(bounds))
-    return replace(rows, interval=(field.number, interval))
-
-
-def _bounds(interval: Interval, low: str, high: str) -> list[str]:
-    """The conditions on `t.v`; `low` and `high` are expressions."""
-    conditions = []
-    if interval.low is not None:
-        conditions.append(f"t.v {'>=' if interval.includes_low else '>'} {low}")
-    if interval.high is not None:
-        conditions.append(f"t.v {'<=' if interval.includes_high else '<'} {high}")
-    return conditions
-
-
-def _presence(leaves: Sequence[FieldRef]) -> Rows:
-    if not leaves:
-        return NO_ROWS
-    numbers = tuple(leaf.number for leaf in leaves)
-    return _from_term(Fragment(f"t.f IN ({', '.join('?' * len(numbers))})", numbers), 7)
-
-
-def _union(found: Sequence[Rows]) -> Rows:
-    """What any of `found` finds; values and intervals of one field become one list, so that one SELECT finds them."""
-    if len(found) == 1:
-        return found[0]
-    values: dict[int, list[SqlValue]] = {}
-    intervals: dict[tuple[int, tuple[str, ...]], list[Interval]] = {}
-    selects: list[Fragment] = []
-    for rows in found:
-        if rows.point is not None:
-            values.setdefault(rows.point[0], []).append(rows.point[1])
-        elif rows.interval is not None:
-            number, interval = rows.interval
-            bounds = _bounds(interval, "r.value ->> 0", "r.value ->> 1")
-            intervals.setdefault((number, tuple(bounds)), []).append(interval)
-        else:
-            selects.append(rows.select)
-    selects += [_points(number, listed).select for number, listed in values.items()]
-    for (number, conditions), listed_intervals in intervals.items():
-        pairs = [[storable(interval.low), storable(interval.high)] for interval in listed_intervals]
-        where = " AND ".join(["t.f = ?", *conditions])
-        sql = f"SELECT t.rid AS rid FROM json_each(?) AS r CROSS JOIN term AS t WHERE {where}"
-        selects.append(Fragment(sql, (orjson.dumps(pairs).decode(), number)))
-    sql = " UNION ALL ".join(select.sql for select in selects)
-    parameters = tuple(value for select in selects for value in select.parameters)
-    return Rows(Fragment(sql, parameters), max(2, *(rows.rank for rows in found)))
-
-
-def _json(values: Sequence[SqlValue]) -> str:
-    return orjson.dumps(values).decode()
 
 
 def _escaped(text: str) -> str:

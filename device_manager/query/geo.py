@@ -32,7 +32,9 @@ def check_geo_point(value: Any) -> bool:
 
 def geo_points(value: Any) -> list[Point]:
     """The points of a value, arrays included. Raises Refused for what is no point."""
-    if isinstance(value, (list, tuple)) and not (value and _is_number(value[0])):
+    if isinstance(value, (list, tuple)):
+        if value and _is_number(value[0]):
+            return [_position(value)]
         return [point for item in value if (point := point_of(item)) is not None]
     point = point_of(value)
     return [] if point is None else [point]

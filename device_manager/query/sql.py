@@ -30,6 +30,15 @@ CREATE INDEX temp.chosen_value ON chosen (parent, v);
 buckets that an aggregation has just made: `n` documents of `whole` that the parent's buckets hold all together.
 """
 
+MANY = 20_000
+"""Hits from which the first of them are looked for along an index, instead of putting all of them into order."""
+LOOKED_AT = 200_000
+"""Values of the index among which they are looked for."""
+MOST_ALONG_INDEX = 1000
+"""Hits that are looked for in that way."""
+INDEX_ORDERED = frozenset({"date", "integer", "long"})
+"""Types whose values stand in the index as hits show them."""
+
 _GATHERED = Fragment("SELECT d.rid AS rid FROM temp.hit AS d WHERE 1")
 
 
@@ -43,6 +52,8 @@ class SearchPlan:
         gather: notes the hits for the other statements; None when finding them anew costs little.
         page: rows of id, source as JSON text (NULL when not asked for), then the sort keys; None when `size` is 0.
         total: one row with the number of hits.
+        along_index: of very many hits that one field sorts, the first ones as rows of rid and value; None when the
+            index of the field does not lead to them. There may be fewer than there are, and one may come twice.
     """
 
     search: Search
@@ -50,6 +61,21 @@ class SearchPlan:
     page: Fragment | None
     total: Fragment
     keys: tuple[SortKey, ...]
+    along_index: Fragment | None = None
+
+    def page_of(self, rows: Sequence[Row]) -> Fragment | None:
+        """The page, given the rows of `along_index`; None when it takes `page` to tell it."""
+        search = self.search
+        wanted = search.offset + search.size
+        rids = [rid for rid, _ in rows]
+        if len(rids) < wanted or len(set(rids)) < wanted:
+            return None
+        chosen = orjson.dumps(list(rows[search.offset :])).decode()
+        sql = (
+            f"SELECT doc.id, {_source(search)}, json_extract(h.value, '$[1]') "
+            "FROM json_each(?) AS h CROSS JOIN doc ON doc.rid = json_extract(h.value, '$[0]') ORDER BY h.key"
+        )
+        return Fragment(sql, (chosen,))
 
     def known_total(self, rows: Sequence[Row]) -> int | None:
         """The total as the rows of the page tell it: known when they end before the page does."""
@@ -98,7 +124,24 @@ def plan_search(search: Search, fields: FieldResolver, *, now: int = 0) -> Searc
     elif search.size:
         page = _plain_page(search, hits if gather else conditions.select(search.query, in_order=True))
     total = Fragment(f"SELECT count(*) FROM ({hits.sql})", hits.parameters)
-    return SearchPlan(search, gather, page, total, keys)
+    along = _along_index(search, conditions, keys) if gather is None else None
+    return SearchPlan(search, gather, page, total, keys, along)
+
+
+def _along_index(search: Search, conditions: ConditionCompiler, keys: tuple[SortKey, ...]) -> Fragment | None:
+    """The first hits in the order of the one field that sorts them, found among the first of all its values."""
+    wanted = search.offset + search.size
+    if len(keys) != 1 or not 0 < search.size or wanted > MOST_ALONG_INDEX or search.search_after is not None:
+        return None
+    (key,) = keys
+    if key.number is None or key.sort.missing != "_last" or key.type not in INDEX_ORDERED:
+        return None
+    condition = conditions.condition(search.query)
+    first = f"SELECT rid, v FROM term WHERE f = ? ORDER BY v {key.sort.order}, rid LIMIT {LOOKED_AT}"
+    return Fragment(
+        f"SELECT d.rid, d.v FROM ({first}) AS d WHERE {condition.sql} LIMIT ?",
+        (key.number, *condition.parameters, wanted),
+    )
 
 
 def scan_statement(query: Query, fields: FieldResolver, *, after_rid: int, page: int, now: int = 0) -> Fragment:
