@@ -104,8 +104,8 @@ class Mapping:
     ) -> tuple[Found, Found]:
         """What `index_values` returns for the members that two sources do not share.
 
-        Members that are the same object in both are passed over: they were checked when `before` was stored, under
-        this very mapping.
+        Members that are the same in both are passed over: they were checked when `before` was stored, under this very
+        mapping.
 
         Args:
             before: a stored source.
@@ -172,12 +172,17 @@ class Mapping:
 
 
 def _unshared(before: dict[str, Any], after: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The members of two sources that are not the same object in both; all of them where one has a dotted name."""
+    """The members in which two sources differ, or may differ; all of them where one has a dotted name."""
     if "." in "".join(before) or "." in "".join(after):
         return before, after
-    gone = {name: value for name, value in before.items() if after.get(name, _NOTHING) is not value}
-    come = {name: value for name, value in after.items() if before.get(name, _NOTHING) is not value}
+    gone = {name: value for name, value in before.items() if not _is_same(value, after.get(name, _NOTHING))}
+    come = {name: value for name, value in after.items() if not _is_same(value, before.get(name, _NOTHING))}
     return gone, come
+
+
+def _is_same(value: Any, other: Any) -> bool:
+    """Whether two values are one object, or equal texts or whole numbers; others are not looked into."""
+    return value is other or (value.__class__ is other.__class__ and value.__class__ in (str, int) and value == other)
 
 
 def bad_value(reason: str) -> ApiError:

@@ -28,7 +28,7 @@ def decide_puts(transaction: SqliteTransaction, puts: Sequence[Put], whole: int 
             transaction.check_collection(put.key)
         except ApiError as error:
             refused[place] = error
-    transaction.read(put.key for place, put in enumerate(puts) if place not in refused)
+    transaction.prepare([put.key for place, put in enumerate(puts) if place not in refused])
     results = [refused.get(place) or _decide(transaction, put) for place, put in enumerate(puts)]
     for result in results[:whole]:
         if isinstance(result, ApiError):
@@ -37,7 +37,7 @@ def decide_puts(transaction: SqliteTransaction, puts: Sequence[Put], whole: int 
 
 
 def _decide(transaction: SqliteTransaction, put: Put) -> Result:
-    present = transaction.read((put.key,)).get(put.key)
+    present = transaction.present(put.key)
     version: int | None = None
     match put.kind:
         case PutKind.CREATE:

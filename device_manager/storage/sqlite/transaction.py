@@ -71,10 +71,18 @@ class SqliteTransaction:
         """See `contract.Transaction.read`."""
         asked = list(keys)
         entries = self._entries
-        missing = [key for key in dict.fromkeys(asked) if key not in entries]
+        self.prepare(asked)
+        return {key: now for key in asked if (now := entries[key].now) is not None}
+
+    def prepare(self, keys: Iterable[Key]) -> None:
+        """Read what is not known yet of `keys`; raises what `read` does."""
+        missing = [key for key in dict.fromkeys(keys) if key not in self._entries]
         if missing:
             self._fetch(missing)
-        return {key: now for key in asked if (now := entries[key].now) is not None}
+
+    def present(self, key: Key) -> Document | None:
+        """The document `key`, read before, with the changes made so far; None when there is none."""
+        return self._entries[key].now
 
     def _fetch(self, keys: list[Key]) -> None:
         if any(key not in self._known for key in keys):
