@@ -67,6 +67,17 @@ async def test_the_archive_tells_of_what_is_no_longer_valid(broken: Any) -> None
     assert len(await broken.measures("v1")) == 1
 
 
+async def test_what_a_wrong_decoder_stored_is_deleted_first(broken: Any) -> None:
+    at = 1_700_000_500_000
+    await broken.payload({"id": "linked", "hex": "0a", "at": at}, uuid="w1")
+    wrong = {"query": {"term": {"origin.payloadUuids": "w1"}}}
+    await broken.do("DELETE", f"/{broken.engine}/measures/_query", wrong)
+    assert await broken.measures("w1") == []
+    assert (await replay(broken, uuids=["w1"]))["states"] == {"VALID": 1}
+    (measure,) = await broken.measures("w1")
+    assert (measure["measuredAt"], measure["asset"]["_id"]) == (at, "Boiler-1")
+
+
 async def test_payloads_see_when_they_came(broken: Any) -> None:
     await broken.payload({"id": "linked", "arrived": 1}, uuid="a1")
     (before,) = await broken.measures("a1")
