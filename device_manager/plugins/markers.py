@@ -34,7 +34,7 @@ class Mark(NamedTuple):
 def pipe(
     event: str, *, tryfirst: bool = False, trylast: bool = False, inline: bool = False
 ) -> Callable[[Function], Function]:
-    """Run the function whenever `event` happens and wait for it: `f(payload, *rest)`.
+    """Run the function whenever `event` happens and wait for it: `f(payload, *rest)`, or with fewer parameters.
 
     What it returns replaces the payload, None keeps it, and what it raises refuses the request.
 

@@ -253,3 +253,28 @@ async def test_callable_objects_may_listen(bus: EventBus) -> None:
     bus.add_pipe("x:y:ping", counter, owner="p")
     assert await bus.pipe("x:y:ping", 1) == 2
     assert counter.calls == 1
+
+
+async def test_listeners_leave_out_arguments_that_they_have_no_use_for(bus: EventBus) -> None:
+    seen: list[Any] = []
+
+    async def one(payload: str) -> None:
+        seen.append(payload)
+
+    class Callable:
+        def __call__(self, payload: str, *rest: str) -> None:
+            seen.append((payload, rest))
+
+    bus.add_pipe("x:y:ping", one, owner="p")
+    bus.add_pipe("x:y:ping", seen.append, owner="p", inline=True)
+    bus.add_pipe("x:y:ping", Callable(), owner="p", inline=True)
+    bus.add_pipe("x:y:ping", lambda: seen.append(None), owner="p", inline=True)
+    await bus.pipe("x:y:ping", "payload", "request")
+    assert seen == ["payload", "payload", ("payload", ("request",)), None]
+
+
+async def test_what_a_pipe_returns_can_be_merged_into_the_payload(bus: EventBus) -> None:
+    bus.add_pipe("x:y:ping", lambda payload: {"n": payload["n"] + 1}, owner="p", inline=True)
+    bus.add_pipe("x:y:ping", lambda payload: {"n": payload["n"] * 10}, owner="p", inline=True)
+    merged = await bus.pipe("x:y:ping", {"n": 1, "kept": True}, merge=lambda payload, returned: payload | returned)
+    assert merged == {"n": 20, "kept": True}

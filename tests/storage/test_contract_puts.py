@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import pytest
 import pytest_asyncio
 
 from device_manager.errors import ApiError
@@ -228,3 +229,14 @@ async def test_searches_find_what_was_put(store: Store, a: Key) -> None:
     await store.refresh(a.index, a.collection)
     found = {document.id: document.source async for page in store.scan(*a[:2]) for document in page}
     assert found == {"a": {"serial": 1, "reference": "new"}, "z": {"serial": 1}}
+
+
+async def test_puts_that_have_to_be_acceptable_as_a_whole(store: Store, a: Key, b: Key) -> None:
+    refused = Put(PutKind.CREATE, b, {"unknown": 1})
+    with pytest.raises(ApiError) as error:
+        await store.put([create(a, 1), refused], whole=2)
+    assert error.value.id == "services.storage.strict_mapping_rejection"
+    assert await store.read([a, b]) == {}
+    result, strange = await store.put([create(a, 1), refused], whole=1)
+    assert (result, refusal(strange)) == (WRITTEN, "services.storage.strict_mapping_rejection")
+    assert await store.put([create(a, 2), create(b, 2)], whole=2) == [EXISTS, WRITTEN]
