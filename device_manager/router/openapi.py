@@ -155,7 +155,10 @@ class _Document:
         for name, shown in renamed.items():
             argument = by_name.get(name)
             schema = self._schemas.of(argument.annotation) if argument is not None else {}
-            found.append(_parameter(shown, "path", schema or {"type": "string"}, True, example.get(name)))
+            parameter = _parameter(shown, "path", schema or {"type": "string"}, True, example.get(name))
+            if shown != name:  # another action has the same path, and with it the say on its names
+                parameter |= {"description": f"The argument `{name}`.", "x-argument": name}
+            found.append(parameter)
         for argument in by_name.values():
             if argument.kind == "argument" and argument.name not in renamed:
                 found.append(self._query(argument, example))

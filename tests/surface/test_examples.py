@@ -48,7 +48,7 @@ def _is_struct(annotation: Any) -> bool:
 
 def against_the_document(message: Any, result: Any, operation: dict[str, Any], components: Any) -> Iterator[str]:
     """What the OpenAPI document of an action's first route does not allow of its examples."""
-    parameters = {parameter["name"]: parameter for parameter in operation["parameters"]}
+    parameters = {parameter.get("x-argument", parameter["name"]): parameter for parameter in operation["parameters"]}
     if unknown := message.keys() - parameters.keys() - IN_THE_MESSAGE:
         yield f"the document does not have the arguments {unknown}"
     for name, parameter in parameters.items():

@@ -69,7 +69,7 @@ ARGUMENTS: dict[str, list[dict[str, Any]]] = {
     "device-manager/models:listDevices": [{}],
     "device-manager/models:listGroups": [{"engineGroup": "commons"}],
     "device-manager/models:listMeasures": [{}],
-    "device-manager/tasks:get": [{"_id": "nothing"}],
+    "device-manager/tasks:get": [{"_id": "{task}"}],
     "device-manager/tasks:list": [{}, {"engineId": ENGINE}, {"state": "finished", "size": 1}, {"state": "asleep"}],
     "device-manager/assets:get": [{"engineId": ENGINE, "_id": "Container-1"}],
     "device-manager/assets:search": [{"engineId": ENGINE, "searchBody": HEAVY, "size": 5}],
@@ -188,9 +188,11 @@ def check_declared_routes(client: httpx.Client) -> None:
     assert declared.keys() - CHANGING - EXPORTS == ARGUMENTS.keys(), "ARGUMENTS names each action that has a GET route"
     login = ask(client, "auth", "login", {"strategy": "local"}, {"username": "ada", "password": "secret"})
     client.headers["Authorization"] = f"Bearer {login['result']['jwt']}"
+    task = ask(client, "device-manager/tasks", "list", {"state": "finished"}, None)["result"]["tasks"][0]["_id"]
     for name, cases in ARGUMENTS.items():
         controller, _, action = name.rpartition(":")
         for number, arguments in enumerate(cases):
+            arguments = {key: task if value == "{task}" else value for key, value in arguments.items()}
             typed = dict(arguments)
             body = typed.pop("searchBody", None)
             expected = ask(client, controller, action, typed, body)

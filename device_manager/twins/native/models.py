@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from device_manager.storage.contract import Document, Key, Transaction
+from device_manager.tasks import TaskPlan
 from device_manager.tasks.records import add_task
 from device_manager.twins.call import Call
 from device_manager.twins.catalogue import GENERATION, Catalogue, raise_generation
@@ -32,6 +33,7 @@ class ModelWriter:
         self._catalogue = catalogue
         self._propagation = propagation
         self._call = call
+        self._plans: dict[str, TaskPlan] = {}  # the same tasks in each run of the transaction, which reads them
 
     def related(self, keys: Sequence[Key]) -> Sequence[Key]:
         """See `documents.writers.Writer`."""
@@ -75,7 +77,9 @@ class ModelWriter:
 
     def _follow(self, tx: Transaction, model: Model) -> None:
         raise_generation(tx)
-        add_task(tx, self._propagation.plan(model, self._call, maps=True))
+        if model.id not in self._plans:
+            self._plans[model.id] = self._propagation.plan(model, self._call, maps=True)
+        add_task(tx, self._plans[model.id])
 
 
 def _identity(model: Model) -> tuple[str, str, str]:
