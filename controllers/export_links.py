@@ -60,7 +60,9 @@ class ExportLinks(TwinsController):
         """The link to a prepared export, with a token that is good for nothing but this one download."""
         query = {} if format == "csv" else {"format": format}
         user = request.user_id
-        if self._tokens is not None and user is not None and user != ANONYMOUS:
+        # Browsers send their cookie with the download too, and a token beside it would be refused.
+        has_cookie = request.identity is not None and not request.jwt
+        if self._tokens is not None and user is not None and user != ANONYMOUS and not has_cookie:
             args = {"engineId": target.subject.engine, "exportId": ticket}
             if target.subject.twin is not None:
                 args["_id"] = target.subject.twin

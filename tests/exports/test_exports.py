@@ -286,6 +286,17 @@ def test_links_of_users(place: Any, tokens: dict[str, str], action: str, options
     assert follow(path, "ours").status_code == 200, "whoever has the right can do without the token of the link"
 
 
+@pytest.mark.usefixtures("tokens")
+def test_links_of_browsers(place: Any) -> None:
+    with httpx.Client(base_url=place.server.url, timeout=60) as browser:
+        login = {"username": "ours", "password": "secret-1"}
+        assert browser.post("/_login/local?cookieAuth", json=login).status_code == 200
+        link = browser.post(f"/_/device-manager/{place.engine}/assets/_export").json()["result"]["link"]
+        assert "?" not in link
+        assert browser.get(link).text.count("\n") == 4
+        assert browser.get(link.replace(place.engine, place.other)).status_code == 403
+
+
 def test_the_token_of_a_link_is_good_for_nothing_else(place: Any, tokens: dict[str, str]) -> None:
     def token() -> tuple[str, str]:
         path, _, jwt = place.link(jwt=tokens["ours"]).partition("?jwt=")

@@ -96,7 +96,7 @@ async def test_what_an_export_costs(platform: Any, monkeypatch: pytest.MonkeyPat
     measure = {"type": "temperature", "values": {"temperature": 1.5}, "asset": context, "origin": {"type": "api"}}
     puts = [
         Put(PutKind.INDEX, Key(platform.engine, "measures", f"cost-{n}"), measure | {"measuredAt": n})
-        for n in range(13)
+        for n in range(14)
     ]
     await platform.store.put(puts)
     asset = Subject(platform.engine, "assets", "Container-0")
@@ -105,7 +105,7 @@ async def test_what_an_export_costs(platform: Any, monkeypatch: pytest.MonkeyPat
         searches, reads = await cost(platform, "assets:export", Subject(platform.engine, "assets"), 9, **options)
         assert (searches, reads) == (2, 2), "two pages of twins, and their last measures"
     for options in ({}, {"body": {"sort": [{"_id": "asc"}]}}):
-        assert await cost(platform, "assets:exportMeasures", asset, 14, _id="Container-0", **options) == (4, 0)
+        assert await cost(platform, "assets:exportMeasures", asset, 15, _id="Container-0", **options) == (4, 0)
     await platform.store.put([Put(PutKind.REMOVE, put.key, {}) for put in puts])
 
 
