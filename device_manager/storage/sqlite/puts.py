@@ -15,8 +15,15 @@ LARGE = 500
 Result = PutResult | ApiError
 
 
-def decide_puts(transaction: SqliteTransaction, puts: Sequence[Put], whole: int = 0) -> list[Result]:
+def decide_puts(transaction: SqliteTransaction, puts: Sequence[Put], whole: int, *, assumes: bool) -> list[Result]:
     """What becomes of each of `puts`, made through `transaction`: one that is refused leaves the others alone.
+
+    Args:
+        transaction: not used for anything yet.
+        puts: what is asked for.
+        whole: see `Store.put`.
+        assumes: take it, without looking, that no document stands in the way of a CREATE. If one does, the commit finds
+            that out and all is decided again.
 
     Raises:
         ApiError: what refuses one of the first `whole` puts; the transaction is of no use then.
@@ -28,7 +35,10 @@ def decide_puts(transaction: SqliteTransaction, puts: Sequence[Put], whole: int 
             transaction.check_collection(put.key)
         except ApiError as error:
             refused[place] = error
-    transaction.prepare([put.key for place, put in enumerate(puts) if place not in refused])
+    accepted = [put for place, put in enumerate(puts) if place not in refused]
+    if assumes:
+        transaction.assume_absent(put.key for put in accepted if put.kind is PutKind.CREATE)
+    transaction.prepare(put.key for put in accepted)
     results = [refused.get(place) or _decide(transaction, put) for place, put in enumerate(puts)]
     for result in results[:whole]:
         if isinstance(result, ApiError):

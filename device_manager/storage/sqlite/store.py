@@ -222,14 +222,16 @@ class SqliteStore(Store):
         """See `Store.put`: all puts of one call are written together, or none of them."""
         if not puts:
             return []
+        large, assumes = len(puts) > LARGE, True
 
         def run() -> tuple[SqliteTransaction, list[PutResult | ApiError], Work | None]:
+            nonlocal assumes
             transaction = SqliteTransaction(self._view_aside if large else self._view, {}, _count_nothing)
             transaction.is_put = True
-            results = decide_puts(transaction, puts, whole)
+            results = decide_puts(transaction, puts, whole, assumes=assumes)
+            assumes = False
             return transaction, results, transaction.work() if transaction.needs_commit else None
 
-        large = len(puts) > LARGE
         self.round_trips.puts += 1
         return await self._commit(run, _count_nothing, large=large)
 

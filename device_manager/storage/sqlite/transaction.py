@@ -80,6 +80,12 @@ class SqliteTransaction:
         if missing:
             self._fetch(missing)
 
+    def assume_absent(self, keys: Iterable[Key]) -> None:
+        """Take it that none of `keys` exists, except those that are being written; the commit finds out."""
+        for key in keys:
+            if key not in self._entries and not self._view.is_pending(key):
+                self._entries[key] = _Entry(None)
+
     def present(self, key: Key) -> Document | None:
         """The document `key`, read before, with the changes made so far; None when there is none."""
         return self._entries[key].now
