@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import orjson
 
@@ -18,6 +18,7 @@ from device_manager.query.aggregations import MAX_BUCKETS
 from device_manager.query.conditions import ConditionCompiler
 from device_manager.query.date_texts import date_writer
 from device_manager.query.dates import parse_date
+from device_manager.query.field_values import Database, FieldValues
 from device_manager.query.fields import FieldRef, FieldResolver
 from device_manager.query.fragments import RUNNER, Fragment
 from device_manager.query.instants import read_zone
@@ -44,16 +45,6 @@ from device_manager.query.search import (
 from device_manager.query.source import filter_source
 from device_manager.query.sql import sort_values
 from device_manager.query.values import check_comparable
-
-
-class Database(Protocol):
-    """The connection, inside one transaction that is rolled back in the end."""
-
-    def rows(self, statement: Fragment, columns: int) -> Sequence[Row]:
-        """All rows of a SELECT."""
-
-    def run(self, statement: Fragment) -> None:
-        """Run a statement without rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +97,16 @@ def _noted(first: int, count: int) -> Scope:
 class Aggregator:
     """Runs the aggregations of one search."""
 
-    def __init__(self, fields: FieldResolver, database: Database, *, now: int = 0, index: str = "") -> None:
+    def __init__(
+        self, fields: FieldResolver, database: Database, values: FieldValues, *, now: int = 0, index: str = ""
+    ) -> None:
         self._fields = fields
         self._database = database
         self._now = now
         self._index = index
         self._numbered = 1
         self._buckets = 0
+        self._values = values
 
     def results(self, aggregations: Mapping[str, Aggregation], scope: Scope) -> list[dict[str, Result]]:
         """The results by name, for each bucket of the scope in turn.
@@ -143,12 +137,13 @@ class Aggregator:
             check_comparable(metric.kind, metric.field, field.type, RUNNER)
             if field.type == "keyword" and metric.kind not in ("value_count", "cardinality"):
                 raise wrong_field(metric.kind, metric.field, field.type, RUNNER)
+            values = self._values.of(metric.field, field)
             distinct = "count(DISTINCT v.v)" if metric.kind == "cardinality" else "0"
             sql = (
                 f"SELECT {scope.bucket} AS b, count(*), min(v.v), max(v.v), total(v.v), {distinct} "
-                f"FROM ({_VALUES}) AS v {scope.join.sql} GROUP BY 1"
+                f"FROM ({values.sql}) AS v {scope.join.sql} GROUP BY 1"
             )
-            found = self._database.rows(Fragment(sql, (field.number, *scope.join.parameters)), 6)
+            found = self._database.rows(Fragment(sql, values.parameters + scope.join.parameters), 6)
             rows = {row[0]: row[1:] for row in found}
         empty: Row = (0, None, None, 0.0, 0)
         write: Callable[[float], Any] | None = None
@@ -162,10 +157,12 @@ class Aggregator:
         if field is None:
             return [terms_result([], 0) for _ in range(scope.count)]
         check_comparable("terms aggregation", aggregation.field, field.type, RUNNER)
+        values = self._values.of(aggregation.field, field)
         columns = {"_count": "n", "_key": "v"}
         order = ", ".join(f"{columns[key]} {direction}" for key, direction in aggregation.order)
         counted = (
-            f"SELECT {scope.bucket} AS b, v.v AS v, count(*) AS n FROM ({_VALUES}) AS v {scope.join.sql} GROUP BY 1, 2"
+            f"SELECT {scope.bucket} AS b, v.v AS v, count(*) AS n FROM ({values.sql}) AS v "
+            f"{scope.join.sql} GROUP BY 1, 2"
         )
         ranked = (
             "SELECT b, v, n, sum(n) OVER (PARTITION BY b) AS whole, "
@@ -173,9 +170,8 @@ class Aggregator:
         )
         chosen = Fragment(
             f"SELECT b, v, n, whole, place FROM ({ranked}) WHERE place <= ?",
-            (field.number, *scope.join.parameters, aggregation.size),
+            (*values.parameters, *scope.join.parameters, aggregation.size),
         )
-        values = Fragment(f"SELECT v.rid AS rid, v.v AS v FROM ({_VALUES}) AS v", (field.number,))
         rows, subs = self._choose(chosen, values, aggregation.aggregations, scope)
         buckets: dict[int, list[Result]] = defaultdict(list)
         wholes: dict[int, int] = {}
@@ -235,7 +231,7 @@ class Aggregator:
         if field.type != "date":
             raise wrong_field("date_histogram", histogram.field, field.type, RUNNER)
         rounding = Rounding(histogram)
-        values = _rounded(field, rounding)
+        values = _rounded(self._values.of(histogram.field, field), rounding)
         counted = (
             f"SELECT {scope.bucket} AS b, v.v AS v, count(DISTINCT v.rid) AS n FROM ({values.sql}) AS v "
             f"{scope.join.sql} GROUP BY 1, 2"
@@ -340,19 +336,16 @@ class Aggregator:
         ]
 
 
-_VALUES = "SELECT t.v AS v, t.rid AS rid FROM term AS t WHERE t.f = ?"
-
-
-def _rounded(field: FieldRef, rounding: Rounding) -> Fragment:
+def _rounded(values: Fragment, rounding: Rounding) -> Fragment:
     """Documents with the begins of the stretches that their dates are in, as `rid` and `v`."""
     if rounding.steps is None:
         return Fragment(
-            "SELECT rounded(?, t.v) AS v, t.rid AS rid FROM term AS t WHERE t.f = ?", (rounding.start, field.number)
+            f"SELECT rounded(?, d.v) AS v, d.rid AS rid FROM ({values.sql}) AS d", (rounding.start, *values.parameters)
         )
     origin, step = rounding.steps
     return Fragment(
-        "SELECT t.v - ((t.v - ?) % ? + ?) % ? AS v, t.rid AS rid FROM term AS t WHERE t.f = ?",
-        (origin, step, step, step, field.number),
+        f"SELECT d.v - ((d.v - ?) % ? + ?) % ? AS v, d.rid AS rid FROM ({values.sql}) AS d",
+        (origin, step, step, step, *values.parameters),
     )
 
 

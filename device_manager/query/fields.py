@@ -62,6 +62,10 @@ class FieldResolver(Protocol):
     def types(self) -> Mapping[str, FieldType]:
         """All fields of the mapping, see `field_types`."""
 
+    @property
+    def revision(self) -> int:
+        """The number of the mapping's newest extension; `doc.revision` has that by which a document was indexed."""
+
     def leaves(self, path: str) -> Sequence[FieldRef]:
         """The leaf at `path`, or all leaves below it when it is an object; empty when not mapped."""
 

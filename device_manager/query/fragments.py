@@ -14,8 +14,8 @@ RUNNER = "embedded store"
 
 SqlValue = str | int | float | None
 
-Parameter = SqlValue | Callable[..., bool] | Callable[..., int]
-"""What is bound: a value, or a function that SQL hands to `has_value`, `has_source` or `rounded`."""
+Parameter = SqlValue | Callable[..., bool | int | str]
+"""What is bound: a value, or a function that SQL hands to `has_value`, `has_source`, `rounded` or `values_of`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,12 +22,14 @@ TABLES = """
 CREATE TEMP TABLE hit (rid INTEGER PRIMARY KEY);
 CREATE TEMP TABLE bucket (rid INTEGER NOT NULL, b INTEGER NOT NULL, PRIMARY KEY (rid, b)) WITHOUT ROWID;
 CREATE TEMP TABLE chosen (b INTEGER PRIMARY KEY, parent INTEGER NOT NULL, v, n INTEGER NOT NULL, whole INTEGER);
+CREATE TEMP TABLE value (f INTEGER NOT NULL, rid INTEGER NOT NULL, v, PRIMARY KEY (f, rid, v)) WITHOUT ROWID;
 CREATE INDEX temp.chosen_value ON chosen (parent, v);
 """
 """What every connection that searches has; rows stand in them during one search only.
 
 `hit` holds the documents that a query found, `bucket` those of each bucket by its number, `chosen` the values of the
-buckets that an aggregation has just made: `n` documents of `whole` that the parent's buckets hold all together.
+buckets that an aggregation has just made: `n` documents of `whole` that the parent's buckets hold all together. `value`
+takes the place of `term` when values are read from the documents of `hit`.
 """
 
 MANY = 20_000
@@ -52,6 +54,7 @@ class SearchPlan:
         gather: notes the hits for the other statements; None when finding them anew costs little.
         page: rows of id, source as JSON text (NULL when not asked for), then the sort keys; None when `size` is 0.
         total: one row with the number of hits.
+        probe: one row with the number of hits, or `MANY` when there are more.
         along_index: of very many hits that one field sorts, the first ones as rows of rid and value; None when the
             index of the field does not lead to them. There may be fewer than there are, and one may come twice.
     """
@@ -61,7 +64,8 @@ class SearchPlan:
     page: Fragment | None
     total: Fragment
     keys: tuple[SortKey, ...]
-    along_index: Fragment | None = None
+    probe: Fragment
+    along_index: Fragment | None
 
     def page_of(self, rows: Sequence[Row]) -> Fragment | None:
         """The page, given the rows of `along_index`; None when it takes `page` to tell it."""
@@ -124,14 +128,15 @@ def plan_search(search: Search, fields: FieldResolver, *, now: int = 0) -> Searc
     elif search.size:
         page = _plain_page(search, hits if gather else conditions.select(search.query, in_order=True))
     total = Fragment(f"SELECT count(*) FROM ({hits.sql})", hits.parameters)
+    probe = Fragment(f"SELECT count(*) FROM ({hits.sql} LIMIT {MANY})", hits.parameters)
     along = _along_index(search, conditions, keys) if gather is None else None
-    return SearchPlan(search, gather, page, total, keys, along)
+    return SearchPlan(search, gather, page, total, keys, probe, along)
 
 
 def _along_index(search: Search, conditions: ConditionCompiler, keys: tuple[SortKey, ...]) -> Fragment | None:
     """The first hits in the order of the one field that sorts them, found among the first of all its values."""
     wanted = search.offset + search.size
-    if len(keys) != 1 or not 0 < search.size or wanted > MOST_ALONG_INDEX or search.search_after is not None:
+    if len(keys) != 1 or not search.size or wanted > MOST_ALONG_INDEX or search.search_after is not None:
         return None
     (key,) = keys
     if key.number is None or key.sort.missing != "_last" or key.type not in INDEX_ORDERED:

@@ -88,6 +88,7 @@ queries: Bodies = st.one_of(
     st.just({"match_all": {}}),
     st.sampled_from(["red", "pump"]).map(lambda word: {"match": {"words": word}}),
     st.integers(0, 250).map(lambda serial: {"range": {"serial": {"lt": serial}}}),
+    st.integers(0, 9).map(lambda serial: {"range": {"serial": {"lt": serial}}}),  # few: read from the documents
     st.sampled_from(["a", "b"]).map(lambda kind: {"bool": {"must_not": {"term": {"kind": kind}}}}),
     st.just({"nested": {"path": "parts", "query": {"range": {"parts.size": {"gte": 2}}}}}),
 )

@@ -108,6 +108,7 @@ def test_the_deepest_bool_compiles_in_no_time(depth: int) -> None:
     class Fields:
         cid = 1
         rids = (1 << 36, 2 << 36)
+        revision = 1
         types = {"f": FieldType("keyword", "f")}
 
         def field(self, path: str) -> FieldRef | None:

@@ -96,6 +96,7 @@ def open_reader(path: Path) -> apsw.Connection:
     connection.create_scalar_function("has_value", _call, 2)
     connection.create_scalar_function("has_source", _call, 3)
     connection.create_scalar_function("rounded", _call, 2)
+    connection.create_scalar_function("values_of", _call, 2)
     connection.execute(SEARCH_TABLES)
     return connection
 

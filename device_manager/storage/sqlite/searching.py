@@ -8,15 +8,17 @@ from typing import Any
 import apsw
 
 from device_manager.query.aggregating import HITS, Aggregator, every_document
+from device_manager.query.field_values import FieldValues
 from device_manager.query.fragments import Fragment
 from device_manager.query.search import Search, SearchResult
-from device_manager.query.sql import SearchPlan, plan_search
+from device_manager.query.sql import MANY, SearchPlan, plan_search
 from device_manager.storage.sqlite.catalogue import Collection
 from device_manager.storage.sqlite.reading import ReaderPool, fetch_rows
 
 Rows = Sequence[Sequence[Any]]
 
 _ID_AND_SOURCE = 2
+_RID_AND_VALUE = 2
 
 
 async def run_search(pool: ReaderPool, collection: Collection, search: Search, deadline: float) -> SearchResult:
@@ -35,22 +37,35 @@ def _answer(connection: apsw.Connection, plan: SearchPlan, collection: Collectio
     try:
         if plan.gather is not None:
             database.run(plan.gather)
-        page = plan.page
+        page, total = plan.page, None
+        if plan.along_index is not None:
+            total = _count(connection, plan.probe)
+            if total >= MANY:
+                page, total = plan.page_of(fetch_rows(connection, plan.along_index, _RID_AND_VALUE)) or page, None
         rows = [] if page is None else fetch_rows(connection, page, _ID_AND_SOURCE + len(plan.keys))
-        total = plan.known_total(rows)
         if total is None:
-            total = int(connection.execute(plan.total.sql, plan.total.parameters).get)
+            total = plan.known_total(rows)
+        if total is None:
+            total = _count(connection, plan.total)
         return plan.result(rows, total, _aggregated(database, plan, collection))
     finally:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
 
 
+def _count(connection: apsw.Connection, statement: Fragment) -> int:
+    return int(connection.execute(statement.sql, statement.parameters).get)
+
+
 def _aggregated(database: _Database, plan: SearchPlan, collection: Collection) -> dict[str, Any] | None:
     if not plan.search.aggregations:
         return None
-    scope = every_document(collection.cid) if plan.gather is None else HITS
-    aggregator = Aggregator(collection, database, index=f"&{collection.index}.{collection.name}")
+    values = FieldValues(collection, database)
+    scope = every_document(collection.cid)
+    if plan.gather is not None:
+        values.from_hits()
+        scope = HITS
+    aggregator = Aggregator(collection, database, values, index=f"&{collection.index}.{collection.name}")
     return aggregator.results(plan.search.aggregations, scope)[0]
 
 
@@ -61,9 +76,9 @@ class _Database:
         self._connection = connection
 
     def rows(self, statement: Fragment, columns: int) -> Rows:
-        """See `query.aggregating.Database`."""
+        """See `query.field_values.Database`."""
         return fetch_rows(self._connection, statement, columns)
 
     def run(self, statement: Fragment) -> None:
-        """See `query.aggregating.Database`."""
+        """See `query.field_values.Database`."""
         self._connection.execute(statement.sql, statement.parameters)
