@@ -153,6 +153,7 @@ class Application:
             self._check_exposure()
             await self.twins.start(self.plugins.models(), tuple(self.decoders))
             await self.plugins.start()
+            await self.twins.ingestion.start()
             self._healthy = True
             await self.events.pipe("kuzzle:state:live", None)
             await self.gateway.start()
@@ -177,6 +178,7 @@ class Application:
             log.error("a pipe refused the shutdown, which goes on", reason=error.message)
         await self.gateway.stop()
         await self.router.drain()
+        await self.twins.ingestion.stop()
         await self.idempotency.stop()
         try:
             await self.plugins.stop()

@@ -99,7 +99,7 @@ async def test_payloads_wait_on_disk_while_the_store_is_away(
         await http.post("/_/spooled/measures/_refresh")
         found = await http.get("/_/device-manager/spooled/devices/JsonDevice-a/measures", params={"size": 1})
         assert found.json()["result"]["total"] == 50
-        record = (await http.get("/_/device-manager/devices/JsonDevice-b")).json()["result"]["_source"]
+        record = (await http.get("/_/device-manager/device-manager/devices/JsonDevice-b")).json()["result"]["_source"]
         assert record["lastMeasuredAt"] == FIRST + 51
     assert not list((tmp_path / "spool").glob("*.spool"))
 

@@ -70,7 +70,10 @@ class ApiIngestion:
         untyped = read_measures(uuid, source, measures, single=single)
         with self._parts.in_flight.one() as now:
             asset, stored = await self._read(engine, asset_id, untyped if is_repeatable else ())
-            group = self._catalogue.engines[engine].group
+            config = self._catalogue.engines.get(engine)
+            if config is None:
+                raise api_error("device_manager.ingestion.unknown_asset", asset_id, engine)
+            group = config.group
             slots = self.slots_of(asset, group)
             readings = typed(untyped, slots, asset_id)
             self._refuse_values(readings, single=single)

@@ -78,11 +78,12 @@ class Checkpoints:
 
     async def stop(self) -> None:
         """Leave: all that was begun is stored."""
-        if self._task is None:
+        task, self._task = self._task, None
+        if task is None:
             return
-        self._task.cancel()
+        task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
-            await self._task
+            await task
         try:
             await self._store.put((Put(PutKind.REMOVE, self._key, {}),))
         except ApiError as error:

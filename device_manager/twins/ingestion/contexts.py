@@ -132,7 +132,7 @@ def device_runs(
     """
     origin = device_origin(source, payload_uuids)
     runs: dict[str | None, Run] = {asset_id: _run(engine, source, asset_id, assets) for asset_id, _ in fed.values()}
-    contexts = {asset_id: asset_context(asset) for asset_id, asset in assets.items()}
+    contexts = {asset_id: asset_context(run.asset) for asset_id, run in runs.items() if run.asset is not None}
     for reading in readings:
         asset_id, asset_slot = fed.get(reading.slot, (None, None))
         run = runs.get(asset_id)

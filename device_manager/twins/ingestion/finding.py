@@ -57,11 +57,11 @@ class Surroundings(NamedTuple):
     """What the measures of a payload meet.
 
     Attributes:
-        assets: the linked assets that exist.
+        assets: the linked assets that exist, by engine and id.
         stored: measures of this payload that are stored already, by id.
     """
 
-    assets: dict[Key, Document]
+    assets: dict[str, dict[str, Document]]
     stored: dict[str, Document]
 
 
@@ -163,10 +163,10 @@ class Finding:
             if delivery.is_repeatable:
                 measures.update(dict.fromkeys(measure_keys(engine, readings)))
         found = await self._store.read([*assets, *measures]) if assets or measures else {}
-        present = {}
+        present: dict[str, dict[str, Document]] = {}
         for key in assets:
             if (asset := found.get(key)) is not None:
-                present[key] = asset
+                present.setdefault(key.index, {})[key.id] = asset
             else:
                 log.warning("a linked asset is gone, measures are stored without it", asset=key.id, engine=key.index)
         return Surroundings(present, {key.id: found[key] for key in measures if key in found})

@@ -72,11 +72,12 @@ class NamedSources:
         with self._parts.in_flight.one() as now:
             readings = read_formatted(Sender(uuids[0], kind, id), measurements, now)
             asset_id = target.get("assetId")
+            group = (await self._catalogue.engine(engine)).group
             asset, stored = await self._read(engine, asset_id, readings if is_repeatable else ())
             if kind == "api":
                 if asset is None:
                     raise api_error("device_manager.ingestion.unknown_asset", asset_id, engine)
-                runs = [self._api_run(engine, read_source(source), asset, readings, stored)]
+                runs = [self._api_run(engine, group, read_source(source), asset, readings, stored)]
             else:
                 runs = _device_runs(engine, {**DEVICE_MEMBERS, **source}, asset, readings, uuids, stored)
             refuse_values(self._catalogue.models, readings)
@@ -87,7 +88,6 @@ class NamedSources:
         self, engine: str, asset_id: str | None, readings: Sequence[Reading]
     ) -> tuple[Document | None, dict[str, Document]]:
         """The asset if there is one, and those of the measures that are stored already."""
-        await self._catalogue.engine(engine)
         key = asset_key(engine, asset_id) if asset_id else None
         asked = [*([key] if key else []), *measure_keys(engine, readings)]
         found = await self._parts.store.read(asked) if asked else {}
@@ -95,9 +95,14 @@ class NamedSources:
         return asset, {measure.id: document for measure, document in found.items()}
 
     def _api_run(
-        self, engine: str, source: Source, asset: Document, readings: Sequence[Reading], stored: Mapping[str, Document]
+        self,
+        engine: str,
+        group: str,
+        source: Source,
+        asset: Document,
+        readings: Sequence[Reading],
+        stored: Mapping[str, Document],
     ) -> Run:
-        group = self._catalogue.engines[engine].group
         slots = {slot["name"]: slot["type"] for slot in self._model(asset, group).measures}
         typed = [reading._replace(type=slots.get(reading.slot, reading.type)) for reading in readings]
         return api_run(engine, group, source, asset, slots, typed, (), stored)

@@ -27,6 +27,7 @@ from device_manager.twins.places import MEASURES, Places, device_key
 
 log = structlog.get_logger("ingestion")
 
+SERVER_ERROR = 500
 PROVISIONING_ROUNDS = 3
 """How often devices are looked for again because somebody else provisioned them meanwhile."""
 
@@ -64,12 +65,21 @@ class Processing:
             stamp = Stamp(None, now)
             runs: list[Run] = []
             for _ in range(PROVISIONING_ROUNDS):
-                found = await self._parts.finding.devices(delivery, call, stamp)
+                found = await self._find(delivery, call, stamp)
                 again = await self._process(delivery, found, runs, stamp, call)
                 if not again:
                     break
                 delivery = delivery.only({key.id for key in again})
         await self.finish(runs, call)
+
+    async def _find(self, delivery: Delivery, call: Call, stamp: Stamp) -> FoundDevices:
+        """The devices; a payload whose devices cannot be provisioned is archived as refused."""
+        try:
+            return await self._parts.finding.devices(delivery, call, stamp)
+        except ApiError as error:
+            if delivery.archive is not None and error.status < SERVER_ERROR:
+                await self.archive_failure(delivery.archive, error, stamp, call)
+            raise
 
     async def process_found(self, delivery: Delivery, found: FoundDevices, stamp: Stamp, call: Call) -> None:
         """Like `process`, for devices that were read a moment ago, none of which has to be provisioned."""
@@ -195,7 +205,7 @@ def _runs(delivery: Delivery, found: FoundDevices, around: Surroundings) -> list
         if not readings or device is None:
             continue
         source = device_source(id, device.document.source, delivery.metadata.get(id) or {})
-        assets = {key.id: asset for key, asset in around.assets.items() if key.index == device.engine}
+        assets = around.assets.get(device.engine, {})
         uuids = delivery.payload_uuids
         runs += device_runs(device.engine, source, device.fed, assets, readings, uuids, around.stored)
     records: Mapping[str, Source] = {id: record.source for id, record in found.free.items()} | found.new

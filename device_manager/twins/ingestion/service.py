@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import structlog
-
 from device_manager.decoders import DecodedPayload, Decoder, run_decoder
 from device_manager.errors import ApiError
 from device_manager.events.bus import EventBus
@@ -41,8 +39,6 @@ UNKNOWN_ACTION = "device-manager/payloads:receiveUnknown"
 """What is archived as the action for payloads that no decoder is known for."""
 
 STORE_AWAY = ("services.storage.unavailable", "device_manager.ingestion.outcome_unknown")
-
-log = structlog.get_logger("ingestion")
 
 
 class ReceivedPayload(NamedTuple):

@@ -18,6 +18,8 @@ SEGMENT_BYTES = 4 << 20
 """Size at which a new file is begun; a file is removed as a whole once all of it was taken."""
 LOCK = "spool.lock"
 PATTERN = "payloads-*.spool"
+ASIDE = "failed.jsonl"
+"""Texts that were taken out and failed for a reason that nobody foresaw."""
 
 log = structlog.get_logger("spool")
 
@@ -149,6 +151,19 @@ class Spool:
         await asyncio.to_thread(path.unlink)
         self._segments.popleft()
         self._size = max(self._size - size, 0)
+
+    async def put_aside(self, text: bytes) -> Path:
+        """Keep a text that nothing could be made of, for people to look at; returns the file."""
+        path = self._directory / ASIDE
+        await asyncio.to_thread(_append, path, text + b"\n")
+        return path
+
+
+def _append(path: Path, line: bytes) -> None:
+    with path.open("ab") as file:
+        file.write(line)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _answer(group: Sequence[tuple[bytes, asyncio.Future[None]]], failure: OSError | None) -> None:

@@ -14,6 +14,7 @@ from device_manager.twins.call import Call
 from device_manager.twins.ingestion.delivery import Delivery
 from device_manager.twins.ingestion.spool import Spool
 
+SERVER_ERROR = 500
 UNAVAILABLE = 503
 BATCH = 256
 """Payloads that are replayed together; those of one device come one after another."""
@@ -69,10 +70,11 @@ class Spooling:
 
     async def stop(self) -> None:
         """Stop replaying; what waits stays on disk."""
-        if self._replaying is not None:
-            self._replaying.cancel()
+        replaying, self._replaying = self._replaying, None
+        if replaying is not None:
+            replaying.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._replaying
+                await replaying
             await self._spool.close()
 
     @property
@@ -114,16 +116,23 @@ class Spooling:
                     pause = min(2 * pause, LONGEST_PAUSE)
 
     async def _is_dealt_with(self, spooled: Spooled) -> bool:
-        """Store a payload; False when the store is still away. What is refused now is archived, and logged."""
+        """Store a payload; False when the store is still away.
+
+        What is refused by now is archived as such. What fails for a reason that nobody foresaw is put aside, so that it
+        neither holds up the others nor gets lost.
+        """
         uuid = spooled.delivery.uuid
         try:
             await self._process(spooled.delivery, spooled.call)
-        except ApiError as error:
-            if error.status == UNAVAILABLE:
+        except Exception as error:
+            status = error.status if isinstance(error, ApiError) else SERVER_ERROR
+            if status == UNAVAILABLE:
                 return False
-            log.error("a payload that waited for the store is refused", payload=uuid, reason=error.message)
-        except Exception:
-            log.exception("a payload that waited for the store cannot be stored", payload=uuid)
+            if status >= SERVER_ERROR:
+                path = await self._spool.put_aside(self._encoder.encode(spooled))
+                log.error("a payload that waited cannot be stored", payload=uuid, kept_in=str(path), exc_info=error)
+            else:
+                log.error("a payload that waited is refused", payload=uuid, reason=str(error))
         return True
 
 

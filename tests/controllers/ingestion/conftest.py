@@ -57,6 +57,10 @@ class WeatherDecoder(Decoder):
             decoded.add_metadata(reference, metadata)
 
 
+class GhostDecoder(WeatherDecoder):
+    """Its device model is not stored."""
+
+
 class Gateway:
     """A platform, and short words for what its payloads do.
 
@@ -68,7 +72,7 @@ class Gateway:
     def __init__(self, platform: Any) -> None:
         self.platform = platform
         self.decoder = WeatherDecoder()
-        decoders = Decoders([self.decoder])
+        decoders = Decoders([self.decoder, GhostDecoder()])
         for controller in (PayloadsController, DecodersController):
             platform.router.register(controller(platform.twins, decoders))
         platform.router.compile()

@@ -238,6 +238,14 @@ async def test_refused_payloads_are_archived_with_the_reason_and_store_nothing(g
     assert len(await gateway.measures(device)) == 1
 
 
+async def test_devices_of_an_unknown_model_are_refused_and_archived(gateway: Any) -> None:
+    body = {"measures": [["1", "temperature", AT, 1.0]]}
+    error = await gateway.platform.refused("payloads:ghost", engineId=..., uuid="ghost", body=body)
+    assert (error["status"], error["id"]) == (404, "device_manager.models.unknown_device")
+    archived = await gateway.archived("ghost") or {}
+    assert (archived["state"], archived["reason"]) == ("ERROR", error["message"])
+
+
 async def test_a_payload_without_measures_is_archived(gateway: Any) -> None:
     assert await gateway.send(uuid="nothing") == {"valid": True}
     assert (await gateway.archived("nothing") or {})["state"] == "VALID"
