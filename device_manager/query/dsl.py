@@ -77,7 +77,7 @@ def search_body(search: Search, types: Mapping[str, FieldType] | None = None) ->
         "query": to_dsl(search.query),
         "from": search.offset,
         "size": search.size,
-        "track_total_hits": True,
+        "track_total_hits": search.counted,
         "_source": _source(search.source),
     }
     if search.sort:

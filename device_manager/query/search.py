@@ -107,7 +107,7 @@ Aggregation = TermsAggregation | DateHistogram | FilterAggregation | Metric | To
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What to find, how much of it, in which order."""
+    """What to find, how much of it, in which order. Without `counted` the total is just a number of hits that exist."""
 
     query: Query = MATCH_ALL
     sort: tuple[Sort, ...] = ()
@@ -116,6 +116,7 @@ class Search:
     search_after: tuple[Scalar, ...] | None = None
     source: SourceFilter = SourceFilter()
     aggregations: Mapping[str, Aggregation] = dataclasses.field(default_factory=dict)
+    counted: bool = True
 
 
 @dataclass(frozen=True, slots=True)

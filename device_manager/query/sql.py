@@ -34,7 +34,7 @@ takes the place of `term` when values are read from the documents of `hit`.
 
 MANY = 20_000
 """Hits from which the first of them are looked for along an index, instead of putting all of them into order."""
-LOOKED_AT = 200_000
+LOOKED_AT = 50_000
 """Values of the index among which they are looked for."""
 MOST_ALONG_INDEX = 1000
 """Hits that are looked for in that way."""

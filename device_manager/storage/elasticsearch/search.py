@@ -40,7 +40,7 @@ class Searcher:
         answer = await self._ask_collection(index, collection, path, body)
         _expect_result(answer)
         hits = [_hit(hit, search) for hit in answer.body["hits"]["hits"]]
-        total: int = answer.body["hits"]["total"]["value"]
+        total: int = answer.body["hits"]["total"]["value"] if search.counted else len(hits)
         return SearchResult(hits, total, _unmarked(answer.body.get("aggregations")) if search.aggregations else None)
 
     async def scan(

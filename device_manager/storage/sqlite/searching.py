@@ -46,7 +46,7 @@ def _answer(connection: apsw.Connection, plan: SearchPlan, collection: Collectio
         if total is None:
             total = plan.known_total(rows)
         if total is None:
-            total = _count(connection, plan.total)
+            total = _count(connection, plan.total) if plan.search.counted else len(rows)
         return plan.result(rows, total, _aggregated(database, plan, collection))
     finally:
         if connection.in_transaction:

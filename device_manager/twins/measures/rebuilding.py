@@ -46,13 +46,15 @@ class NewestMeasure(NamedTuple):
     source: Source
 
 
-def slot_query(slot: Slot, since: int | None = None, until: int = END_OF_TIME) -> Bool:
-    """The measures of a slot from `since` on and before `until`, milliseconds since 1970."""
+def slot_query(slot: Slot, since: int | None = None, until: int | None = None) -> Bool:
+    """The measures of a slot, from `since` on and before `until`, milliseconds since 1970."""
     place = "asset" if slot.twin == "asset" else "origin"
     filters: list[Query] = [Term(f"{place}._id", slot.id), Term(f"{place}.measureName", slot.name)]
     if slot.twin == "device":
         filters.append(Term("origin.type", "device"))
-    return Bool(filter=(*filters, Range("measuredAt", gte=since, lt=until)))
+    if (since, until) != (None, None):
+        filters.append(Range("measuredAt", gte=since, lt=until))
+    return Bool(filter=tuple(filters))
 
 
 def put_of_slot(engine: str, slot: Slot, measure: NewestMeasure) -> Put | None:
@@ -67,7 +69,10 @@ async def newest_measure(store: Store, engine: str, slot: Slot) -> Put | None:
     Raises:
         ApiError: what `Store.search` raises.
     """
-    return await _newest(store, engine, slot, slot_query(slot))
+    newest = await _newest(store, engine, slot, slot_query(slot))
+    if newest is None:  # or there are measures at times that no record can hold, which come first
+        newest = await _newest(store, engine, slot, slot_query(slot, until=END_OF_TIME))
+    return newest
 
 
 async def newest_measure_before(store: Store, engine: str, slot: Slot, until: int) -> Put | None:
@@ -86,9 +91,10 @@ async def newest_measure_before(store: Store, engine: str, slot: Slot, until: in
 
 
 async def _newest(store: Store, engine: str, slot: Slot, query: Query) -> Put | None:
-    found = await store.search(engine, MEASURES, Search(query, sort=(Sort("measuredAt", "desc"),), size=TIES))
+    search = Search(query, sort=(Sort("measuredAt", "desc"),), size=TIES, counted=False)
+    found = await store.search(engine, MEASURES, search)
     tied = [NewestMeasure(hit.id, hit.source or {}) for hit in found.hits if hit.sort == found.hits[0].sort]
-    if len(tied) == TIES < found.total:
+    if len(tied) == TIES:
         moment = found.hits[0].sort[0]
         of_moment = Bool(filter=(query, Range("measuredAt", gte=moment, lte=moment)))
         pages = store.scan(engine, MEASURES, of_moment)

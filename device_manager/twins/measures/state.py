@@ -80,7 +80,7 @@ class States:
         """The latest history entry that is not later."""
         await self._store.refresh(engine, HISTORY)
         query = Bool(filter=(Term("id", asset_id), Range("timestamp", lte=moment)))
-        search = Search(query, sort=(Sort("timestamp", "desc"),), size=1)
+        search = Search(query, sort=(Sort("timestamp", "desc"),), size=1, counted=False)
         hits = (await self._store.search(engine, HISTORY, search)).hits
         return hits[0].source if hits else None
 
