@@ -97,8 +97,8 @@ class GroupMembers:
             raise api_error("services.storage.write_limit_exceeded")
         grouped = await self._commit(wanted, call)
         if not call.dry_run:
-            twins = [twin for twin in grouped.twins if twin.id in set(grouped.changed)]
-            await self._events.after("Write", twins, call)
+            written = set(grouped.changed)
+            await self._events.after("Write", [twin for twin in grouped.twins if twin.id in written], call)
             await self._events.after("Update", [grouped.group], call)
         return grouped
 
