@@ -10,7 +10,6 @@ from device_manager.cli.client import CallRefused, Client
 from device_manager.cli.process import ServerProcess
 
 MODELS = "device-manager/models"
-ROUNDS = 6
 
 
 async def outcome(client: Client, action: str, **request: Any) -> Any:
@@ -21,15 +20,10 @@ async def outcome(client: Client, action: str, **request: Any) -> Any:
         return refused.error["id"]
 
 
-def letters(number: int) -> str:
-    return "Abcdefghij"[number]
-
-
 async def test_models_of_two_servers_agree(start_server: Callable[..., ServerProcess], elasticsearch_url: str) -> None:
     servers = [start_server(store="elasticsearch"), start_server(store=f"elasticsearch:{elasticsearch_url}")]
     async with Client(servers[0].url) as first, Client(servers[1].url) as second:
-        for number in range(ROUNDS):
-            name = letters(number)
+        for number, name in enumerate("ABCDEF"):
             both = await asyncio.gather(
                 *(
                     outcome(client, "writeAsset", body={"engineGroup": "commons", "model": model, **mappings})
