@@ -133,6 +133,8 @@ class ConditionCompiler:
             return FALSE
         if rows is None:
             return self._bool(query) if isinstance(query, Bool) else TRUE
+        if rows.rank == TESTED and isinstance(query, Bool):
+            return self._bool(query)  # tests the candidates only
         if rows.point is not None:
             return Fragment("EXISTS (SELECT 1 FROM term AS t WHERE t.f = ? AND t.v = ? AND t.rid = d.rid)", rows.point)
         return Fragment(f"d.rid IN ({rows.select.sql})", rows.select.parameters)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -251,8 +251,12 @@ def geo_type(types: Mapping[str, FieldType], query: GeoDistance | GeoBox, runner
     return type
 
 
-def _texts(leaf: Any) -> Iterator[str]:
+def _texts(leaf: Any) -> Iterable[str]:
     """The texts that the words of a field are found in."""
+    return (leaf,) if leaf.__class__ is str else _texts_in(leaf)
+
+
+def _texts_in(leaf: Any) -> Iterator[str]:
     for value in _elements(leaf):
         if value is not None:
             with contextlib.suppress(Refused):

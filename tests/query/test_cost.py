@@ -50,6 +50,7 @@ EACH: dict[str, dict[str, Any]] = {
     "words below a keyword": {"match": {"name.text": "7"}},
     "words": {"match": {"note": "note"}},
     "words beside a term": {"bool": {"must": [{"match": {"note": "note"}}, {"term": {"group": "g7"}}]}},
+    "either word beside a term": {"bool": {"must": [{"match": {"note": "note 7"}}, {"term": {"group": "g7"}}]}},
     "no words": {"bool": {"must_not": [{"match": {"note": "6"}}]}},
     "nested": {"nested": {"path": "parts", "query": {"term": {"parts.name": "p7"}}}},
     "near": {"geo_distance": {"place": "45,5", "distance": "500km"}},
