@@ -49,6 +49,38 @@ Raises:
 """
 
 
+class ReplayBody(msgspec.Struct, rename="camel"):
+    """The body of `replay`."""
+
+    uuids: list[str] | None = None
+    device_model: str | None = None
+    state: str | None = None
+    start_at: str | None = None
+    end_at: str | None = None
+
+    def to_filter(self) -> PayloadFilter:
+        """What the body says beside uuids.
+
+        Raises:
+            ApiError: see `PayloadsController.replay`.
+        """
+        if (self.device_model, self.state, self.start_at, self.end_at) == (None, None, None, None):
+            raise api_error("device_manager.decoders.nothing_to_replay")
+        if self.state is not None and self.state not in set(State):
+            raise api_error("api.assert.invalid_argument", "body.state", " or ".join(f'"{state}"' for state in State))
+        start, end = _instant(self.start_at, "startAt"), _instant(self.end_at, "endAt")
+        return PayloadFilter(self.device_model, self.state, start=start, end=end)
+
+
+def _instant(text: str | None, name: str) -> int | None:
+    if text is None:
+        return None
+    try:
+        return parse_date(text, format="strict_date_optional_time")
+    except ValueError:
+        raise api_error("api.assert.invalid_type", f"body.{name}", "date") from None
+
+
 class PayloadsController(Controller):
     """`device-manager/payloads`: one action for each decoder, and one for what no decoder is known for."""
 
@@ -139,38 +171,6 @@ class PayloadsController(Controller):
             return {"taskId": None, "total": len(uuids)} | await self._replay.named(uuids, call)
         filter = body.to_filter()
         return {"states": {}, "errors": []} | await self._replay.start(filter, call)
-
-
-class ReplayBody(msgspec.Struct, rename="camel"):
-    """The body of `replay`."""
-
-    uuids: list[str] | None = None
-    device_model: str | None = None
-    state: str | None = None
-    start_at: str | None = None
-    end_at: str | None = None
-
-    def to_filter(self) -> PayloadFilter:
-        """What the body says beside uuids.
-
-        Raises:
-            ApiError: see `PayloadsController.replay`.
-        """
-        if (self.device_model, self.state, self.start_at, self.end_at) == (None, None, None, None):
-            raise api_error("device_manager.decoders.nothing_to_replay")
-        if self.state is not None and self.state not in set(State):
-            raise api_error("api.assert.invalid_argument", "body.state", " or ".join(f'"{state}"' for state in State))
-        start, end = _instant(self.start_at, "startAt"), _instant(self.end_at, "endAt")
-        return PayloadFilter(self.device_model, self.state, start=start, end=end)
-
-
-def _instant(text: str | None, name: str) -> int | None:
-    if text is None:
-        return None
-    try:
-        return parse_date(text, format="strict_date_optional_time")
-    except ValueError:
-        raise api_error("api.assert.invalid_type", f"body.{name}", "date") from None
 
 
 def _usable(uuid: str | None) -> str:

@@ -17,13 +17,13 @@ from device_manager.twins.ingestion.service import Ingestion, ReceivedPayload
 from device_manager.twins.payloads import RECEIVED, PayloadArchive, PayloadFilter
 
 KIND = "payload-replay"
-PAGE = 200
+PAGE = 100
 """Payloads of one step."""
 AT_ONCE = 16
 """Payloads that are decoded at the same time."""
 SHOWN_ERRORS = 100
 """Refusals that the result of a task lists."""
-PASSING = frozenset({429, 503})
+BUSY, AWAY = 429, 503
 """Statuses of refusals that say nothing of the payload."""
 PATIENCE = 30.0
 PAUSE = 0.2
@@ -69,16 +69,16 @@ class PayloadReplay:
         archived = await self._archive.read(uuids)
         gate = asyncio.Semaphore(AT_ONCE)
 
-        async def one(uuid: str) -> State | ApiError:
+        async def one(uuid: str) -> Outcome:
             async with gate:
                 return await self._replay(uuid, archived.get(uuid), call)
 
         outcomes = await asyncio.gather(*map(one, uuids))
-        states = Counter(State.ERROR if isinstance(outcome, ApiError) else outcome for outcome in outcomes)
+        states = Counter(outcome.state for outcome in outcomes)
         errors = [
-            {"uuid": uuid} | outcome.to_dict()
+            {"uuid": uuid} | outcome.error.to_dict()
             for uuid, outcome in zip(uuids, outcomes, strict=True)
-            if isinstance(outcome, ApiError)
+            if outcome.error is not None
         ]
         return {"states": {state.value: count for state, count in sorted(states.items())}, "errors": errors}
 
@@ -88,7 +88,8 @@ class PayloadReplay:
         Raises:
             ApiError: the store does not answer.
         """
-        filter = filter._replace(decodable=True)
+        end = time.time_ns() // 1_000_000 + 1  # what arrives from now on is decoded by the decoder of now
+        filter = filter._replace(decodable=True, end=end if filter.end is None else min(end, filter.end))
         total = await self._archive.count(filter)
         if call.dry_run:
             return {"taskId": None, "total": total}
@@ -115,8 +116,8 @@ class PayloadReplay:
         }
         return following
 
-    async def _replay(self, uuid: str, archived: Document | None, call: Call) -> State | ApiError:
-        """What becomes of one payload. Raises `services.storage.unavailable`."""
+    async def _replay(self, uuid: str, archived: Document | None, call: Call) -> Outcome:
+        """What becomes of one payload. Raises 503 when the store is away."""
         try:
             if archived is None:
                 raise api_error("device_manager.decoders.not_archived", uuid)
@@ -125,12 +126,12 @@ class PayloadReplay:
             decoder = self._decoders.for_model(archived.source["deviceModel"])
             outcome = await self._decode(archived, decoder, call)
         except ApiError as error:
-            if error.id == "services.storage.unavailable":
-                raise
-            return error
+            if error.status == AWAY:
+                raise api_error("services.storage.unavailable", error.message) from error
+            return Outcome(State.ERROR, error=error)
         if not call.dry_run:
             await self._settle(uuid, outcome)
-        return outcome.error or outcome.state
+        return outcome
 
     async def _decode(self, archived: Document, decoder: Decoder, call: Call) -> Outcome:
         """Decode a payload and store what it brings. Raises refusals that say nothing of the payload."""
@@ -145,7 +146,7 @@ class PayloadReplay:
         try:
             await self._ingest(payload, decoder, call._replace(request=request))
         except ApiError as error:
-            if error.status in PASSING:
+            if error.status in (BUSY, AWAY):
                 raise
             if error.extra.get("committed"):
                 return Outcome(State.VALID, error=error)
@@ -159,7 +160,7 @@ class PayloadReplay:
             try:
                 await self._ingestion.receive_payload(payload, decoder, call)
             except ApiError as error:
-                if error.status != 429 or time.monotonic() > deadline:
+                if error.status != BUSY or time.monotonic() > deadline:
                     raise
                 await asyncio.sleep(PAUSE)
             else:
