@@ -8,7 +8,7 @@ import msgspec
 
 from device_manager.decoders import Decoders
 from device_manager.errors import api_error
-from device_manager.router.controller import Controller, action
+from device_manager.router.controller import Controller, ControllerAlias, action
 from device_manager.router.request import Request
 from device_manager.security.scope import Scope
 from device_manager.twins.domain import Twins
@@ -26,6 +26,7 @@ class DecodersController(Controller):
     """`device-manager/decoders`: list decoders, remove old payloads."""
 
     name = "device-manager/decoders"
+    aliases = (ControllerAlias("device-manager/decoder", {}),)
     scope = Scope.PLATFORM
 
     def __init__(self, twins: Twins, decoders: Decoders) -> None:

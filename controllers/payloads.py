@@ -13,7 +13,14 @@ from device_manager.controllers.calls import call_of
 from device_manager.decoders import Decoder, Decoders, State, uuid_of
 from device_manager.errors import api_error
 from device_manager.query.dates import parse_date
-from device_manager.router.controller import ActionDeclaration, Controller, DeclaredAction, action, routes_of
+from device_manager.router.controller import (
+    ActionDeclaration,
+    Controller,
+    ControllerAlias,
+    DeclaredAction,
+    action,
+    routes_of,
+)
 from device_manager.router.idempotency import ARGUMENT
 from device_manager.router.request import Connection, Request
 from device_manager.security.scope import Scope
@@ -85,6 +92,7 @@ class PayloadsController(Controller):
     """`device-manager/payloads`: one action for each decoder, and one for what no decoder is known for."""
 
     name = "device-manager/payloads"
+    aliases = (ControllerAlias("device-manager/payload", {}),)
     scope = Scope.PLATFORM
 
     def __init__(self, twins: Twins, decoders: Decoders) -> None:

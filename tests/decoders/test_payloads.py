@@ -32,6 +32,15 @@ async def test_decoders_are_listed_and_have_routes(site: Any) -> None:
         assert (answer["action"], answer["result"]) == ("twice", {"valid": True})
 
 
+async def test_old_names_of_the_controllers(site: Any) -> None:
+    call = site.application.router.call
+    body = {"id": "linked", "heat": 5, "at": AT + 5}
+    assert await call("device-manager/payload", "gauge", args={"uuid": "old-name"}, body=body) == {"valid": True}
+    assert (await site.archived("old-name"))["apiAction"] == "device-manager/payloads:gauge"
+    listed = await call("device-manager/decoder", "list")
+    assert listed == await site.do("GET", "decoders")
+
+
 async def test_models_come_with_the_decoder(site: Any) -> None:
     device = (await site.do("GET", "models/device/Gauge"))["_source"]["device"]
     assert [slot["name"] for slot in device["measures"]] == ["heat", "outside"]
