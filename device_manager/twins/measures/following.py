@@ -114,7 +114,7 @@ class Following:
         if self._waiting and self._work is None:
             # Not in the context of the request that wrote: its idempotency key is not about what follows.
             self._work = asyncio.get_running_loop().create_task(self._follow(), context=contextvars.Context())
-        while len(self._waiting) > BACKLOG:
+        if len(self._waiting) > BACKLOG:
             self._overrun.update(change.key.index for change in self._waiting if change.key.collection == MEASURES)
             self._waiting = deque(change for change in self._waiting if change.key.collection != MEASURES)
 
