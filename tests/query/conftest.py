@@ -267,7 +267,7 @@ def filled_corpus(
     mappings: dict[str, Any], documents: dict[str, dict[str, Any]], url: str, folder: Path
 ) -> Iterator[Corpus]:
     loop = asyncio.new_event_loop()
-    store = SqliteStore(folder, Settings())
+    store = SqliteStore(folder, Settings(store_deadline=60))
     loop.run_until_complete(fill(store, mappings, documents))
     name = f"query-{uuid.uuid4().hex}"
     try:
