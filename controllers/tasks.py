@@ -9,8 +9,12 @@ from device_manager.controllers.calls import call_of
 from device_manager.router.controller import Controller, action
 from device_manager.router.request import Request
 from device_manager.security.scope import Scope
+from device_manager.storage.finding import read_search
 from device_manager.tasks import TaskRecord, Tasks, TaskState
 from device_manager.tasks.records import unknown_task
+
+MOST = 10_000
+"""Tasks of one list."""
 
 
 class TasksController(Controller):
@@ -64,7 +68,11 @@ class TasksController(Controller):
 
             {"tasks": [{"_id": "0b5e3b2c", "kind": "model-propagation", "engineId": null, "state": "running",
                         "done": 1500, "total": 20000}], "total": 1}
+
+        Raises:
+            ApiError: `services.storage.get_limit_exceeded`.
         """
+        size = read_search({}, offset=None, size=size, lang="elasticsearch", limit=MOST).size
         allowed = call_of(request).engines
         engines = [engine_id] if engine_id is not None else allowed
         shown = None if engines is None else ["" if engine == self._platform else engine for engine in engines]

@@ -50,7 +50,7 @@ TABLE: dict[tuple[str, int, int], list[tuple[str, int, int, str]]] = {
         ("in_use", 18, 412, 'The {0} model "{1}" is used by {2} {3}, {4} among them: it cannot be deleted.'),
         ("closing", 19, 409, 'The {0} model "{1}" is being deleted. Writing it again keeps it.'),
         ("unusable_document", 21, 400, "The document is no model: {0}"),
-        ("changed", 20, 409, 'The {0} model "{1}" changed again and again meanwhile. Nothing was done; try again.'),
+        ("changed", 20, 409, "Models or engines changed again and again meanwhile. Nothing was done; try again."),
     ],
     ("device_manager.devices", 16, 3): [
         ("already_attached", 1, 400, 'Device "{0}" is already attached to an engine.'),

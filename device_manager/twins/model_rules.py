@@ -57,7 +57,7 @@ def check_measure_types(models: Models) -> None:
     Raises:
         ApiError: `device_manager.models.undeclared_measure_type`.
     """
-    known = {model.name for model in models.of_kind("measure") if not model.is_closing}
+    known = {model.name for model in models.of_kind("measure")}
     kinds: tuple[ModelKind, ...] = ("asset", "device")
     for kind in kinds:
         for model in models.of_kind(kind):

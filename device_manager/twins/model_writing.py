@@ -85,6 +85,7 @@ class ModelWriting:
         self._tasks = tasks
         self._events = events
         self._places = places
+        self._alone = asyncio.Lock()
 
     async def write(self, model: Model, call: Call) -> Propagated:
         """Create or replace a model: collections are mapped before, twins are brought up to date after.
@@ -152,26 +153,39 @@ class ModelWriting:
 
         All that is decided rests on all models and engines as they are; the commit finds out whether they still are so.
         """
-        for attempt in range(ATTEMPTS):
-            before, generation = self._catalogue.models, self._catalogue.generation.number
-            models = make(before)
-            if not models:
-                return []
-            after = before.with_models(models)
-            check_measure_types(after)
-            if not call.dry_run:
-                await self._mapping.map_changes(before, after)
-            plans = {
-                model.id: self._propagation.plan(model, call)
-                for model in models
-                if concerns_twins(before.find(model.kind, model.name, model.engine_group), model)
-            }
-            try:
-                return await self._store_models(models, plans, generation, call)
-            except Outdated:
+        async with self._alone:  # mapping comes before the commit, so two writes at once would map against each other
+            for attempt in range(ATTEMPTS):
+                generation = self._catalogue.generation.number
+                try:
+                    return await self._decide(make, generation, call)
+                except ApiError as error:
+                    if not self._may_pass(error, attempt):
+                        raise
                 await asyncio.sleep(PAUSE * attempt)
                 await self._catalogue.look()
-        raise api_error("device_manager.models.changed", models[0].kind, models[0].name)
+        raise api_error("device_manager.models.changed")
+
+    def _may_pass(self, error: ApiError, attempt: int) -> bool:
+        """Whether another attempt may end differently: another server may have mapped what it is about to store."""
+        is_mapped_elsewhere = self._store.shared and error.id == "device_manager.engines.collection_failed"
+        return isinstance(error, Outdated) or (is_mapped_elsewhere and attempt < ATTEMPTS - 1)
+
+    async def _decide(self, make: Callable[[Models], list[Model]], generation: int, call: Call) -> list[WrittenModel]:
+        """One attempt on models and engines as they are in memory. Raises `Outdated` when they are others by now."""
+        before = self._catalogue.models
+        models = make(before)
+        if not models:
+            return []
+        after = before.with_models(models)
+        check_measure_types(after)
+        if not call.dry_run:
+            await self._mapping.map_changes(before, after)
+        plans = {
+            model.id: self._propagation.plan(model, call)
+            for model in models
+            if concerns_twins(before.find(model.kind, model.name, model.engine_group), model)
+        }
+        return await self._store_models(models, plans, generation, call)
 
     async def _store_models(
         self, models: Sequence[Model], plans: dict[str, TaskPlan], generation: int, call: Call

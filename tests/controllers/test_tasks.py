@@ -76,6 +76,9 @@ async def test_what_is_refused(platform: Any) -> None:
     started = await tasks.start("test-stubborn", {"fails": True}, Call())
     error = await platform.refused("tasks:cancel", _id=started.id)
     assert (error["status"], error["id"]) == (409, "device_manager.tasks.not_cancellable")
+    error = await platform.refused("tasks:list", size=10_001)
+    assert (error["status"], error["id"]) == (413, "services.storage.get_limit_exceeded")
+    assert (await platform.refused("tasks:list", size=-1))["status"] == 400
     error = await platform.refused("tasks:list", state="sleeping")
     assert error["status"] == 400
     gate.open.set()

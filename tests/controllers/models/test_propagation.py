@@ -76,7 +76,9 @@ async def test_new_twins_follow_a_model_that_changed_while_pipes_ran(make_platfo
             let_go.clear()
             twin = {"model": model, "reference": action, "metadata": {}}
             making = asyncio.create_task(platform.do(f"{kind}s:{action}", body=twin))
-            await reached.wait()
+            asked = asyncio.create_task(reached.wait())
+            await asyncio.wait((making, asked), return_when=asyncio.FIRST_COMPLETED)
+            assert asked.done(), making.result()
             await platform.do(f"models:write{kind.capitalize()}", body=body | changes)
             let_go.set()
             made = await making
@@ -85,3 +87,52 @@ async def test_new_twins_follow_a_model_that_changed_while_pipes_ran(make_platfo
             assert kind == "device" or stored["metadata"] == {field: 7}
             await platform.do(f"models:write{kind.capitalize()}", body=body)
     await platform.check()
+
+
+async def test_models_written_at_once_do_not_contradict_each_other(platform: Any, name: Any) -> None:
+    field = name("F").lower()
+    answers = await asyncio.gather(
+        *(
+            platform.ask(
+                "models:writeAsset",
+                body={
+                    "engineGroup": "commons",
+                    "model": name("Crate"),
+                    "metadataMappings": {field: {"type": type}},
+                },
+            )
+            for type in ("keyword", "integer", "boolean")
+        )
+    )
+    assert sorted(answer["status"] for answer in answers) == [200, 409, 409]
+    refused = {answer["error"]["id"] for answer in answers if answer["error"]}
+    assert refused == {"device_manager.models.mappings_conflict"}
+
+
+async def test_only_collections_that_a_model_changes_are_mapped(
+    platform: Any, name: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mapped: list[tuple[str, str]] = []
+    create = platform.store.create_collection
+
+    async def noted(index: str, collection: str, mappings: Any, **options: Any) -> None:
+        mapped.append((index, collection))
+        await create(index, collection, mappings, **options)
+
+    monkeypatch.setattr(platform.store, "create_collection", noted)
+    engine, top = platform.engine, platform.twins.platform
+    field = name("F").lower()
+    mappings = {"metadataMappings": {field: {"type": "keyword"}}}
+    common = {"engineGroup": "commons"}
+    for action, body, expected in (
+        ("writeDevice", {"model": name("Probe"), "measures": SLOTS}, set()),
+        ("writeDevice", {"model": name("Probe"), "measures": [], **mappings}, {"devices", "measures"}),
+        ("writeGroup", {"model": name("Park"), **common, **mappings}, {"groups"}),
+        ("writeAsset", {"model": name("Site"), **common, **mappings}, {"assets", "assets-history", "measures"}),
+        ("writeAsset", {"model": name("Site"), "engineGroup": "elsewhere", **mappings}, set()),
+        ("writeMeasure", {"type": field, "valuesMappings": {field: {"type": "float"}}}, {"measures", (top, "devices")}),
+    ):  # fmt: skip
+        mapped.clear()
+        await platform.do(f"models:{action}", body=body)
+        wanted = {place if isinstance(place, tuple) else (engine, place) for place in expected}
+        assert {place for place in mapped if place[0] in (engine, top)} == wanted, action
