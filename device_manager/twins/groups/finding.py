@@ -18,6 +18,9 @@ ATTEMPTS = 8
 PAUSE = 0.02
 """Seconds of the first pause between two attempts; each further one is twice as long, with jitter."""
 
+PATHS_AT_ONCE = 100
+"""Groups below which one search looks: stores bound the number of clauses."""
+
 T = TypeVar("T")
 
 
@@ -37,14 +40,26 @@ async def find_subtrees(store: Store, engine: str, roots: dict[str, str], limit:
     if not roots:
         return Subtrees()
     groups = await _settled_groups(store, engine, roots)
-    twins: list[Key] = []
+    twins: dict[Key, Document] = {}
     for collection in (ASSETS, DEVICES):
-        await store.refresh(engine, collection)
-        async for page in store.scan(engine, collection, within("groups.path", roots.values())):
-            twins += [Key(engine, collection, twin.id) for twin in page]
+        twins |= await _scan_within(store, engine, collection, "groups.path", roots)
     if len(groups) + len(twins) > limit:
         raise api_error("device_manager.groups.subtree_too_large", len(groups) + len(twins), limit)
     return Subtrees({group.id: group.version for group in groups}, tuple(twins))
+
+
+async def _scan_within(
+    store: Store, engine: str, collection: str, field: str, roots: dict[str, str]
+) -> dict[Key, Document]:
+    """The documents of a collection that have a path at or below `roots`, in searches of a bounded size."""
+    await store.refresh(engine, collection)
+    found: dict[Key, Document] = {}
+    paths = list(roots.values())
+    for begin in range(0, len(paths), PATHS_AT_ONCE):
+        query = within(field, paths[begin : begin + PATHS_AT_ONCE])
+        async for page in store.scan(engine, collection, query):
+            found |= {Key(engine, collection, document.id): document for document in page}
+    return found
 
 
 async def _settled_groups(store: Store, engine: str, roots: dict[str, str]) -> Collection[Document]:
@@ -53,9 +68,7 @@ async def _settled_groups(store: Store, engine: str, roots: dict[str, str]) -> C
     Raises:
         Outdated: one of them changed meanwhile, or is elsewhere.
     """
-    await store.refresh(engine, GROUPS)
-    pages = store.scan(engine, GROUPS, within("path", roots.values()))
-    seen = {group_key(engine, group.id): group async for page in pages for group in page}
+    seen = await _scan_within(store, engine, GROUPS, "path", roots)
     keys = {*seen, *(group_key(engine, id) for id in roots)}
     settled = await store.transact(lambda tx: tx.read(keys), dry_run=True)
     if any(key not in settled or settled[key].version != group.version for key, group in seen.items()):

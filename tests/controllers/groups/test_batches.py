@@ -104,6 +104,19 @@ async def test_many_are_changed_in_order(groups: Any) -> None:
     await groups.check()
 
 
+async def test_very_many_move_in_one_call(groups: Any) -> None:
+    ids = [f"g{number}" for number in range(250)]
+    await groups.create("a")
+    result = await batch(groups, "mCreate", *({"_id": id, "name": id} for id in ids))
+    assert len(result["successes"]) == 250
+    asset = await groups.platform.asset("1")
+    await groups.add("g249", asset)
+    result = await batch(groups, "mUpdate", *({"_id": id, "path": f"a.{id}"} for id in ids))
+    assert (len(result["successes"]), result["errors"]) == (250, [])
+    assert set((await groups.paths()).values()) == {"a", *(f"a.{id}" for id in ids)}
+    assert await groups.of(asset) == ["a.g249"]
+
+
 async def test_names_are_exchanged_in_one_call(groups: Any) -> None:
     await groups.create("a", "b")
     result = await batch(
