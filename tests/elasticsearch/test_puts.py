@@ -23,7 +23,7 @@ pytestmark = pytest.mark.alone
 
 WRITTEN, EXISTS, OLDER, STALE = PutResult.WRITTEN, PutResult.EXISTS, PutResult.OLDER, PutResult.STALE
 GRACE = 2.5
-DEADLINE = 1.5
+DEADLINE = 3.0
 
 Linked = Callable[[str], Awaitable[list[str]]]
 

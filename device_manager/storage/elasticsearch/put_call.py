@@ -36,6 +36,11 @@ class PutCall:
         if not self._left and not self.future.done():
             self.future.set_result(self._results)
 
+    def abandon(self) -> None:
+        """Nobody is going to await the future."""
+        if not self.future.cancel() and not self.future.cancelled():
+            self.future.exception()  # taken note of
+
     def fail(self, error: BaseException) -> None:
         """Answer that it is not known which puts were made, unless the caller gave up."""
         if not self.future.done():

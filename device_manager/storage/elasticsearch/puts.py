@@ -23,7 +23,7 @@ from device_manager.storage.elasticsearch.deadlines import Deadlines
 from device_manager.storage.elasticsearch.put_call import Further, Item, PutCall, judge_put
 from device_manager.storage.elasticsearch.put_conflicts import look
 from device_manager.storage.elasticsearch.put_lines import put_line, read_state
-from device_manager.storage.elasticsearch.reads import GoneAlias, Reader
+from device_manager.storage.elasticsearch.reads import GoneAlias, Reader, running_task
 from device_manager.storage.elasticsearch.recovery import Recovery
 from device_manager.storage.elasticsearch.settlement import Settlement
 
@@ -81,7 +81,11 @@ class Puts:
         self._calls.add(call)
         call.future.add_done_callback(lambda _: self._calls.discard(call))
         self._deadlines.watch(call.future, lambda: call.fail(_unanswered("no answer")))
-        self._enqueue(await self._decided(items))
+        try:
+            self._enqueue(await self._decided(items))
+        except BaseException:
+            call.abandon()
+            raise
         return await call.future
 
     async def close(self, patience: float) -> None:
@@ -135,7 +139,6 @@ class Puts:
         if self._waiting and len(self._lanes) < LANES:
             lane = asyncio.get_running_loop().create_task(self._run())  # starts in the next turn: others join
             self._lanes.add(lane)
-            lane.add_done_callback(self._lanes.discard)
 
     def _begin(self, work: Coroutine[Any, Any, None], items: Iterable[Item]) -> None:
         """Do something about `items` beside the lanes; what it raises fails their calls."""
@@ -153,10 +156,13 @@ class Puts:
                 item.call.fail(error)
 
     async def _run(self) -> None:
-        while self._waiting:
-            batch = self._take()
-            if batch:
-                await self._guard(self._send(batch), batch)
+        try:
+            while self._waiting:
+                batch = self._take()
+                if batch:
+                    await self._guard(self._send(batch), batch)
+        finally:  # not in a callback of the task: who comes before it runs would count on this lane
+            self._lanes.discard(running_task())
 
     def _take(self) -> list[Item]:
         batch: list[Item] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Iterable
+from typing import Any
 
 from device_manager.storage.contract import RoundTrips
 from device_manager.storage.elasticsearch.client import Cluster, NoAnswer
@@ -49,7 +50,6 @@ class Reader:
         if len(self._lanes) < LANES:
             lane = loop.create_task(self._run())  # starts in the next turn: all who ask in this one share it
             self._lanes.add(lane)
-            lane.add_done_callback(self._lanes.discard)
         return await future
 
     async def close(self) -> None:
@@ -59,20 +59,25 @@ class Reader:
         await asyncio.gather(*self._lanes, return_exceptions=True)
 
     async def _run(self) -> None:
-        while self._waiting:
-            batch = self._take()
-            if not batch:
-                continue
-            try:
-                # No document has an empty id, and asking for one is an error.
-                wanted = dict.fromkeys(address for addresses, _ in batch for address in addresses if address[1])
-                found, gone = await self._fetch(list(wanted))
-            except Exception as error:
-                for _, future in batch:
-                    _fail(future, error)
-                continue
-            for addresses, future in batch:
-                _answer(future, addresses, found, gone)
+        try:
+            while self._waiting:
+                batch = self._take()
+                if batch:
+                    await self._answer_all(batch)
+        finally:  # not in a callback of the task: who comes before it runs would count on this lane
+            self._lanes.discard(running_task())
+
+    async def _answer_all(self, batch: list[tuple[Iterable[Address], asyncio.Future[Found]]]) -> None:
+        try:
+            # No document has an empty id, and asking for one is an error.
+            wanted = dict.fromkeys(address for addresses, _ in batch for address in addresses if address[1])
+            found, gone = await self._fetch(list(wanted))
+        except Exception as error:
+            for _, future in batch:
+                _fail(future, error)
+            return
+        for addresses, future in batch:
+            _answer(future, addresses, found, gone)
 
     def _take(self) -> list[tuple[Iterable[Address], asyncio.Future[Found]]]:
         batch: list[tuple[Iterable[Address], asyncio.Future[Found]]] = []
@@ -102,6 +107,14 @@ class Reader:
                 else:
                     raise NoAnswer(f"reading {address[0]}: {error.get('reason')}")
         return found, gone
+
+
+def running_task() -> asyncio.Task[Any]:
+    """The task that runs."""
+    task = asyncio.current_task()
+    if task is None:
+        raise RuntimeError("no task runs")
+    return task
 
 
 def _answer(future: asyncio.Future[Found], addresses: Iterable[Address], found: Found, gone: set[str]) -> None:
