@@ -123,7 +123,6 @@ class Twins:
         await self.models.writing.register(with_models_of(decoders, models, self.catalogue.models))
         await self.tasks.open()
         await self.tenants.retention.start()
-        await self.ingestion.start()
 
     async def _write_plugin_config(self) -> None:
         key = self._places.plugin_config()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from device_manager.storage.contract import Document
@@ -34,6 +34,7 @@ def asset(id: str) -> Document:
 READINGS = [Reading(f"id{place}", slot, "t", place, {"t": place}) for place, slot in enumerate((*SLOTS, "a", "d"))]
 
 
+@settings(deadline=None)
 @given(LINKS, st.sets(st.sampled_from(ASSETS)), st.sets(st.sampled_from([reading.id for reading in READINGS])))
 def test_every_measure_is_in_one_run_with_the_context_of_its_link(
     links: dict[str, tuple[str, str]], existing: set[str], stored: set[str]

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from device_manager.errors import ApiError
@@ -37,12 +37,14 @@ def backwards(value: Any) -> Any:
     return value
 
 
+@settings(deadline=None)
 @given(VALUES)
 def test_the_order_of_members_and_the_form_of_numbers_do_not_matter(values: dict[str, Any]) -> None:
     assert measure_id(*PLACE, values) == measure_id(*PLACE, backwards(values))
     assert measure_id(*PLACE, values) == measure_id(*PLACE, orjson.loads(orjson.dumps(values)))
 
 
+@settings(deadline=None)
 @given(st.tuples(TEXT, TEXT, TEXT, TEXT), st.tuples(TEXT, TEXT, TEXT, TEXT))
 def test_other_parts_give_another_id(one: tuple[str, str, str, str], other: tuple[str, str, str, str]) -> None:
     values = {"temperature": 20.5}
@@ -72,6 +74,7 @@ def test_values_without_a_form_in_json_are_refused() -> None:
     assert '"temperature"' in refusal.value.message
 
 
+@settings(deadline=None)
 @given(st.lists(TEXT, min_size=1, unique=True), st.randoms(use_true_random=False))
 def test_the_order_of_a_run_does_not_matter_to_what_pipes_push(run: list[str], chance: Any) -> None:
     shuffled = list(run)
@@ -94,6 +97,7 @@ def test_each_pushed_measure_has_its_own_id() -> None:
     assert len({pushed_id(*part) for part in parts}) == len(parts)
 
 
+@settings(deadline=None)
 @given(st.lists(TEXT, min_size=1), st.lists(TEXT, min_size=1))
 def test_the_uuid_of_a_key_tells_scopes_apart(one: list[str], other: list[str]) -> None:
     assert (payload_uuid(*one) == payload_uuid(*other)) == (one == other)

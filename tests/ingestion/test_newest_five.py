@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from device_manager.twins.ingestion.newest_five import KEPT, with_newest
@@ -38,6 +38,7 @@ def test_what_is_older_than_all_five_changes_nothing() -> None:
     assert with_newest(record, [measure(1)]) is record
 
 
+@settings(deadline=None)
 @given(MEASURES, MEASURES)
 def test_the_same_measures_in_any_order_and_number_give_the_same_times(
     first: list[dict[str, Any]], second: list[dict[str, Any]]
