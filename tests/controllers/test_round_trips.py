@@ -55,11 +55,18 @@ async def test_links_and_unlinks(counted: Any) -> None:
     assert await cost(counted, "devices:unlinkAssets", _id="Dummy-1", body={"measureSlots": ["battery"]}) == (2, 1, 0)
 
 
+async def side_by_side(platform: Any, action: str, **payload: Any) -> bool:
+    """Whether two chunks that share no twin cost what they may: together on a cluster no more than one by one."""
+    spent = await cost(platform, action, **payload)
+    return spent == (2, 2, 0) or (platform.store.shared and spent in ((1, 1, 0), (2, 1, 0), (1, 2, 0)))
+
+
 async def test_bulk(counted: Any) -> None:
     records = [{"assetId": f"Container-{number}", "deviceId": f"Dummy-{number}"} for number in (1, 2, 3)]
     body = {"records": records}
-    assert await cost(counted, "devices:mLinkAssets", body=body) == (2, 2, 0)
-    assert await cost(counted, "devices:mLinkAssets", body=body) == (2, 0, 0)
+    assert await side_by_side(counted, "devices:mLinkAssets", body=body)
+    reads, *written = await cost(counted, "devices:mLinkAssets", body=body)
+    assert (reads <= 2, written) == (True, [0, 0])
     assert await cost(counted, "devices:mLinkAssets", engineId=..., body=body) == (4, 0, 0)
 
 
@@ -69,7 +76,7 @@ async def test_bulk_unlinks_and_engines(counted: Any) -> None:
     ids = {"deviceIds": [f"Dummy-{number}" for number in numbers]}
     free = {"engineId": ..., "body": ids}
     await counted.do("devices:mLinkAssets", body=links)
-    assert await cost(counted, "devices:mUnlinkAssets", body=links) == (2, 2, 0)
+    assert await side_by_side(counted, "devices:mUnlinkAssets", body=links)
     await counted.do("devices:mLinkAssets", body=links)
     assert await cost(counted, "devices:mUnlinkAssets", engineId=..., body=links) == (4, 2, 0)
     await counted.do("devices:mLinkAssets", body=links)
@@ -85,8 +92,9 @@ async def test_imports(counted: Any) -> None:
     for controller, model in (("assets", "Container"), ("devices", "Dummy")):
         action = f"{controller}:import{controller.capitalize()}"
         records = [{"model": model, "reference": f"new-{number}"} for number in (1, 2, 3)]
-        assert await cost(counted, action, body={"records": records}) == (2, 2, 0)
-        assert await cost(counted, action, body={"records": records}, upsert=True) == (2, 0, 0)
+        assert await side_by_side(counted, action, body={"records": records})
+        reads, *written = await cost(counted, action, body={"records": records}, upsert=True)
+        assert (reads <= 2, written) == (True, [0, 0])
     assert await cost(counted, action, engineId=..., body={"records": records}, upsert=True) == (4, 0, 0)
     columns = [{"model": "Dummy", "reference": f"own-{number}", "engineId": counted.engine} for number in (1, 2, 3)]
     assert await cost(counted, action, engineId=..., body={"records": columns}) == (2, 2, 0)
