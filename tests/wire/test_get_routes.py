@@ -178,7 +178,7 @@ def test_get_routes(client: httpx.Client) -> None:
 def check_declared_routes(client: httpx.Client) -> None:
     """Each route of each action against the message."""
     api = client.get("/_publicApi").json()["result"]
-    aliases = {"device-manager/asset", "device-manager/device"}
+    aliases = {"device-manager/asset", "device-manager/device", "device-manager/decoder", "device-manager/payload"}
     declared = {
         f"{controller}:{action}": [route["path"] for route in declaration["http"] if route["verb"] == "GET"]
         for controller, actions in api.items()
