@@ -96,7 +96,7 @@ async def test_payloads_wait_on_disk_while_the_store_is_away(
                 payload, json=body(number, "ab"[number > 50]), params={"uuid": f"spooled-{number}"}
             )
             assert answer.json()["result"] == {"valid": True}
-        await http.post("/_/spooled/measures/_refresh")
+        assert (await http.post("/spooled/measures/_refresh")).status_code == 200
         found = await http.get("/_/device-manager/spooled/devices/JsonDevice-a/measures", params={"size": 1})
         assert found.json()["result"]["total"] == 50
         record = (await http.get("/_/device-manager/device-manager/devices/JsonDevice-b")).json()["result"]["_source"]
