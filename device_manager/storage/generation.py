@@ -140,7 +140,7 @@ class Generation:
 
     @property
     def number(self) -> int:
-        """The generation that memory is at. A transaction that finds another one in the store decides on old content."""
+        """The generation that memory is at; who finds another one in the store decides on old content."""
         return self._generation
 
     @property

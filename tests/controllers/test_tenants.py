@@ -145,7 +145,8 @@ async def test_a_step_that_runs_twice_comes_to_the_same(platform: Any, second_en
     }
 
     class Progress:
-        task_id, user_id, done, total, result = "t", None, 0, None, None
+        task_id, user_id, done, total = "t", None, 0, None
+        result: Any = None
 
     first, again = Progress(), Progress()
     await asyncio.gather(migration._step(arguments, None, first), migration._step(arguments, None, again))

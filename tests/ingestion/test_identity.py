@@ -52,15 +52,16 @@ def test_other_parts_give_another_id(one: tuple[str, str, str, str], other: tupl
 
 
 def test_time_and_values_count() -> None:
-    *place, at = PLACE
+    uuid, kind, origin, slot, at = PLACE
+    undated: Any = None
     ids = {
         measure_id(*PLACE, {"temperature": 20}),
         measure_id(*PLACE, {"temperature": 20.1}),
         measure_id(*PLACE, {"temperature": "20"}),
         measure_id(*PLACE, {"temperature": None}),
         measure_id(*PLACE, {}),
-        measure_id(*place, at + 1, {"temperature": 20}),  # type: ignore[arg-type]
-        measure_id(*place, None, {"temperature": 20}),  # type: ignore[arg-type]
+        measure_id(uuid, kind, origin, slot, at + 1, {"temperature": 20}),
+        measure_id(uuid, kind, origin, slot, undated, {"temperature": 20}),
     }
     assert len(ids) == 7
     assert all(len(id) == ID_LENGTH for id in ids)

@@ -23,12 +23,12 @@ from device_manager.tasks import TaskKind, Tasks
 
 GRACE = 1.0
 LEDGER = "ledger"
-VICTIM = Path(__file__).parent / "victim.py"
+VICTIM = Path(__file__).parent / "victim" / "task_victim.py"
 
 
 def _load(name: str) -> ModuleType:
-    """A module beside this one, which is no package."""
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).parent / f"{name}.py")
+    """A module of the victim, whose folder is no package."""
+    spec = importlib.util.spec_from_file_location(name, VICTIM.parent / f"{name}.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

@@ -38,8 +38,8 @@ class DirectoryLock:
             owner = os.pread(descriptor, 32, 0).decode().strip() or "unknown"
             os.close(descriptor)
             raise StoreInUse(
-                f"The {self._what} in {self._directory} is in use by the server with process id {owner}: one server per "
-                "directory. Stop that server, or give this one another directory."
+                f"The {self._what} in {self._directory} is in use by the server with process id {owner}: one server "
+                "per directory. Stop that server, or give this one another directory."
             ) from None
         os.truncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)

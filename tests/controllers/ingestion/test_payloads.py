@@ -71,7 +71,7 @@ async def test_a_payload_sent_again_changes_nothing(gateway: Any) -> None:
         owner="test",
         inline=True,
     )
-    sent = {"uuid": f"again-{reference}", "metadata": {reference: {"color": "red"}}}
+    sent: dict[str, Any] = {"uuid": f"again-{reference}", "metadata": {reference: {"color": "red"}}}
     await gateway.send((reference, "temperature", AT, 20.0), **sent)
     first = await gateway.measures(device)
     assert asked == [{"type": "device", "indexId": platform.engine, "assetId": asset}]
