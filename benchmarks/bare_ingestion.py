@@ -134,7 +134,7 @@ def write_elasticsearch(url: str) -> Write:
 
     async def write(group: Sequence[Written]) -> None:
         actions = [_action(written) for written in group]
-        await async_bulk(client, actions, chunk_size=BULK_DOCUMENTS)
+        await async_bulk(client, actions, chunk_size=BULK_DOCUMENTS, raise_on_error=False)  # older than the newest
 
     return write
 

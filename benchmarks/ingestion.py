@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import statistics
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -91,8 +92,9 @@ def _both(store: str, bare_store: str, templates: dict[str, Any]) -> Iterator[tu
 
 
 def _send(server: Server, run: str, count: int, in_flight: int = CONNECTIONS) -> Figures:
-    """Send as many payloads, all different from those of other runs."""
-    requests = [request(payload(run, number)) for number in range(count)]
+    """Send as many payloads, all different from those of other runs and newer than they."""
+    now = time.time_ns() // 1_000_000
+    requests = [request(payload(run, number, since=now)) for number in range(count)]
     cpu = server.cpu_seconds()
     seconds = send_all(server.port, requests, in_flight)
     return Figures(count / seconds, (server.cpu_seconds() - cpu) / count * 1e6)

@@ -16,7 +16,7 @@ DEVICES = 1000
 CONNECTIONS = 32
 SLOTS = ("temperature", "humidity")
 FIRST_INSTANT = 1_700_000_000_000
-INTERVAL = 60_000
+INTERVAL = 1
 """Milliseconds between two payloads of one device."""
 ROUTE = "/_/device-manager/payload/json"
 
@@ -41,12 +41,12 @@ async def _expect_all(client: Client, controller: str, action: str, body: dict[s
         raise RuntimeError(f"refused: {result['errors'][:3]}")
 
 
-def payload(run: str, number: int, devices: int = DEVICES) -> dict[str, object]:
-    """The payload of that number: devices send in turn, each at later and later instants."""
+def payload(run: str, number: int, devices: int = DEVICES, since: int = FIRST_INSTANT) -> dict[str, object]:
+    """The payload of that number: devices send in turn, each at later and later instants from `since` on."""
     device, turn = number % devices, number // devices
     return {
         "reference": str(device),
-        "measuredAt": FIRST_INSTANT + turn * INTERVAL,
+        "measuredAt": since + turn * INTERVAL,
         "uuid": f"{run}-{number}",
         "measures": {"temperature": 20 + number % 97 / 8, "humidity": 40 + number % 53 / 4},
     }
