@@ -23,6 +23,7 @@ class AssetExports(ExportLinks):
             "GET /_/device-manager/:engineId/assets/_export/:exportId",
         ],
         collection=ASSETS,
+        plain_errors=True,
     )
     async def export(
         self,
@@ -68,6 +69,7 @@ class AssetExports(ExportLinks):
             "GET /_/device-manager/:engineId/assets/:_id/measures/_export/:exportId",
         ],
         collection=MEASURES,
+        plain_errors=True,
     )
     async def export_measures(
         self,

@@ -23,6 +23,7 @@ class DeviceExports(ExportLinks):
             "GET /_/device-manager/:engineId/devices/_export/:exportId",
         ],
         collection=DEVICES,
+        plain_errors=True,
     )
     async def export(
         self,
@@ -68,6 +69,7 @@ class DeviceExports(ExportLinks):
             "GET /_/device-manager/:engineId/devices/:_id/measures/_export/:exportId",
         ],
         collection=MEASURES,
+        plain_errors=True,
     )
     async def export_measures(
         self,

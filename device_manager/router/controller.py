@@ -32,6 +32,7 @@ class ActionDeclaration:
         aliases: further action names under which the method answers.
         scope: which tenants it concerns (design 8); None takes the controller's.
         outlasts_store: it has something to do while the store is away, for callers who are known from before.
+        plain_errors: over HTTP a refusal may be its text alone (see `Response`).
     """
 
     http: tuple[HttpRoute, ...]
@@ -41,6 +42,7 @@ class ActionDeclaration:
     secret: bool = False
     scope: Scope | None = None
     outlasts_store: bool = False
+    plain_errors: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,7 @@ def action(
     aliases: Sequence[str] = (),
     secret: bool = False,
     scope: Scope | None = None,
+    plain_errors: bool = False,
 ) -> Callable[[Handler], Handler]:
     """Declare a method as an action; its camel-cased name is the action's name, its signature the contract.
 
@@ -112,11 +115,14 @@ def action(
         aliases: further action names.
         secret: whether passwords or tokens pass through it, which are not to be kept for a retry.
         scope: which tenants it concerns, when that differs from the controller's.
+        plain_errors: whether over HTTP a refusal may be its text alone.
     """
     routes = routes_of(http)
 
     def mark(method: Handler) -> Handler:
-        declaration = ActionDeclaration(routes, collection, writes, tuple(aliases), secret, scope)
+        declaration = ActionDeclaration(
+            routes, collection, writes, tuple(aliases), secret, scope, plain_errors=plain_errors
+        )
         method.__action__ = declaration  # type: ignore[attr-defined]
         return method
 

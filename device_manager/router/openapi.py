@@ -21,6 +21,7 @@ from device_manager.router.registry import BoundAction, Registry, full_routes
 _PLACEHOLDER = re.compile(r":(\w+)")
 _ANSWER = {"$ref": "#/components/schemas/Answer"}
 _REFUSAL = {"application/json": {"schema": {"$ref": "#/components/schemas/Refusal"}}}
+_PLAIN = {"text/plain": {"schema": {"type": "string"}}}
 _ENVELOPE: Schema = {
     "status": {"type": "integer"},
     "controller": {"type": ["string", "null"]},
@@ -189,13 +190,14 @@ class _Document:
 
     def _responses(self, bound: BoundAction, text: ActionText) -> Schema:
         responses: Schema = {"200": self._answer(bound, text)}
+        refusal = _REFUSAL | (_PLAIN if bound.declaration.plain_errors else {})
         refusals: dict[int, list[str]] = defaultdict(list)
         for id in self._errors(bound, text):
             if id in CATALOGUE:
                 refusals[CATALOGUE[id].status].append(f"`{id}`")
         for status, ids in sorted(refusals.items()):
-            responses[str(status)] = {"description": ", ".join(ids), "content": _REFUSAL}
-        return responses | {"default": {"description": "Any other refusal.", "content": _REFUSAL}}
+            responses[str(status)] = {"description": ", ".join(ids), "content": refusal}
+        return responses | {"default": {"description": "Any other refusal.", "content": refusal}}
 
     def _errors(self, bound: BoundAction, text: ActionText) -> list[str]:
         ids = dict.fromkeys(text.errors)

@@ -154,13 +154,15 @@ class Rebuilding:
                 (result,) = await self._store.put((newest,))
                 if result is PutResult.WRITTEN:
                     return
-            else:
-                if record.source["measureId"] not in removed and await self._is_right(engine, record):
-                    return
-                await self._take_back(key, newest)
-                # What was taken back may have been the record of a measure that arrives only now.
-                await asyncio.sleep(IN_FLIGHT)
-                await self._store.refresh(engine, MEASURES)
+                if record is not None:
+                    continue
+                # It may have been removed a moment ago, and the store still remember its version.
+            elif record.source["measureId"] not in removed and await self._is_right(engine, record):
+                return
+            await self._take_back(key, newest)
+            # What was taken back may have been the record of a measure that arrives only now.
+            await asyncio.sleep(IN_FLIGHT)
+            await self._store.refresh(engine, MEASURES)
 
     async def _is_right(self, engine: str, record: Document) -> bool:
         """Whether there is a measure that gives a record, also one that arrives in this moment."""
