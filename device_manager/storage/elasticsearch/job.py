@@ -45,6 +45,11 @@ class Job:
         self.problem: ApiError | None = None
         self.collections: set[tuple[str, str]] = set()
 
+    @property
+    def may_run_ahead(self) -> bool:
+        """Whether it is decided while a flush is in flight: not again when it needed a document of one."""
+        return self.large and self.blocked_since is None
+
     def succeed(self, result: Any) -> None:
         """Answer the caller, unless it gave up."""
         if not self.future.done():

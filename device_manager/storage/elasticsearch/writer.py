@@ -103,7 +103,7 @@ class Writer:
         writing: asyncio.Task[None] | None = None
         try:
             while self._waiting:
-                if writing is not None and not self._waiting[0].large:
+                if writing is not None and not self._waiting[0].may_run_ahead:
                     await writing
                     writing = None
                 batch = self._take(1 if writing is not None else BATCH)
