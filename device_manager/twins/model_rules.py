@@ -37,7 +37,7 @@ def check_model(model: Model, others: Models, *, is_update: bool = False) -> Non
         check_name(model)
     if model.kind in ("asset", "device"):
         _check_slots(model)
-    _check_mapping(model)
+    check_mapping(model)
     if model.kind != "measure":
         check_defaults(model.default_metadata, model.metadata_mappings)
     if model.kind == "group":
@@ -88,7 +88,12 @@ def _check_slots(model: Model) -> None:
         raise api_error("device_manager.models.duplicate_measures", model.kind.capitalize(), duplicates=duplicates)
 
 
-def _check_mapping(model: Model) -> None:
+def check_mapping(model: Model) -> None:
+    """Refuse what no collection could map.
+
+    Raises:
+        ApiError: `api.assert.invalid_type` for a field that is no object, what `Mapping.compile` raises.
+    """
     place, mappings = model.mappings
     for name, definition in mappings.items():
         if not isinstance(definition, dict):

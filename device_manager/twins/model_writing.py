@@ -23,7 +23,13 @@ from device_manager.twins.model_bodies import UpdateAssetBody, declared_model
 from device_manager.twins.model_following import concerns_twins
 from device_manager.twins.model_mapping import ModelMapping
 from device_manager.twins.model_propagation import Propagation
-from device_manager.twins.model_rules import check_defaults, check_measure_types, check_model, check_name
+from device_manager.twins.model_rules import (
+    check_defaults,
+    check_mapping,
+    check_measure_types,
+    check_model,
+    check_name,
+)
 from device_manager.twins.models import KINDS, Model, Models, asset_model
 from device_manager.twins.places import MODELS, Places
 
@@ -110,7 +116,9 @@ class ModelWriting:
                 raised.
         """
         await self._catalogue.ensure()
-        check_name(asset_model(engine_group, name, {}))
+        requested = asset_model(engine_group, name, {"metadataMappings": body.metadata_mappings})
+        check_name(requested)
+        check_mapping(requested)
         check_defaults(body.default_values, body.metadata_mappings)
         stored = self._catalogue.models.asset(name, engine_group)
         partial = {"_id": stored.id, "_source": {"asset": body.to_partial()}}

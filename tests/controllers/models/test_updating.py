@@ -68,6 +68,8 @@ async def test_what_is_refused_changes_nothing(platform: Any, name: Any) -> None
         ({"measures": [{"name": "t", "type": "smell"}]}, 400, "device_manager.models.undeclared_measure_type"),
         ({"metadataMappings": {"b": {"type": "smell"}}}, 400, "services.storage.invalid_mapping_type"),
         ({"metadataMappings": {"b": {"index": False}}}, 400, "services.storage.invalid_mapping"),
+        ({"metadataMappings": {"b": []}, "defaultValues": {"b": 1}}, 400, "api.assert.invalid_type"),
+        ({"metadataMappings": {"b": {"properties": {"c": []}}}}, 400, "services.storage.invalid_mapping"),
     ):
         error = await platform.refused(
             "models:updateAsset", engineGroup="commons", model=model, body=changes | {"tooltipModels": {}}
