@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from device_manager.errors import api_error
@@ -12,6 +12,7 @@ from device_manager.router.binding import Binder, compile_binder
 from device_manager.router.controller import ActionDeclaration, Controller, DeclaredAction, HttpRoute
 from device_manager.router.request import Request
 from device_manager.router.routes import RouteTree
+from device_manager.router.traffic import Traffic
 from device_manager.security import ActionRule
 from device_manager.security.scope import Scope
 
@@ -36,6 +37,7 @@ class BoundAction:
         before, after, error: names of its events.
         quiet: nobody listens to any of its events.
         rule: what the guard knows of it.
+        traffic: what became of its requests.
         call: binds the arguments and calls the method; gives an awaitable if that is a coroutine function.
     """
 
@@ -52,6 +54,7 @@ class BoundAction:
         "method",
         "quiet",
         "rule",
+        "traffic",
     )
 
     def __init__(
@@ -74,6 +77,7 @@ class BoundAction:
         self.after = f"{controller}:after{title}"
         self.error = f"{controller}:error{title}"
         self.quiet = False
+        self.traffic = Traffic()
         self.rule = ActionRule(
             controller,
             action,
@@ -168,14 +172,18 @@ class Registry:
         bound = self.table.get(request.controller, {}).get(request.action)
         return None if bound is None else bound.rule
 
+    def actions(self) -> Iterator[BoundAction]:
+        """Every action, under its own name and under the aliases of its controller."""
+        for actions in self.table.values():
+            yield from dict.fromkeys(actions.values())
+
     def compile(self) -> None:
         """Find the actions that nobody listens to. Call it when all controllers and listeners are known."""
         listens = self._bus.listens
         open_road = not any(map(listens, REQUEST_EVENTS))
-        for actions in self.table.values():
-            for bound in actions.values():
-                heard = any(map(listens, (bound.before, bound.after, bound.error)))
-                bound.quiet = open_road and not heard
+        for bound in self.actions():
+            heard = any(map(listens, (bound.before, bound.after, bound.error)))
+            bound.quiet = open_road and not heard
 
     def public_api(self) -> dict[str, dict[str, dict[str, list[dict[str, str]]]]]:
         """Routes by controller and action, in the shape and order that SDKs observe (router-protocol 1.10)."""

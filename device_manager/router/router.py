@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections.abc import AsyncIterator, Awaitable
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from time import perf_counter
 from typing import Any
 
 import structlog
@@ -14,6 +16,7 @@ from device_manager.events import EventBus
 from device_manager.router.admission import Admission, Slot
 from device_manager.router.binding import read_dry_run
 from device_manager.router.controller import Controller
+from device_manager.router.current import CURRENT
 from device_manager.router.idempotency import Idempotency
 from device_manager.router.parse import new_request_id
 from device_manager.router.pipeline import Pipeline, failure, settle
@@ -23,6 +26,7 @@ from device_manager.router.response import Response
 from device_manager.router.routes import Match
 from device_manager.router.sdk_version import sdk_refusal
 from device_manager.router.streams import HeldStream
+from device_manager.router.traffic import Traffic
 from device_manager.security import Guard, OpenGuard
 from device_manager.storage.steps import RECORDER
 
@@ -45,6 +49,14 @@ class Router:
         streams: streaming answers that are sent at once; further ones are refused with 503.
         idempotency: answers requests with an idempotency key; without it such keys are not looked at.
         strict_sdk: refuse SDKs that are too old.
+        is_engine: whether something is the name of an engine. Requests about each engine wait in a queue of its own,
+            all others in one more; without it there is one queue for all.
+
+    Attributes:
+        admission: says which requests run.
+        streams: says which streaming answers are sent.
+        ongoing: requests that are being worked on, by protocol.
+        stray: what became of requests for actions that do not exist.
     """
 
     def __init__(
@@ -57,6 +69,7 @@ class Router:
         streams: int = 32,
         idempotency: Idempotency | None = None,
         strict_sdk: bool = True,
+        is_engine: Callable[[str], bool] | None = None,
     ) -> None:
         self.bus = bus
         self.guard: Guard = guard or OpenGuard()
@@ -66,6 +79,9 @@ class Router:
         self.draining = False
         self._pipeline = Pipeline(bus, self.guard, self.registry, idempotency)
         self._table = self.registry.table
+        self.ongoing: Counter[str] = Counter()
+        self.stray = Traffic()
+        self._is_engine = is_engine
         self._overload_told = 0.0
         self._strict_sdk = strict_sdk
 
@@ -99,15 +115,16 @@ class Router:
         if request.volatile and self._strict_sdk:
             too_old = sdk_refusal(request.volatile)
             if too_old is not None:
-                return failure(request, too_old)
+                return self._refuse(request, too_old)
         actions = self._table.get(request.controller)
         bound = actions.get(request.action) if actions is not None else None
         if bound is not None and bound.quiet and not self.draining and "targets" not in request.args:
             return self._admit(request, bound) if bound.is_async else self._answer(bound, request)
         error = self._refusal(request)
-        return self._admit(request) if error is None else failure(request, error)
+        return self._admit(request) if error is None else self._refuse(request, error)
 
     def _answer(self, bound: BoundAction, request: Request) -> Response | Awaitable[Response]:
+        started = perf_counter()
         try:
             pending = self.guard.authorize(request, bound.rule)
             if pending is not None:
@@ -115,9 +132,21 @@ class Router:
             if bound.declaration.writes:
                 request.dry_run = read_dry_run(request)
             response = settle(request, bound.call(request))
+            if response.stream is not None:
+                response = self._hold(response, response.stream)
         except Exception as error:
-            return failure(request, error)
-        return response if response.stream is None else self._hold(response, response.stream)
+            response = failure(request, error)
+        bound.traffic.end(request.connection.protocol, response.status, started)
+        return response
+
+    def _refuse(self, request: Request, error: ApiError) -> Response:
+        """The answer to a request that is not worked on."""
+        self._traffic(request).end(request.connection.protocol, error.status, perf_counter())
+        return failure(request, error)
+
+    def _traffic(self, request: Request) -> Traffic:
+        bound = self._table.get(request.controller, {}).get(request.action)
+        return self.stray if bound is None else bound.traffic
 
     def _hold(self, response: Response, stream: AsyncIterator[bytes]) -> Response:
         """Move a stream to a slot of its own: its reader's pace must not keep other requests from running."""
@@ -125,6 +154,7 @@ class Router:
             return response
         slot = self.streams.enter()
         if slot is None:
+            self.streams.refused[""] += 1
             return failure(response.request, api_error("api.process.overloaded"))
         response.stream = HeldStream(stream, slot)
         return response
@@ -135,13 +165,20 @@ class Router:
         """Take a slot, or a place in the queue, for an action to which nobody listens or for any other."""
         slot = self.admission.enter()
         if slot is None:
-            if inspect.iscoroutine(pending):
-                pending.close()
+            slot = self.admission.queue(self._engine(request))
             self._tell_overload()
-            return failure(request, api_error("api.process.overloaded"))
-        if slot.turn is not None:
-            self._tell_overload()
-        return self._run(request, slot, quiet, pending)
+        if slot is None:
+            _forget(pending)
+            return self._refuse(request, api_error("api.process.overloaded"))
+        return self._run(request, slot, quiet, pending, perf_counter())
+
+    def _engine(self, request: Request) -> str:
+        """In which queue a request waits. Nobody gets a second one by making a name up."""
+        args = request.args
+        name = args.get("engineId") or args.get("index")
+        if self._is_engine is None or not isinstance(name, str) or not self._is_engine(name):
+            return ""
+        return name
 
     def _refusal(self, request: Request) -> ApiError | None:
         """What is refused before admission, in the order of router-protocol 3.1."""
@@ -157,20 +194,43 @@ class Router:
         return None
 
     async def _run(
-        self, request: Request, slot: Slot, quiet: BoundAction | None, pending: Awaitable[None] | None
+        self,
+        request: Request,
+        slot: Slot,
+        quiet: BoundAction | None,
+        pending: Awaitable[None] | None,
+        started: float,
     ) -> Response:
+        protocol, traffic = request.connection.protocol, self._traffic(request)
+        CURRENT.set(request)
         try:
-            if slot.turn is not None:
-                await slot.turn
-                if not request.connection.alive:
-                    return failure(request, api_error("api.process.connection_dropped"))
-            if quiet is None:
-                response = await self._pipeline.run(request)
+            refused = None if slot.turn is None else await self._wait(request, slot)
+            if refused is not None:
+                _forget(pending)
+                response = failure(request, refused)
             else:
-                response = await self._pipeline.run_quietly(quiet, request, pending)
-            return response if response.stream is None else self._hold(response, response.stream)
+                self.ongoing[protocol] += 1
+                try:
+                    response = await self._work(request, quiet, pending)
+                finally:
+                    self.ongoing[protocol] -= 1
+            traffic.end(protocol, response.status, started)
+            return response
         finally:
             slot.release()
+
+    async def _wait(self, request: Request, slot: Slot) -> ApiError | None:
+        """Return when it is the request's turn, or with what refuses it."""
+        if not await slot.wait():
+            return api_error("api.process.overloaded")
+        return None if request.connection.alive else api_error("api.process.connection_dropped")
+
+    async def _work(self, request: Request, quiet: BoundAction | None, pending: Awaitable[None] | None) -> Response:
+        if quiet is None:
+            response = await self._pipeline.run(request)
+        else:
+            response = await self._pipeline.run_quietly(quiet, request, pending)
+        return response if response.stream is None else self._hold(response, response.stream)
 
     def _tell_overload(self) -> None:
         fill = self.admission.fill
@@ -227,6 +287,12 @@ class Router:
         self.draining = True
         await self.admission.idle()
         await self.streams.idle()
+
+
+def _forget(pending: Awaitable[None] | None) -> None:
+    """Drop a check of the guard that nobody is going to await."""
+    if inspect.iscoroutine(pending):
+        pending.close()
 
 
 INSIDE = Connection(id="internal", protocol="internal")
