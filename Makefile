@@ -1,5 +1,5 @@
 # `make demo` and `make test` work in a fresh clone with Python 3.11, Node 20, JDK 17 and Maven; everything else is
-# installed below this folder: `.venv`, `tests/sdk/node_modules`, `.cache/elasticsearch`.
+# installed below this folder: `.venv`, `tests/sdk/node_modules`, `.cache/elasticsearch`, `.cache/redis`.
 
 PYTHON ?= python3.11
 VENV := .venv
@@ -12,7 +12,7 @@ ANSWERS := .cache/answers
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve demo docs check format test soak bench elasticsearch clean
+.PHONY: help install serve demo docs check format test soak bench elasticsearch redis clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -38,6 +38,9 @@ $(SDK): tests/sdk/package.json tests/sdk/package-lock.json
 elasticsearch: $(TESTING)
 	$(BIN)/python tests/elasticsearch_node/start.py --build
 
+redis: $(TESTING)
+	@$(BIN)/python tests/redis_server/build.py >/dev/null
+
 install: $(RUNTIME)  ## Install the server and its command into .venv
 
 serve: $(RUNTIME)  ## Start the server on port 7512 with the embedded store in ./data
@@ -60,13 +63,13 @@ format: $(TESTING)  ## Format the code and apply the safe fixes of the linter
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-test: $(TESTING) $(SDK) elasticsearch  ## Run all tests on both stores, the official SDK's included
+test: $(TESTING) $(SDK) elasticsearch redis  ## Run all tests on both stores, the official SDK's included
 	rm -rf $(ANSWERS)
 	$(PYTEST) -m "not soak and not alone and not whole_suite" -n $(WORKERS) --dist loadfile --answers=$(ANSWERS) --durations=15
 	$(PYTEST) -m "alone and not soak" --answers=$(ANSWERS)
 	$(PYTEST) -m whole_suite --answers=$(ANSWERS)
 
-soak: $(TESTING) $(SDK) elasticsearch  ## Run the long crash and load tests, and look for new counterexamples
+soak: $(TESTING) $(SDK) elasticsearch redis  ## Run the long crash and load tests, and look for new counterexamples
 	$(PYTEST) -m soak
 	$(PYTEST) -m "hypothesis and not soak" --hypothesis-profile=searching
 

@@ -27,6 +27,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Port for HTTP and WebSocket."""
     store: str = "sqlite:./data"
     """`sqlite:DIR` or `elasticsearch:http://HOST:PORT`."""
+    redis: str = ""
+    """`redis://[:PASSWORD@]HOST:PORT[/NUMBER]`, or `rediss:` over TLS: the Redis through which servers on one cluster
+    tell each other of changes, and which keeps the values of `ms`. Without it notifications stay in this server, and so
+    do the values, until it stops. The database of that number, 0 if none is given, holds what is the servers' own."""
+    redis_memory_database: int = 5
+    """Number of the database of `redis` that holds the values of `ms`; another one than the servers' own."""
+    redis_deadline: float = 2.0
+    """Seconds after which a Redis that does not answer makes a request of `ms` fail with 503."""
+    memory_storage_bytes: int = 64 << 20
+    """Bytes that the values of `ms` may take without a `redis`; writing more is refused with 507."""
     plugin: tuple[str, ...] = ()
     """Files or modules that are loaded as plugins. Lists like this one are separated by commas in the environment, and
     their flags may be given several times."""
@@ -121,6 +131,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     search_size: int = 10_000
     """Largest `size` and largest `from + size` of a search."""
+    scroll_duration: float = 60.0
+    """Longest time, in seconds, that a scroll waits for its next page."""
+    scrolls_per_user: int = 100
+    """Scrolls of one user that are open at once; beyond it 429. Anonymous callers count as one user."""
     documents_write_count: int = 200
     """Most documents that one native `m*` action or one deletion by query may write."""
     bulk_records: int = 20_000

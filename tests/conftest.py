@@ -8,8 +8,10 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +28,7 @@ from device_manager.cli.process import ServerProcess
 
 ROOT = Path(__file__).parent.parent
 STORES = ("sqlite", "elasticsearch")
+REDIS_BUILDER = Path(__file__).parent / "redis_server" / "build.py"
 NODE_STARTER = Path(__file__).parent / "elasticsearch_node" / "start.py"
 
 
@@ -190,6 +193,63 @@ def elasticsearch_node() -> Iterator[ElasticsearchNode]:
             yield node
         finally:
             node.resume()
+
+
+class RedisServer:
+    """A redis-server of the tests' own, which can be killed and started again on its port. It keeps nothing on disk.
+
+    Attributes:
+        url: what the setting `redis` takes.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        built = subprocess.run([sys.executable, str(REDIS_BUILDER)], stdout=subprocess.PIPE, text=True, check=True)
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            port = listener.getsockname()[1]
+        self.url = f"redis://127.0.0.1:{port}"
+        self._command = [*built.stdout.split("\n")[:-1], "--bind", "127.0.0.1", "--port", str(port), "--save", ""]
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Run it, and return when it answers."""
+        self._process = process = subprocess.Popen(self._command, cwd=self._folder, stdout=subprocess.DEVNULL)
+        address = urlsplit(self.url)
+        while process.poll() is None:
+            with contextlib.suppress(OSError), socket.create_connection((address.hostname, address.port), 1) as peer:
+                peer.sendall(b"PING\r\n")
+                if peer.recv(16).startswith(b"+PONG"):
+                    return
+            time.sleep(0.02)
+        raise AssertionError(f"redis-server ended with {process.returncode}")
+
+    def kill(self) -> None:
+        """End it as a crash does; nothing happens if it does not run."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGCONT)
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def pause(self) -> None:
+        """Stop the process where it is: connections stay open, nothing is answered."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """The Redis that tests share, empty at first; who stops it starts it again."""
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    server.start()
+    yield server
+    server.kill()
 
 
 class Servers:
