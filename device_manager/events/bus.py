@@ -190,12 +190,23 @@ class EventBus:
 
     def statistics(self) -> list[ListenerStatistics]:
         """Calls and times of every listener, by event in calling order."""
+        return [link.statistics for _, chain in self.chains() for link in (*chain.pipes, *chain.hooks)]
+
+    def chains(self) -> list[tuple[str, Chain]]:
+        """What hangs at every event that somebody listens to, wildcards among them, in calling order."""
         return [
-            link.statistics
-            for event, kinds in sorted(self._links.items())
-            for kind in kinds
-            for link in self._ordered(event, kind)
+            (event, Chain(tuple(self._ordered(event, "pipe")), tuple(self._ordered(event, "hook"))))
+            for event in sorted(self._links)
         ]
+
+    def chain(self, event: str) -> Chain:
+        """All that is called when `event` happens, those included that listen to wildcards, in calling order."""
+        return self._chains.get(event) or self._chain(event)
+
+    @property
+    def hooks_running(self) -> int:
+        """Calls of hooks that have not returned yet."""
+        return len(self._hooks_running)
 
     async def close(self) -> None:
         """Wait for the hooks that run, then let the threads go."""

@@ -10,6 +10,8 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
+from device_manager.metrics import Recent, Timings
+
 Listener = Callable[..., Any]
 Position = Literal["first", "normal", "last"]
 Kind = Literal["pipe", "hook"]
@@ -17,7 +19,7 @@ RANK: dict[Position, int] = {"first": 0, "normal": 1, "last": 2}
 
 
 class ListenerStatistics(msgspec.Struct, rename="camel"):
-    """What a listener did so far; times in seconds."""
+    """What a listener did so far; times in seconds. `slow` calls took longer than the warning time."""
 
     event: str
     plugin: str
@@ -25,14 +27,34 @@ class ListenerStatistics(msgspec.Struct, rename="camel"):
     kind: Kind
     calls: int = 0
     failures: int = 0
+    slow: int = 0
     total_time: float = 0.0
     max_time: float = 0.0
 
 
 class Link:
-    """One listener of one event, or of a wildcard."""
+    """One listener of one event, or of a wildcard.
 
-    __slots__ = ("event", "inline", "is_async", "listener", "name", "owner", "position", "statistics", "takes")
+    Attributes:
+        statistics: its calls so far.
+        recent: how long the last ones took.
+        timings: how long all of them took.
+    """
+
+    __slots__ = (
+        "event",
+        "inline",
+        "is_async",
+        "kind",
+        "listener",
+        "name",
+        "owner",
+        "position",
+        "recent",
+        "statistics",
+        "takes",
+        "timings",
+    )
 
     def __init__(
         self, event: str, listener: Listener, *, owner: str, kind: Kind, position: Position, inline: bool
@@ -40,6 +62,7 @@ class Link:
         self.event = event
         self.listener = listener
         self.owner = owner
+        self.kind: Kind = kind
         self.position = position
         self.inline = inline
         self.is_async = inspect.iscoroutinefunction(listener) or inspect.iscoroutinefunction(
@@ -48,6 +71,8 @@ class Link:
         self.takes = _positional(listener)
         self.name = getattr(listener, "__qualname__", type(listener).__qualname__)
         self.statistics = ListenerStatistics(event, owner, self.name, kind)
+        self.recent = Recent()
+        self.timings = Timings()
 
     async def call(self, payload: tuple[Any, ...], threads: Executor) -> Any:
         """Call the listener where it belongs and wait for its result; arguments that it does not take are left out."""
@@ -67,6 +92,8 @@ class Link:
         statistics.calls += 1
         statistics.failures += failed
         statistics.total_time += elapsed
+        self.recent.add(elapsed)
+        self.timings.add(elapsed)
         if elapsed > statistics.max_time:
             statistics.max_time = elapsed
 

@@ -88,6 +88,7 @@ class PipeWatch:
     def _name(self, running: Running, elapsed: float) -> None:
         running.named = True
         link = running.link
+        link.statistics.slow += 1
         log.warning("slow pipe", pipe=link.name, plugin=link.owner, event_name=running.event, seconds=round(elapsed, 3))
 
     def close(self) -> None:
