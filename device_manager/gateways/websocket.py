@@ -107,7 +107,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self.finish()
         self.share.hold(0)
         self.outgoing.discard()
-        self.peer.alive = False
+        self.peer.close()
         super().connection_lost(exc)
         if self.peer.id:
             self.service.events.emit("connection:remove", self.peer)
@@ -174,6 +174,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             if offered:
                 self.response.headers["Sec-WebSocket-Protocol"] = offered.split(",")[0].strip()
             self.peer = connection_of(event, self.client)
+            self.peer.push = self.outgoing.send_text
             self.service.events.emit("connection:new", self.peer)
         self.conn.send_response(self.response)
         self.transport.write(b"".join(self.conn.data_to_send()))
@@ -258,7 +259,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         except Exception as error:
             outcome = unexpected_response(request, error)
         if type(outcome) is Response:
-            self.outgoing.send_text(encode(outcome, room=True))
+            self.send_answer(request, outcome)
             return None
         return self.answer_later(request, cast(Awaitable[Response], outcome))
 
@@ -268,7 +269,13 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             response = await pending
         except Exception as error:
             response = unexpected_response(request, error)
+        self.send_answer(request, response)
+
+    def send_answer(self, request: Request, response: Response) -> None:
+        """Send an answer, and let go of what is to follow it."""
         self.outgoing.send_text(encode(response, room=True))
+        if request.on_answer is not None:
+            request.on_answer()
 
     def refuse(self, message: bytes, refused: Exception) -> None:
         """Text that is no UTF-8 ends the connection; other messages that cannot be served end themselves only."""

@@ -16,6 +16,7 @@ from device_manager.router.registry import BoundAction, Registry
 from device_manager.router.request import Request
 from device_manager.router.response import Response
 from device_manager.security import Guard
+from device_manager.storage.origin import ORIGIN
 
 log = structlog.get_logger("router")
 
@@ -46,8 +47,15 @@ def settle(request: Request, result: Any) -> Response:
 
 async def _act(bound: BoundAction, request: Request) -> Response:
     """The answer of the action itself."""
-    result = bound.call(request)
-    return settle(request, await result if bound.is_async else result)
+    if not bound.declaration.writes:
+        result = bound.call(request)
+        return settle(request, await result if bound.is_async else result)
+    token = ORIGIN.set(request)
+    try:
+        result = bound.call(request)
+        return settle(request, await result if bound.is_async else result)
+    finally:
+        ORIGIN.reset(token)
 
 
 def _mark_dry_run(result: Any) -> Any:
@@ -102,8 +110,7 @@ class Pipeline:
                 await pending
             if bound.declaration.writes and (keyed := self._keyed(bound, request)) is not None:
                 return await keyed
-            result = bound.call(request)
-            return settle(request, await result if bound.is_async else result)
+            return await _act(bound, request)
         except Exception as error:
             return failure(request, error)
 

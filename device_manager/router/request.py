@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +24,8 @@ class Connection:
         ips: the socket's address, then what `X-Forwarded-For` appended.
         headers: the upgrade's or the request's headers, names in lower case, repeated ones joined by `, `.
         alive: False once the client has left; its requests that still wait are dropped.
+        push: sends one text message, already encoded, that answers no request; None where the client cannot be told
+            anything unasked. A client that does not read is cut, as with answers.
     """
 
     id: str
@@ -30,6 +33,26 @@ class Connection:
     ips: tuple[str, ...] = ()
     headers: dict[str, str] = field(default_factory=dict)
     alive: bool = True
+    push: Callable[[bytes], None] | None = None
+    _closing: list[CloseListener] = field(default_factory=list, repr=False)
+
+    def on_close(self, listener: CloseListener) -> None:
+        """Call `listener` once, when the client has left; at once if it has."""
+        if not self.alive:
+            listener(self)
+        elif listener not in self._closing:
+            self._closing.append(listener)
+
+    def close(self) -> None:
+        """The client has left; for the gateway."""
+        self.alive = False
+        self.push = None
+        listeners, self._closing = self._closing, []
+        for listener in listeners:
+            listener(self)
+
+
+CloseListener = Callable[[Connection], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +83,7 @@ class Request:
         dry_run: nothing must be stored.
         result: what the action answered, set for the pipes that run after it; they may change it.
         error: what failed, set for the pipes of the error path; they may set it to None and give a result.
+        on_answer: called once the answer is on its way to a client who can be told things unasked.
     """
 
     __slots__ = (
@@ -75,6 +99,7 @@ class Request:
         "id",
         "identity",
         "jwt",
+        "on_answer",
         "received",
         "result",
         "user_id",
@@ -109,6 +134,7 @@ class Request:
         self.engines: frozenset[str] | None = None
         self.result: Any = None
         self.error: ApiError | None = None
+        self.on_answer: Callable[[], None] | None = None
         self.received = time.time()
 
     @property

@@ -73,7 +73,8 @@ class Change(NamedTuple):
     """One committed change, as the listeners of `Store.on_commit` get it.
 
     Of a document that was put, `before` is None when the store did not have to look, and `after` has no token.
-    `is_put` tells that it was put by itself, outside of any transaction.
+    `is_put` tells that it was put by itself, outside of any transaction. `origin` is the value that `ORIGIN` had when
+    the write was asked for.
     """
 
     kind: ChangeKind
@@ -81,6 +82,7 @@ class Change(NamedTuple):
     before: Document | None
     after: Document | None
     is_put: bool = False
+    origin: object | None = None
 
 
 class PutKind(enum.StrEnum):

@@ -9,6 +9,7 @@ from typing import Any
 
 from device_manager.errors import ApiError, api_error
 from device_manager.storage.contract import Change, Decide, Document, Key
+from device_manager.storage.origin import ORIGIN
 
 
 class Job:
@@ -26,6 +27,7 @@ class Job:
         is_expired: the caller was told that nothing is written, because the cluster does not answer.
         blocked_since: monotonic time since which it waits for undecided transactions; None when it does not.
         problem: why the latest attempt failed.
+        origin: what its changes name as their origin.
         collections: index and collection of what it wrote.
     """
 
@@ -38,6 +40,7 @@ class Job:
         self.large = large
         self.future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self.started = time.monotonic()
+        self.origin = ORIGIN.get()
         self.attempts = 0
         self.is_alone = False
         self.is_expired = False

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from device_manager.errors import ApiError
 from device_manager.storage.contract import Put, PutKind, PutResult
 from device_manager.storage.elasticsearch.bulks import Result
+from device_manager.storage.origin import ORIGIN
 
 
 class PutCall:
@@ -20,12 +21,14 @@ class PutCall:
         puts: what was asked for.
         future: the results of all puts, once the last one is known.
         started: monotonic time of the call.
+        origin: what its changes name as their origin.
     """
 
     def __init__(self, puts: Sequence[Put]) -> None:
         self.puts = puts
         self.future: asyncio.Future[list[PutResult | ApiError]] = asyncio.get_running_loop().create_future()
         self.started = time.monotonic()
+        self.origin = ORIGIN.get()
         self._results: list[PutResult | ApiError] = [PutResult.STALE] * len(puts)
         self._left = len(puts)
 

@@ -198,7 +198,7 @@ class Puts:
                 continue
             settled.append((item, outcome))
             if result.is_done:
-                changes.append(_change(item.put, result))
+                changes.append(_change(item.put, result, item.call.origin))
         if changes:
             self._tell(changes)
         for item, outcome in settled:
@@ -263,11 +263,12 @@ class Puts:
         self._send_later(found, "a collection comes and goes")
 
 
-def _change(put: Put, result: bulks.Result) -> Change:
+def _change(put: Put, result: bulks.Result, origin: object | None) -> Change:
     if put.kind is PutKind.REMOVE:
-        return Change(ChangeKind.DELETE, put.key, None, None, is_put=True)
+        return Change(ChangeKind.DELETE, put.key, None, None, is_put=True, origin=origin)
     kind = ChangeKind.CREATE if result.status == CREATED else ChangeKind.UPDATE
-    return Change(kind, put.key, put.expected, Document(put.key.id, put.source, result.version), is_put=True)
+    document = Document(put.key.id, put.source, result.version)
+    return Change(kind, put.key, put.expected, document, is_put=True, origin=origin)
 
 
 def _unanswered(problem: str) -> NoAnswer:

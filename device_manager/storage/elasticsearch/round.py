@@ -117,7 +117,7 @@ class Round:
         """Run one job; False when it misses something."""
         if job.future.done():
             return True
-        view = View(self.state, must_read=job.dry_run or job.attempts > 0)
+        view = View(self.state, must_read=job.dry_run or job.attempts > 0, origin=job.origin)
         result: object = None
         error: Exception | None = None
         try:

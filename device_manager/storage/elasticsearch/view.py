@@ -31,13 +31,14 @@ class View:
         assumed: keys that it took as absent without having read them.
     """
 
-    def __init__(self, state: RoundState, *, must_read: bool) -> None:
+    def __init__(self, state: RoundState, *, must_read: bool, origin: object | None = None) -> None:
         self.changes: list[Change] = []
         self.drafts: dict[Key, Draft] = {}
         self.follows: set[Key] = set()
         self.assumed: set[Key] = set()
         self._state = state
         self._must_read = must_read
+        self._origin = origin
 
     def read(self, keys: Iterable[Key]) -> dict[Key, Document]:
         """See the contract."""
@@ -88,7 +89,7 @@ class View:
         """See the contract."""
         before = self._existing(key)
         self.drafts[key] = Draft(None, b"")
-        self.changes.append(Change(ChangeKind.DELETE, key, before, None))
+        self.changes.append(Change(ChangeKind.DELETE, key, before, None, origin=self._origin))
 
     def _existing(self, key: Key) -> Document:
         document = self.read((key,)).get(key)
@@ -122,5 +123,5 @@ class View:
     ) -> Document:
         document = Document(key.id, source, self._state.next_version(key))
         self.drafts[key] = Draft(document, body)
-        self.changes.append(Change(kind, key, before, document))
+        self.changes.append(Change(kind, key, before, document, origin=self._origin))
         return document

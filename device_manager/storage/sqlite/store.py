@@ -15,6 +15,7 @@ from device_manager.query.search import Search, SearchResult, Sort
 from device_manager.query.tree import MATCH_ALL, Query
 from device_manager.settings import Settings
 from device_manager.storage.contract import Decide, Document, Key, Put, PutResult, Store, is_private
+from device_manager.storage.origin import ORIGIN
 from device_manager.storage.scanning import pages_of
 from device_manager.storage.sqlite.catalogue import Catalogue
 from device_manager.storage.sqlite.checkpoints import Checkpointer
@@ -223,11 +224,13 @@ class SqliteStore(Store):
         if not puts:
             return []
         large, assumes = len(puts) > LARGE, True
+        origin = ORIGIN.get()
 
         def run() -> tuple[SqliteTransaction, list[PutResult | ApiError], Work | None]:
             nonlocal assumes
             transaction = SqliteTransaction(self._view_aside if large else self._view, {}, _count_nothing)
             transaction.is_put = True
+            transaction.origin = origin
             results = decide_puts(transaction, puts, whole, assumes=assumes)
             assumes = False
             return transaction, results, transaction.work() if transaction.needs_commit else None
@@ -239,9 +242,11 @@ class SqliteStore(Store):
         self, decide: Decide[T], *, known: Mapping[Key, Document] | None, dry_run: bool, refresh: bool, large: bool
     ) -> T:
         """See `Store.transact`. The newest state costs no round trip here, so `known` only saves counting one."""
+        origin = ORIGIN.get()
 
         def run() -> tuple[SqliteTransaction, T, Work | None]:
             transaction = SqliteTransaction(self._view_aside if large else self._view, known or {}, self._count_read)
+            transaction.origin = origin
             result = decide(transaction)
             return transaction, result, None if dry_run or not transaction.needs_commit else transaction.work()
 

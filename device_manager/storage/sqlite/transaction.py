@@ -55,6 +55,7 @@ class SqliteTransaction:
     Attributes:
         extensions: mappings that have to grow before the commit, because a `dynamic: true` level met new fields.
         is_put: it carries puts, not a decision.
+        origin: what its changes name as their origin.
     """
 
     def __init__(self, view: View, known: Mapping[Key, Document], on_read: Callable[[], None]) -> None:
@@ -66,6 +67,7 @@ class SqliteTransaction:
         self._depends_on_pending = False
         self.extensions: dict[tuple[str, str], FieldMapping] = {}
         self.is_put = False
+        self.origin: object | None = None
 
     def read(self, keys: Iterable[Key]) -> dict[Key, Document]:
         """See `contract.Transaction.read`."""
@@ -194,7 +196,7 @@ class SqliteTransaction:
     def changes(self) -> list[Change]:
         """What the transaction changes, in the order in which it met the documents."""
         return [
-            Change(_kind(entry), key, entry.before, entry.now, self.is_put)
+            Change(_kind(entry), key, entry.before, entry.now, self.is_put, self.origin)
             for key, entry in self._entries.items()
             if entry.now is not entry.before
         ]
