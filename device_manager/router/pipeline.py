@@ -24,7 +24,8 @@ log = structlog.get_logger("router")
 def failure(request: Request, error: Exception) -> Response:
     """The answer for `error`; what nobody foresaw is logged with its stack, of which callers see nothing."""
     if not isinstance(error, ApiError):
-        log.error("request failed", controller=request.controller, action=request.action, exc_info=error)
+        about = {"controller": request.controller, "action": request.action, "request": request.id}
+        log.error("request failed", **about, exc_info=error)
         error = unexpected(error)
     return Response(request, status=error.status, error=error)
 
@@ -132,8 +133,9 @@ class Pipeline:
             pending = self._guard.authorize(request, self._registry.rule(request))
             if pending is not None:
                 await pending
-        except ApiError:
-            await self._pass("request:onUnauthorized", request)
+        except ApiError as error:
+            if error.status in (401, 403):
+                await self._pass("request:onUnauthorized", request)
             raise
 
     async def _pass(self, event: str, request: Request) -> Request:

@@ -10,6 +10,7 @@ from typing import Any
 from device_manager.errors import ApiError
 from device_manager.security.documents import ANONYMOUS
 from device_manager.security.seen_tokens import Identity
+from device_manager.security.token_links import HeldToken
 
 __all__ = ["ANONYMOUS", "Connection", "HttpMessage", "Request"]
 
@@ -26,6 +27,7 @@ class Connection:
         alive: False once the client has left; its requests that still wait are dropped.
         push: sends one text message, already encoded, that answers no request; None where the client cannot be told
             anything unasked. A client that does not read is cut, as with answers.
+        held: the token of its last authenticated request, for as long as that is good.
     """
 
     id: str
@@ -34,6 +36,7 @@ class Connection:
     headers: dict[str, str] = field(default_factory=dict)
     alive: bool = True
     push: Callable[[bytes], None] | None = None
+    held: HeldToken | None = None
     _closing: list[CloseListener] = field(default_factory=list, repr=False)
 
     def on_close(self, listener: CloseListener) -> None:

@@ -14,10 +14,14 @@ from device_manager.errors import ApiError, api_error
 from device_manager.security.cookies import token_of
 from device_manager.security.documents import ANONYMOUS, Profile, User
 from device_manager.security.memory import SecurityMemory
-from device_manager.security.rights import EVERYWHERE, Grant, grant
+from device_manager.security.rates import PerSecond
+from device_manager.security.rights import EVERYWHERE, Grant, grant, rate_of
 from device_manager.security.scope import Scope
 from device_manager.security.seen_tokens import Identity
+from device_manager.security.token_links import TokenLinks
 
+_UNCOUNTED = frozenset({("auth", "login"), ("auth", "logout")})
+"""Actions without a share in `rateLimit`: logins have a limit of their own, and to leave is always allowed."""
 MOST_DECISIONS = 20_000
 """Users whose right to one action is remembered; beyond it all of them are decided again."""
 
@@ -101,14 +105,15 @@ class Guard(Protocol):
 
         Raises:
             ApiError: 401 `security.token.invalid`, 401 `security.rights.unauthorized` for anonymous callers,
-                403 `security.rights.forbidden` for others.
+                403 `security.rights.forbidden` for others, 429 `api.process.too_many_requests` for those who make more
+                requests a second than their profiles allow.
         """
 
     def check_rights(self, request: Call, rule: ActionRule | None) -> Awaitable[None] | None:
         """Check that the user `request.user_id` may do this, whatever token there is (design 5: `as_user`).
 
         Raises:
-            ApiError: as for `authorize`.
+            ApiError: as for `authorize`, without counting.
         """
 
     async def check_token(self, token: str | None) -> TokenState:
@@ -117,6 +122,8 @@ class Guard(Protocol):
 
 class Verifier(Protocol):
     """Knows the tokens; `Tokens` is one."""
+
+    links: TokenLinks
 
     def verify(self, token: str) -> Identity | Awaitable[Identity]:
         """Who a token stands for. Raises `security.token.invalid`."""
@@ -156,6 +163,8 @@ class RightsGuard:
     def __init__(self, memory: SecurityMemory, tokens: Verifier, platform: str, *, cookies: bool = True) -> None:
         self._memory = memory
         self._tokens = tokens
+        self._link = tokens.links.link
+        self._rates = PerSecond()
         self._platform = platform
         self._cookies = cookies
 
@@ -163,12 +172,11 @@ class RightsGuard:
         """See `Guard.authorize`."""
         token = token_of(request, allowed=self._cookies)
         if token is None:
-            return self._check(request, rule, ANONYMOUS)
+            return self._check(request, rule, ANONYMOUS, counts=True)
         identity = self._tokens.verify(token)
         if isinstance(identity, Identity):
-            request.identity = identity
-            _check_purpose(request, rule, identity)
-            return self._check(request, rule, identity.kuid)
+            self._identify(request, rule, token, identity)
+            return self._check(request, rule, identity.kuid, counts=True)
         return self._authorize_later(request, rule, token, identity)
 
     async def _authorize_later(
@@ -181,11 +189,17 @@ class RightsGuard:
             if remembered is None:
                 raise
             identity = remembered
-        request.identity = identity
-        _check_purpose(request, rule, identity)
-        pending = self._check(request, rule, identity.kuid)
+        self._identify(request, rule, token, identity)
+        pending = self._check(request, rule, identity.kuid, counts=True)
         if pending is not None:
             await pending
+
+    def _identify(self, request: Call, rule: ActionRule | None, token: str, identity: Identity) -> None:
+        request.identity = identity
+        _check_purpose(request, rule, identity)
+        held = request.connection.held
+        if held is None or held.identity is not identity:
+            self._link(request.connection, token, identity)
 
     def check_rights(self, request: Call, rule: ActionRule | None) -> Awaitable[None] | None:
         """See `Guard.check_rights`. What the server does in its own name may be done."""
@@ -220,25 +234,27 @@ class RightsGuard:
             return TokenState(valid=False, state=error.message)
         return TokenState(valid=True, kuid=identity.kuid, expires_at=identity.expires_at)
 
-    def _check(self, request: Call, rule: ActionRule | None, kuid: str) -> Awaitable[None] | None:
+    def _check(
+        self, request: Call, rule: ActionRule | None, kuid: str, *, counts: bool = False
+    ) -> Awaitable[None] | None:
         request.user_id = kuid
         memory = self._memory
         if rule is None:
             rule = ActionRule(request.controller, request.action, Scope.NONE)
         if not memory.is_trusted:
-            return self._check_later(request, rule, kuid)
+            return self._check_later(request, rule, kuid, counts=counts)
         granted = rule.grants.get(kuid) if rule.version == memory.version else None
         if granted is EVERYWHERE:
             return None
         if granted is None:
             user = memory.known_user(kuid)
             if user is None:
-                return self._check_later(request, rule, kuid)
+                return self._check_later(request, rule, kuid, counts=counts)
             granted = self._decide(request, rule, user)
-        self._apply(request, rule, granted)
+        self._apply(request, rule, granted, counts=counts)
         return None
 
-    async def _check_later(self, request: Call, rule: ActionRule, kuid: str) -> None:
+    async def _check_later(self, request: Call, rule: ActionRule, kuid: str, *, counts: bool) -> None:
         """The same with what has to be fetched first."""
         try:
             await self._memory.ensure()
@@ -246,18 +262,22 @@ class RightsGuard:
             known = self._memory.known_user(kuid) if _may_outlast(rule, error) else None
             if known is None:
                 raise
-            self._apply(request, rule, self._decide(request, rule, known))
+            self._apply(request, rule, self._decide(request, rule, known), counts=counts)
             return
         user = await self._memory.user(kuid)
         if user is None:  # deleted a moment ago: its tokens are about to be revoked
             raise api_error("security.token.invalid")
-        self._apply(request, rule, self._decide(request, rule, user))
+        self._apply(request, rule, self._decide(request, rule, user), counts=counts)
 
     def _decide(self, request: Call, rule: ActionRule, user: User) -> Grant:
         memory = self._memory
-        granted = grant(profiles_of(memory, user), memory.role, rule.controller, rule.action)
+        profiles = profiles_of(memory, user)
+        granted = grant(profiles, memory.role, rule.controller, rule.action)
         if granted is None:
             raise _refusal(request)
+        rate = rate_of(profiles)
+        if rate and (rule.controller, rule.action) not in _UNCOUNTED:
+            granted = granted._replace(rate=rate)
         if rule.version != memory.version or len(rule.grants) > MOST_DECISIONS:
             rule.version = memory.version
             rule.grants.clear()
@@ -265,8 +285,17 @@ class RightsGuard:
             rule.grants[user.id] = granted
         return granted
 
-    def _apply(self, request: Call, rule: ActionRule, granted: Grant) -> None:
-        """Refuse a request that concerns an engine without a right, and note those with one."""
+    def _apply(self, request: Call, rule: ActionRule, granted: Grant, *, counts: bool) -> None:
+        """Refuse a request that concerns an engine without a right, note those with one, and count it."""
+        self._apply_places(request, rule, granted)
+        if counts and granted.rate:
+            who = request.user_id or ""
+            if who == ANONYMOUS:  # strangers are told apart by where they are
+                who = f"{who} {request.connection.ips[:1]}"
+            if not self._rates.passes(who, granted.rate):
+                raise api_error("api.process.too_many_requests")
+
+    def _apply_places(self, request: Call, rule: ActionRule, granted: Grant) -> None:
         if granted.indices is None:
             request.engines = None
             return

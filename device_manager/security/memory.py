@@ -54,6 +54,7 @@ class SecurityMemory:
         self._roles: dict[str, Role] = {}
         self._profiles: dict[str, Profile] = {}
         self._users: dict[str, User] = {}
+        self._listeners: list[Callable[[], None]] = []
         self.generation = Generation(store, GENERATION, self, "users and rights")
 
     async def start(self) -> None:
@@ -72,6 +73,15 @@ class SecurityMemory:
             # Data of another making may map a field differently; searches by it are then what that mapping allows.
             if error.id != "services.storage.cannot_change_mapping":
                 raise
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Call `listener` on the event loop after each change of what users may do."""
+        self._listeners.append(listener)
+
+    def _tell(self) -> None:
+        self.version += 1
+        for listener in self._listeners:
+            listener()
 
     async def close(self) -> None:
         """Stop looking for changes."""
@@ -134,7 +144,7 @@ class SecurityMemory:
             self._roles = {role.id: role for role in roles}
             self._profiles = {profile.id: profile for profile in profiles}
             self._users = {}
-            self.version += 1
+            self._tell()
 
         return take_over
 
@@ -143,7 +153,6 @@ class SecurityMemory:
         index, collection, id = change.key
         if index != SECURITY_INDEX or collection not in MAPPINGS:
             return False
-        self.version += 1
         after = change.after
         if collection == USERS:
             self._users.pop(id, None)
@@ -153,4 +162,5 @@ class SecurityMemory:
             self._roles[id] = read_role(after)
         else:
             self._profiles[id] = read_profile(after)
+        self._tell()
         return True

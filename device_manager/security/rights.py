@@ -23,9 +23,11 @@ class Grant(NamedTuple):
 
     Attributes:
         indices: the indices with their collections; None for everywhere.
+        rate: requests a second that the user may make; 0 for any number.
     """
 
     indices: Mapping[str, Collections] | None = None
+    rate: int = 0
 
     def covers(self, index: str, collection: str | None) -> bool:
         """Whether the action may be performed there; listed collections cover no request that names none."""
@@ -68,6 +70,12 @@ def _indices(policies: Iterable[Policy]) -> dict[str, Collections]:
             known = indices.get(index, frozenset())
             indices[index] = known | collections if collections and known is not None else None
     return indices
+
+
+def rate_of(profiles: Iterable[Profile]) -> int:
+    """Requests a second of users with these profiles: what the most generous one allows, 0 for any number."""
+    rates = [profile.rate_limit for profile in profiles]
+    return 0 if 0 in rates else max(rates, default=0)
 
 
 def rights_list(profiles: Iterable[Profile], role_of: RoleOf) -> list[dict[str, Any]]:

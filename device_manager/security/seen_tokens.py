@@ -78,8 +78,13 @@ class SeenTokens:
         self._seen: dict[str, SeenToken] = {}
         self._of_user: dict[str, set[str]] = {}
         self._position = 0
+        self._listeners: list[Callable[[str | None], None]] = []
         self.forgotten = 0
         self.get = self._seen.get
+
+    def on_forget(self, listener: Callable[[str | None], None]) -> None:
+        """Tell `listener` whose tokens may have been revoked; None when nobody knows whose."""
+        self._listeners.append(listener)
 
     def keep(self, token: str, seen: SeenToken) -> None:
         """Remember a verified token."""
@@ -102,11 +107,17 @@ class SeenTokens:
         self.forgotten += 1
         for token in self._of_user.pop(kuid, ()):
             self._seen.pop(token, None)
+        self._tell(kuid)
 
     def _drop_everything(self) -> None:
         self.forgotten += 1
         self._seen.clear()
         self._of_user.clear()
+        self._tell(None)
+
+    def _tell(self, kuid: str | None) -> None:
+        for listener in self._listeners:
+            listener(kuid)
 
     async def read(self) -> Callable[[], None]:
         """Read the log; see `Memory.read`."""

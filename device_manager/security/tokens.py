@@ -22,6 +22,7 @@ from device_manager.security.purging import Purging
 from device_manager.security.revocations import GENERATION, epoch_of
 from device_manager.security.seen_tokens import Identity, Purpose, SeenToken, SeenTokens, TokenKind
 from device_manager.security.signing import Signer, invalid_token
+from device_manager.security.token_links import TokenLinks
 from device_manager.settings import Settings
 from device_manager.storage.contract import Document, Store, Transaction
 from device_manager.storage.generation import Generation
@@ -49,7 +50,11 @@ class Issued(NamedTuple):
 
 
 class Tokens:
-    """All tokens of the platform. Call `start` before anything else and `stop` at the end."""
+    """All tokens of the platform. Call `start` before anything else and `stop` at the end.
+
+    Attributes:
+        links: the connections that act on tokens.
+    """
 
     def __init__(self, store: Store, collections: Collections, settings: Settings) -> None:
         self._store = store
@@ -57,6 +62,8 @@ class Tokens:
         self._signer = Signer(store, collections)
         self._seen = SeenTokens(store)
         self._get_seen = self._seen.get
+        self.links = TokenLinks(self._look_again)
+        self._seen.on_forget(self.links.look_at)
         self._generation = Generation(store, GENERATION, self._seen, "tokens")
         self._purging = Purging(store)
         self._limit = _milliseconds(settings.token_longest)
@@ -69,6 +76,7 @@ class Tokens:
 
     async def stop(self) -> None:
         """Stop following."""
+        await self.links.stop()
         await self._purging.stop()
         await self._generation.close()
 
@@ -96,17 +104,23 @@ class Tokens:
 
     async def _verify(self, token: str) -> Identity:
         count = self._seen.forgotten
-        await self._signer.ready()
-        if token.startswith(API_KEY_PREFIX):
-            seen = await self._verify_api_key(token)
-        else:
-            claims = self._signer.read(token.removeprefix(SESSION_PREFIX))
-            seen = await self._verify_session(_identity(claims), claims)
+        seen = await self._look_at(token)
         if seen.identity.kind is not TokenKind.SINGLE_USE and count == self._seen.forgotten:
             self._seen.keep(token, seen)
         return seen.identity
 
-    async def _verify_session(self, identity: Identity, claims: dict[str, Any]) -> SeenToken:
+    async def _look_at(self, token: str, *, again: bool = False) -> SeenToken:
+        await self._signer.ready()
+        if token.startswith(API_KEY_PREFIX):
+            return await self._verify_api_key(token)
+        claims = self._signer.read(token.removeprefix(SESSION_PREFIX))
+        return await self._verify_session(_identity(claims), claims, again=again)
+
+    async def _look_again(self, token: str) -> SeenToken:
+        """Verify a token on which a connection acts; a single-use one is good as long as nobody revoked it."""
+        return await self._look_at(token, again=True)
+
+    async def _verify_session(self, identity: Identity, claims: dict[str, Any], *, again: bool) -> SeenToken:
         if identity.kind is TokenKind.API_KEY:
             raise invalid_token()
         now = _now()
@@ -117,7 +131,8 @@ class Tokens:
         if epoch_of(records.get(user)) != claims["epoch"]:
             raise invalid_token()
         if identity.kind is TokenKind.SINGLE_USE:
-            await self._use_up(identity, now)
+            if not again:
+                await self._use_up(identity, now)
         elif (record := records.get(revoked)) is not None:
             good_until = min(good_until, record.source["revokedAt"])
             if good_until <= now:

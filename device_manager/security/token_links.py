@@ -1,0 +1,240 @@
+"""Which connections act on which token, and who is told when it ends (router-protocol 5.2, 5.7).
+
+A connection is linked to the token of its last authenticated request. One timer looks at the seconds in which tokens
+expire; a revocation, of whatever process, makes the tokens of its user be looked at again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import heapq
+import math
+import time
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+import structlog
+
+from device_manager.errors import ApiError
+from device_manager.security.lifetimes import NEVER
+from device_manager.security.seen_tokens import Identity, SeenToken
+
+LONGEST_SLEEP = 60.0
+"""Seconds after which the clock is looked at again: it may have been set."""
+RETRY = 1.0
+"""Seconds until tokens are looked at again that could not be, because the store did not answer."""
+
+log = structlog.get_logger("tokens")
+
+
+class TokenEnd(enum.StrEnum):
+    """Why a token is not good any more."""
+
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+    """It was revoked, or what it belongs to was deleted."""
+    LOGGED_OUT = "logged-out"
+    """This very connection asked for it, and needs not be told."""
+
+
+class HeldToken:
+    """A token that connections act on.
+
+    Attributes:
+        token: its text.
+        identity: what it says.
+        connections: by id.
+        second: since 1970, in which it expires; None for never.
+    """
+
+    __slots__ = ("connections", "identity", "second", "token")
+
+    def __init__(self, token: str, identity: Identity) -> None:
+        self.token = token
+        self.identity = identity
+        self.connections: dict[str, Peer] = {}
+        self.second: int | None = None
+
+
+class Peer(Protocol):
+    """What is needed of a connection; `held` belongs to `TokenLinks`."""
+
+    id: str
+    held: HeldToken | None
+
+    @property
+    def push(self) -> Callable[[bytes], None] | None:
+        """Sends it something unasked; None where the protocol cannot."""
+
+    def on_close(self, listener: Callable[[Peer], None]) -> None:
+        """Call `listener` when it is gone."""
+
+
+EndListener = Callable[[Peer, str, TokenEnd], None]
+"""Told of a connection, the id of its user, and how that user's token ended."""
+
+
+class TokenLinks:
+    """The links of this process.
+
+    Args:
+        look_again: verifies a token that was verified before; raises a 401 when it is not good any more.
+    """
+
+    def __init__(self, look_again: Callable[[str], Awaitable[SeenToken]]) -> None:
+        self._look_again = look_again
+        self._held: dict[str, HeldToken] = {}
+        self._of_user: dict[str, dict[str, HeldToken]] = {}
+        self._seconds: dict[int, set[str]] = {}
+        self._agenda: list[int] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._looks: set[asyncio.Task[None]] = set()
+        self._listeners: list[EndListener] = []
+
+    def on_end(self, listener: EndListener) -> None:
+        """Tell `listener`, on the event loop, of each connection whose token ends."""
+        self._listeners.append(listener)
+
+    async def stop(self) -> None:
+        """Look no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+        for look in self._looks:
+            look.cancel()
+        await asyncio.gather(*self._looks, return_exceptions=True)
+
+    def link(self, connection: Peer, token: str, identity: Identity) -> None:
+        """Note that a connection acts on a token from now on. Costs nothing for those that cannot be pushed to."""
+        if connection.push is None:
+            return
+        known = connection.held
+        if known is not None and known.token == token:
+            known.identity = identity
+            return
+        if known is None:
+            connection.on_close(self.unlink)
+        else:
+            self._leave(connection, known)
+        self._join(connection, token, identity)
+
+    def _join(self, connection: Peer, token: str, identity: Identity) -> None:
+        held = self._held.get(token)
+        if held is None:
+            held = self._held[token] = HeldToken(token, identity)
+            self._of_user.setdefault(identity.kuid, {})[token] = held
+            self._set_end(held, identity.expires_at)
+        held.connections[connection.id] = connection
+        connection.held = held
+
+    def unlink(self, connection: Peer) -> None:
+        """Forget what a connection acts on."""
+        if connection.held is not None:
+            self._leave(connection, connection.held)
+
+    def _leave(self, connection: Peer, held: HeldToken) -> None:
+        connection.held = None
+        held.connections.pop(connection.id, None)
+        if not held.connections:
+            self._forget(held)
+
+    def _forget(self, held: HeldToken) -> None:
+        if self._held.get(held.token) is not held:
+            return
+        del self._held[held.token]
+        others = self._of_user[held.identity.kuid]
+        del others[held.token]
+        if not others:
+            del self._of_user[held.identity.kuid]
+        self._clear_end(held)
+
+    def move(self, old: str, token: str, identity: Identity) -> None:
+        """Let every connection that acts on the token `old` act on the one that took its place."""
+        held = self._held.get(old)
+        for connection in list(held.connections.values()) if held is not None else ():
+            self.link(connection, token, identity)
+
+    def log_out(self, connection: Peer) -> None:
+        """End what a connection has by the token that it acts on, without a word to it."""
+        held = connection.held
+        if held is not None:
+            self._leave(connection, held)
+            self._tell(connection, held, TokenEnd.LOGGED_OUT)
+
+    # Expiry
+
+    def _set_end(self, held: HeldToken, at: float) -> None:
+        """Note when a token ends: milliseconds since 1970, -1 or infinity for never."""
+        self._clear_end(held)
+        if at in (NEVER, math.inf):
+            return
+        second = math.ceil(at / 1000)
+        if second not in self._seconds:
+            self._seconds[second] = set()
+            heapq.heappush(self._agenda, second)
+        self._seconds[second].add(held.token)
+        held.second = second
+        if self._agenda[0] == second:
+            self._sleep()
+
+    def _clear_end(self, held: HeldToken) -> None:
+        if held.second is not None:
+            self._seconds[held.second].discard(held.token)
+            held.second = None
+
+    def _sleep(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._agenda:
+            wait = min(max(self._agenda[0] - time.time(), 0.0), LONGEST_SLEEP)
+            self._timer = asyncio.get_running_loop().call_later(wait, self._wake)
+
+    def _wake(self) -> None:
+        self._timer = None
+        now = time.time()
+        while self._agenda and self._agenda[0] <= now:
+            for token in self._seconds.pop(heapq.heappop(self._agenda)):
+                held = self._held[token]
+                held.second = None
+                self._end(held, TokenEnd.EXPIRED)
+        self._sleep()
+
+    def _end(self, held: HeldToken, how: TokenEnd) -> None:
+        connections = list(held.connections.values())
+        self._forget(held)
+        for connection in connections:
+            connection.held = None
+            self._tell(connection, held, how)
+
+    def _tell(self, connection: Peer, held: HeldToken, how: TokenEnd) -> None:
+        for listener in self._listeners:
+            listener(connection, held.identity.kuid, how)
+
+    # Revocation
+
+    def look_at(self, kuid: str | None) -> None:
+        """Look again at the tokens of a user, or of all users: some may have been revoked."""
+        if kuid is None:
+            for known in list(self._of_user):
+                self.look_at(known)
+        elif kuid in self._of_user:
+            look = asyncio.get_running_loop().create_task(self._look(kuid))
+            self._looks.add(look)
+            look.add_done_callback(self._looks.discard)
+
+    async def _look(self, kuid: str) -> None:
+        for held in list(self._of_user.get(kuid, {}).values()):
+            while self._held.get(held.token) is held:
+                try:
+                    seen = await self._look_again(held.token)
+                except ApiError as error:
+                    if error.status == 401:
+                        self._end(held, TokenEnd.REVOKED)
+                        break
+                    log.warning("cannot look at the tokens of those who are connected", reason=error.message)
+                    await asyncio.sleep(RETRY)
+                else:
+                    if self._held.get(held.token) is held:
+                        self._set_end(held, seen.good_until)
+                    break
