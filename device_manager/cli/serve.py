@@ -15,7 +15,7 @@ DESCRIBED = {
     "host": "Address to listen on.",
     "port": "Port for HTTP and WebSocket.",
     "store": "sqlite:DIR or elasticsearch:http://HOST:PORT.",
-    "redis": "redis://HOST:PORT, for servers that share a cluster: changes for each other's subscribers, and the values of ms.",
+    "redis": "redis://HOST:PORT: carries changes between servers on one cluster, and keeps the values of ms.",
     "plugin": "Load a plugin from a file or a module; may be repeated.",
     "decoder": "Switch on a decoder that ships along: the-things-stack, chirp-stack or json; may be repeated.",
     "insecure": "Listen on more than loopback although anonymous callers may do everything.",
