@@ -10,6 +10,7 @@ from device_manager.documents.addresses import Target, search_targets
 from device_manager.router.controller import action
 from device_manager.router.parameters import Lang, SearchBody
 from device_manager.router.request import Request
+from device_manager.security.scope import Scope
 
 
 class DocumentQueries(DocumentsController):
@@ -121,8 +122,12 @@ class DocumentQueries(DocumentsController):
         targets: Any = None,
         from_: int | None = None,
         size: int | None = None,
+        scroll: str | None = None,
     ) -> dict[str, Any]:
         """Find documents of one collection, or of those that `targets: [{index, collections}]` names.
+
+        With `scroll`, a duration such as `30s`, the answer also has a `scrollId` for `scroll`, and the number of hits
+        that remain. Pages come in a fixed order, and on Elasticsearch from one state of the collection.
 
         Example request:
 
@@ -138,7 +143,8 @@ class DocumentQueries(DocumentsController):
         Raises:
             ApiError: `services.storage.invalid_search_query`, `get_limit_exceeded`, `unknown_index`,
                 `unknown_collection`, `invalid_multi_index_collection_usage`, `invalid_target_format`,
-                `api.assert.missing_argument`.
+                `scroll_duration_too_great`, `too_many_scrolls`, `api.assert.missing_argument`, `invalid_argument`,
+                `mutually_exclusive`.
         """
         return await self._documents.searching.search(
             search_targets(index, collection, targets),
@@ -147,4 +153,28 @@ class DocumentQueries(DocumentsController):
             size=size,
             lang=lang,
             call=call_of(request),
+            scroll=scroll,
         )
+
+    @action(http=["GET /_scroll/:scrollId"], scope=Scope.FOUND)
+    async def scroll(self, request: Request, scroll_id: str, scroll: str | None = None) -> dict[str, Any]:
+        """The next page of a search that the same user began with `scroll`.
+
+        Without `scroll` the page after this one can be asked for as long as this one could. The last page, that with
+        nothing remaining, ends the scroll.
+
+        Example request:
+
+            {"controller": "document", "action": "scroll", "scrollId": "4f0c7f8a1f0b4b8e9d7a", "scroll": "30s"}
+
+        Example result:
+
+            {"hits": [{"_id": "north", "_score": 1.0, "index": "weather", "collection": "stations",
+                       "_source": {"name": "North"}}],
+             "total": 26, "remaining": 0, "scrollId": "4f0c7f8a1f0b4b8e9d7a"}
+
+        Raises:
+            ApiError: `services.storage.unknown_scroll_id`, `scroll_duration_too_great`,
+                `api.assert.missing_argument`, `invalid_argument`.
+        """
+        return await self._documents.searching.scroll(scroll_id, scroll, call_of(request))

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from device_manager.errors import api_error
 from device_manager.storage.contract import is_private
 from device_manager.storage.mappings import is_usable_name
+from device_manager.storage.merging import Target as Target
 
 SEVERAL = frozenset("*,+")
 """Characters by which a name would stand for several."""
-
-
-class Target(NamedTuple):
-    """One collection that a search looks into."""
-
-    index: str  # type: ignore[assignment]  # hides tuple.index, which nobody needs here
-    collection: str
 
 
 @lru_cache(maxsize=4096)

@@ -14,6 +14,7 @@ from device_manager.events.bus import EventBus
 from device_manager.events.documents import DocumentEvents
 from device_manager.settings import Settings
 from device_manager.storage.contract import Store
+from device_manager.storage.scrolling import Scrolling
 
 
 class Documents:
@@ -41,7 +42,8 @@ class Documents:
         self.writing = DocumentWriting(store, events, owner)
         self.batches = BatchWriting(store, events, owner, settings.documents_write_count)
         self.reading = DocumentReading(store, events, settings.search_size)
-        self.searching = DocumentSearching(store, events, settings.search_size)
+        scrolling = Scrolling(store, settings)
+        self.searching = DocumentSearching(store, events, scrolling, settings.search_size)
         self.removal = DocumentRemoval(store, events, owner, settings.documents_write_count)
         self.collections = CollectionAdministration(store, owner, self.removal)
         self.loading = Loading(store, owner, self.collections)

@@ -91,6 +91,7 @@ TABLE: dict[tuple[str, int, int], list[tuple[str, int, int, str]]] = {
         ("invalid_target_format", 50, 400, 'The target at "{0}" is not valid: {1}.'),
         ("wrong_es_static_settings", 51, 400, "These settings cannot be changed on an open index: {0}."),
         ("unavailable", 52, 503, "The store does not answer: {0}. Try again later."),
+        ("too_many_scrolls", 54, 429, "At most {0} scrolls of one user may be open at once."),
         ("unique_key_taken", 53, 409, 'The {0} "{1}" belongs to "{2}" already.'),
     ],
     ("services.cache", 1, 3): [

@@ -8,6 +8,7 @@ from typing import Any
 from device_manager.query.fields import FieldType
 from device_manager.query.missing import missing_value
 from device_manager.query.search import (
+    POSITION,
     Aggregation,
     DateHistogram,
     FilterAggregation,
@@ -160,7 +161,7 @@ def _source(source: SourceFilter) -> bool | dict[str, list[str]]:
 def to_sort(key: Sort) -> dict[str, Any]:
     """One sort key as Elasticsearch takes it."""
     options: dict[str, str] = {"order": key.order}
-    if key.field not in {"_id", "_score"}:
+    if key.field not in {"_id", "_score", POSITION}:
         options["missing"] = key.missing
         if key.unmapped_type is not None:
             options["unmapped_type"] = key.unmapped_type

@@ -11,9 +11,12 @@ from device_manager.query.fields import FieldResolver
 from device_manager.query.fragments import RUNNER, Fragment, SqlValue, joined, storable
 from device_manager.query.missing import missing_value
 from device_manager.query.refusals import malformed, wrong_value
-from device_manager.query.search import Sort
+from device_manager.query.search import POSITION, Sort
 from device_manager.query.tree import Scalar
 from device_manager.query.values import INTEGERS, check_comparable
+
+OWN_TYPES = {"_id": "keyword", "_score": "double", POSITION: "long"}
+"""Types of the sort keys that are no fields."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +25,8 @@ class SortKey:
 
     Attributes:
         sort: the key as asked for.
-        number: the field number; None for `_id`, `_score` and fields that are not mapped.
-        type: type of the field; `keyword` for `_id`, `double` for `_score`.
+        number: the field number; None for `_id`, `_score`, `POSITION` and fields that are not mapped.
+        type: type of the field; `keyword` for `_id`, `double` for `_score`, `long` for `POSITION`.
         format: date format of the field.
     """
 
@@ -48,8 +51,8 @@ def sort_keys(sort: Sequence[Sort], fields: FieldResolver) -> tuple[SortKey, ...
 
 
 def _sort_key(key: Sort, fields: FieldResolver) -> SortKey:
-    if key.field in {"_id", "_score"}:
-        return SortKey(key, None, "keyword" if key.field == "_id" else "double")
+    if key.field in OWN_TYPES:
+        return SortKey(key, None, OWN_TYPES[key.field])
     field = fields.field(key.field)
     if field is not None:
         check_comparable("sort", key.field, field.type, RUNNER)

@@ -5,9 +5,24 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from device_manager.query.tree import MATCH_ALL, Query, Scalar
+
+POSITION = "_shard_doc"
+"""The place of a document in a snapshot: what searches of a snapshot sort by last, so that no two hits are equal."""
+
+
+class Snapshot(NamedTuple):
+    """The state of a collection that several searches share.
+
+    Attributes:
+        name: what the store calls it.
+        keep: seconds for which it is kept after this search.
+    """
+
+    name: str
+    keep: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +122,11 @@ Aggregation = TermsAggregation | DateHistogram | FilterAggregation | Metric | To
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What to find, how much of it, in which order. Without `counted` the total is just a number of hits that exist."""
+    """What to find, how much of it, in which order. Without `counted` the total is just a number of hits that exist.
+
+    With a `snapshot` the search sees the collection as it was when that was opened, where the store can; its last sort
+    key has to be `POSITION`.
+    """
 
     query: Query = MATCH_ALL
     sort: tuple[Sort, ...] = ()
@@ -117,6 +136,7 @@ class Search:
     source: SourceFilter = SourceFilter()
     aggregations: Mapping[str, Aggregation] = dataclasses.field(default_factory=dict)
     counted: bool = True
+    snapshot: Snapshot | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +151,12 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """The page of hits, the exact total, and `{name: {buckets: [{key, doc_count}], ...}}` for aggregations."""
+    """The page of hits, the exact total, and `{name: {buckets: [{key, doc_count}], ...}}` for aggregations.
+
+    `snapshot` is the name of the snapshot for the next search of it.
+    """
 
     hits: list[Hit]
     total: int
     aggregations: dict[str, Any] | None = None
+    snapshot: str = ""

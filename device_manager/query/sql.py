@@ -12,7 +12,8 @@ from device_manager.query.conditions import ConditionCompiler
 from device_manager.query.fields import FieldResolver
 from device_manager.query.fragments import Fragment
 from device_manager.query.ordering import SortKey, after, order_by, sort_keys, sort_value
-from device_manager.query.search import Hit, Search, SearchResult
+from device_manager.query.refusals import malformed
+from device_manager.query.search import POSITION, Hit, Search, SearchResult
 from device_manager.query.source import filter_source
 from device_manager.query.tree import MatchAll, Query
 
@@ -123,7 +124,9 @@ def plan_search(search: Search, fields: FieldResolver, *, now: int = 0) -> Searc
         gather = Fragment(f"INSERT INTO temp.hit {hits.sql}", hits.parameters)
         hits = _GATHERED
     page = None
-    if search.size and keys:
+    if search.size and keys and all(key.field in {"_score", POSITION} for key in keys):
+        page = _page_in_place(search, hits if gather else conditions.select(search.query, in_order=True), keys)
+    elif search.size and keys:
         page = _sorted_page(search, hits, keys)
     elif search.size:
         page = _plain_page(search, hits if gather else conditions.select(search.query, in_order=True))
@@ -175,6 +178,20 @@ def _plain_page(search: Search, hits: Fragment) -> Fragment:
     return Fragment(sql, (*hits.parameters, search.size, search.offset))
 
 
+def _page_in_place(search: Search, hits: Fragment, keys: tuple[SortKey, ...]) -> Fragment:
+    """Sorted by nothing but the place, since all hits score alike: as without a sort, behind the last hit."""
+    last = search.search_after[-1] if search.search_after else -1
+    if type(last) is not int:
+        raise malformed("search_after", "expected the place of a document")
+    shown = "".join(f", {'1.0' if key.field == '_score' else 'h.rid'}" for key in keys)
+    sql = (
+        f"SELECT doc.id, {_source(search)}{shown} "
+        f"FROM ({hits.sql} AND d.rid > ? ORDER BY d.rid LIMIT ? OFFSET ?) AS h "
+        "CROSS JOIN doc ON doc.rid = h.rid ORDER BY h.rid"
+    )
+    return Fragment(sql, (*hits.parameters, last, search.size, search.offset))
+
+
 def _sorted_page(search: Search, hits: Fragment, keys: tuple[SortKey, ...]) -> Fragment:
     """Find all hits, look their sort values up, cut the page, and read the documents of the page only."""
     among = "" if isinstance(search.query, MatchAll) else " AND t.rid IN (SELECT rid FROM h)"
@@ -217,4 +234,4 @@ def _shown(key: SortKey, looked_up: list[SortKey]) -> str:
     """The expression of a sort value."""
     if key.number is not None:
         return f"b.b{looked_up.index(key)}"
-    return {"_id": "i.id", "_score": "1.0"}.get(key.field, "NULL")
+    return {"_id": "i.id", "_score": "1.0", POSITION: "b.rid"}.get(key.field, "NULL")

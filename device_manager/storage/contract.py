@@ -14,6 +14,9 @@ import msgspec
 from device_manager.errors import ApiError, api_error
 from device_manager.query.search import Search, SearchResult, Sort
 from device_manager.query.tree import MATCH_ALL, Query
+from device_manager.storage.puts import Put as Put
+from device_manager.storage.puts import PutKind as PutKind
+from device_manager.storage.puts import PutResult as PutResult
 from device_manager.storage.steps import RECORDER
 
 T = TypeVar("T")
@@ -83,51 +86,6 @@ class Change(NamedTuple):
     after: Document | None
     is_put: bool = False
     origin: object | None = None
-
-
-class PutKind(enum.StrEnum):
-    """On what condition a put is made."""
-
-    CREATE = "create"
-    """There is no document; one that exists is left alone."""
-    INDEX = "index"
-    """Always, whatever is there."""
-    NEWEST = "newest"
-    """No higher version is stored. An equal one is written again, so that the same put can be made twice."""
-    REPLACE = "replace"
-    """The document is still the one that was read."""
-    REMOVE = "remove"
-    """Always: there is no document afterwards."""
-
-
-class Put(NamedTuple):
-    """One write that stands alone, in no transaction (transactions 2).
-
-    Attributes:
-        kind: the condition.
-        key: which document.
-        source: the new content; ignored by REMOVE.
-        version: what NEWEST compares, and stores as the document's version: from 0 to 2^63 - 1.
-        expected: the document as `Store.read` or `Store.scan` gave it, for REPLACE.
-    """
-
-    kind: PutKind
-    key: Key
-    source: dict[str, Any]
-    version: int = 0
-    expected: Document | None = None
-
-
-class PutResult(enum.StrEnum):
-    """What became of a put that was not refused."""
-
-    WRITTEN = "written"
-    EXISTS = "exists"
-    """CREATE: there is a document of that id already."""
-    OLDER = "older"
-    """NEWEST: a higher version is stored."""
-    STALE = "stale"
-    """REPLACE: the document has changed since it was read, or a transaction on it was not decided. Read it again."""
 
 
 class Transaction(Protocol):
@@ -290,8 +248,31 @@ class Store(ABC):
 
         Raises:
             ApiError: a 400 that names the clause when this store cannot run it; `services.storage.unknown_index` or
-                `unknown_collection`.
+                `unknown_collection`; `services.storage.unknown_scroll_id` for a snapshot that is gone.
         """
+
+    @abstractmethod
+    async def open_snapshot(self, index: str, collection: str, keep: float) -> str:
+        """Keep a collection as it is now, with what searches see of it, for searches that any process may make.
+
+        A store that cannot keep one, and says "", shows documents as they are, each at most once, because no document
+        ever changes its place: then one that changes between two searches shows as it is when its place comes.
+
+        Args:
+            index: which index.
+            collection: which collection of it.
+            keep: for how many seconds from now.
+
+        Returns:
+            The name for `Search.snapshot`; each search answers with the name for the next one.
+
+        Raises:
+            ApiError: `services.storage.unknown_index` or `unknown_collection`.
+        """
+
+    @abstractmethod
+    async def close_snapshot(self, name: str) -> None:
+        """Let go of a snapshot before its time; does nothing when it is gone."""
 
     @abstractmethod
     def scan(

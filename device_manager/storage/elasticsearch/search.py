@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import math
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from typing import Any
 
 from device_manager.errors import api_error
 from device_manager.query.dsl import search_body, to_dsl, to_sort
 from device_manager.query.fields import field_types
-from device_manager.query.search import Hit, Search, SearchResult, Sort
+from device_manager.query.search import POSITION, Hit, Search, SearchResult, Sort
 from device_manager.query.tree import Query
 from device_manager.storage.contract import RoundTrips
 from device_manager.storage.elasticsearch.catalogue import Catalogue
@@ -37,21 +38,39 @@ class Searcher:
         body = search_body(search, field_types(found.raw) if search.search_after else None)
         body["query"] = _alive(body["query"])
         path = "/_search?allow_partial_search_results=false"
-        answer = await self._ask_collection(index, collection, path, body)
+        if search.snapshot is None:
+            answer = await self._ask_collection(index, collection, path, body)
+        else:
+            name, keep = search.snapshot
+            answer = await self._ask(path, body | {"pit": {"id": name, "keep_alive": seconds_text(keep)}})
+            if answer.status == 404:
+                raise api_error("services.storage.unknown_scroll_id")
         _expect_result(answer)
         hits = [_hit(hit, search) for hit in answer.body["hits"]["hits"]]
         total: int = answer.body["hits"]["total"]["value"] if search.counted else len(hits)
-        return SearchResult(hits, total, _unmarked(answer.body.get("aggregations")) if search.aggregations else None)
+        aggregations = _unmarked(answer.body.get("aggregations")) if search.aggregations else None
+        return SearchResult(hits, total, aggregations, answer.body.get("pit_id", ""))
+
+    async def open_snapshot(self, index: str, collection: str, keep: str = KEEP_ALIVE) -> str:
+        """The name of a new snapshot, kept for a time as Elasticsearch writes it."""
+        answer = await self._ask_collection(index, collection, f"/_pit?keep_alive={keep}", None)
+        name: str = expect(answer, 200).body["id"]
+        return name
+
+    async def close_snapshot(self, name: str) -> None:
+        """Let go of a snapshot."""
+        self._round_trips.searches += 1
+        with contextlib.suppress(NoAnswer):  # it ends by itself then
+            await self._cluster.call("DELETE", "/_pit", {"id": name})
 
     async def scan(
         self, index: str, collection: str, query: Query, sort: Sequence[Sort], page: int
     ) -> AsyncGenerator[list[Scanned], None]:
         """What `Store.scan` reads, a request for each list; what is equal comes in the order of the shards."""
-        answer = await self._ask_collection(index, collection, f"/_pit?keep_alive={KEEP_ALIVE}", None)
-        pit: str = expect(answer, 200).body["id"]
+        pit = await self.open_snapshot(index, collection)
         body: dict[str, Any] = {
             "query": _alive(to_dsl(query)),
-            "sort": [*map(to_sort, sort), "_shard_doc"],
+            "sort": [*map(to_sort, sort), POSITION],
             "track_total_hits": False,
             "seq_no_primary_term": True,
             "version": True,
@@ -69,9 +88,7 @@ class Searcher:
                     return
                 body["search_after"] = hits[-1]["sort"]
         finally:
-            self._round_trips.searches += 1
-            with contextlib.suppress(NoAnswer):  # it ends by itself then
-                await self._cluster.call("DELETE", "/_pit", {"id": pit})
+            await self.close_snapshot(pit)
 
     async def _ask_collection(self, index: str, collection: str, action: str, body: dict[str, Any] | None) -> Answer:
         """Ask about a collection; when it is gone, once more, unless it is not to be found anew.
@@ -90,6 +107,11 @@ class Searcher:
     async def _ask(self, path: str, body: dict[str, Any] | None) -> Answer:
         self._round_trips.searches += 1
         return await self._cluster.call("POST", path, body)
+
+
+def seconds_text(keep: float) -> str:
+    """A time as Elasticsearch writes it."""
+    return f"{max(1, math.ceil(keep))}s"
 
 
 def _alive(query: dict[str, Any]) -> dict[str, Any]:

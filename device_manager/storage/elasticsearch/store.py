@@ -11,7 +11,7 @@ from device_manager.errors import ApiError, api_error
 from device_manager.query.search import Search, SearchResult, Sort
 from device_manager.query.tree import MATCH_ALL, Query
 from device_manager.settings import Settings
-from device_manager.storage.contract import Decide, Document, Key, Put, PutResult, Store
+from device_manager.storage.contract import INTERNAL_INDEX, Decide, Document, Key, Put, PutResult, Store
 from device_manager.storage.elasticsearch.catalogue import Catalogue
 from device_manager.storage.elasticsearch.client import Cluster
 from device_manager.storage.elasticsearch.collections import Collections
@@ -24,7 +24,7 @@ from device_manager.storage.elasticsearch.puts import Puts
 from device_manager.storage.elasticsearch.reads import GoneAlias, Reader
 from device_manager.storage.elasticsearch.recovery import Recovery
 from device_manager.storage.elasticsearch.refresher import Refresher
-from device_manager.storage.elasticsearch.search import Searcher
+from device_manager.storage.elasticsearch.search import Searcher, seconds_text
 from device_manager.storage.elasticsearch.settlement import Settlement
 from device_manager.storage.elasticsearch.sweep import Sweeper
 from device_manager.storage.elasticsearch.writer import Writer
@@ -88,6 +88,19 @@ class ElasticsearchStore(Store):
         """Open what the cluster holds and finish what other processes left undecided."""
         await self._collections.open()
         await self._sweeper.start()
+
+    async def look(self) -> None:
+        """Open the cluster to read what it holds, as it is: nothing is written, not even what `start` adds."""
+        await self._catalogue.find_without_aliases()
+
+    async def lacking_aliases(self) -> list[str]:
+        """The cluster's indices that look like collections and get their alias from `start`."""
+        return sorted(physical for physical, alias in (await self._catalogue.lacking_aliases()).items() if alias)
+
+    async def everything(self) -> list[tuple[str, str]]:
+        """Index and collection of all that the cluster holds but our own records, private indices included, sorted."""
+        names = await self._catalogue.every_name()
+        return sorted(name for name in names if name[1] != PLACEHOLDER and name[0] != INTERNAL_INDEX)
 
     async def close(self) -> None:
         """Finish running transactions, then let go."""
@@ -167,6 +180,14 @@ class ElasticsearchStore(Store):
     async def search(self, index: str, collection: str, search: Search) -> SearchResult:
         """See the contract."""
         return await self._searcher.search(index, collection, search)
+
+    async def open_snapshot(self, index: str, collection: str, keep: float) -> str:
+        """See the contract: a point in time."""
+        return await self._searcher.open_snapshot(index, collection, seconds_text(keep))
+
+    async def close_snapshot(self, name: str) -> None:
+        """See the contract."""
+        await self._searcher.close_snapshot(name)
 
     def scan(
         self, index: str, collection: str, query: Query = MATCH_ALL, *, page: int = 1000, sort: Sequence[Sort] = ()

@@ -209,6 +209,14 @@ class SqliteStore(Store):
         self.round_trips.searches += 1
         return await run_search(self._pool, target, search, self._settings.store_deadline)
 
+    async def open_snapshot(self, index: str, collection: str, keep: float) -> str:
+        """See `Store.open_snapshot`: none is kept, because what it needs of the log could not be reused meanwhile."""
+        self._catalogue.get(index, collection)
+        return ""
+
+    async def close_snapshot(self, name: str) -> None:
+        """See `Store.close_snapshot`."""
+
     async def scan(
         self, index: str, collection: str, query: Query = MATCH_ALL, *, page: int = 1000, sort: Sequence[Sort] = ()
     ) -> AsyncGenerator[list[Document], None]:
