@@ -12,8 +12,9 @@ from device_manager.controllers.twins_controller import TwinsController
 from device_manager.router.request import ANONYMOUS, Request
 from device_manager.router.response import Response
 from device_manager.security.tokens import Purpose
-from device_manager.twins.exports.formats import FORMATS
+from device_manager.twins.exports.formats import FORMATS, format_named
 from device_manager.twins.exports.tickets import Subject
+from device_manager.twins.measures.reading import Window
 
 
 class ExportBody(msgspec.Struct):
@@ -30,6 +31,20 @@ class ExportBody(msgspec.Struct):
     def wanted(self) -> dict[str, Any]:
         """What has to be kept of it."""
         return {"query": self.query, "sort": self.sort}
+
+
+class Form(NamedTuple):
+    """How a file is to look, and which one is fetched.
+
+    Attributes:
+        ticket: of the file that is downloaded; None to prepare one.
+        format: `csv`, `jsonl` or `parquet`.
+        chunk: `line` or `page`.
+    """
+
+    ticket: str | None
+    format: str
+    chunk: str
 
 
 class Target(NamedTuple):
@@ -56,6 +71,21 @@ class Target(NamedTuple):
 class ExportLinks(TwinsController):
     """What the exports of both kinds of twins share."""
 
+    async def _export(
+        self, request: Request, target: Target, form: Form, lang: str, body: ExportBody | None, window: Window | None
+    ) -> Response | dict[str, Any]:
+        """The file, or the link to one that is prepared: of measures in a `window`, or of twins without one."""
+        if form.ticket is not None:
+            return self._download(request, target, form.ticket, form)
+        format_named(form.format)
+        exports, subject = self._twins.exports, target.subject
+        wanted = (body or ExportBody()).wanted()
+        if window is None:
+            ticket = await exports.prepare_twins(subject.engine, subject.collection, wanted, lang)
+        else:
+            ticket = await exports.prepare_measures(subject, window, wanted, lang)
+        return await self._link(request, target, ticket, form.format)
+
     async def _link(self, request: Request, target: Target, ticket: str, format: str) -> dict[str, Any]:
         """The link to a prepared export, with a token that is good for nothing but this one download."""
         query = {} if format == "csv" else {"format": format}
@@ -71,16 +101,16 @@ class ExportLinks(TwinsController):
             query["jwt"] = issued.token
         return {"link": f"{target.path}/{ticket}" + (f"?{urlencode(query)}" if query else "")}
 
-    def _download(self, request: Request, target: Target, ticket: str, format: str, chunk: str) -> Response:
+    def _download(self, request: Request, target: Target, ticket: str, form: Form) -> Response:
         """The file, to be produced while it is sent; what is wrong before the first row is answered as plain text."""
-        shown = FORMATS.get(format, FORMATS["csv"])
+        shown = FORMATS.get(form.format, FORMATS["csv"])
         return Response(
             request,
             headers={
                 "content-type": shown.content_type,
                 "content-disposition": content_disposition(f"{target.file}.{shown.name}"),
             },
-            stream=self._twins.exports.download(target.subject, ticket, format, chunk),
+            stream=self._twins.exports.download(target.subject, ticket, form.format, form.chunk),
             plain_errors=True,
         )
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from device_manager.controllers.export_links import ExportBody, ExportLinks, Target
+from device_manager.controllers.export_links import ExportBody, ExportLinks, Form, Target
 from device_manager.router.controller import action
 from device_manager.router.parameters import Lang
 from device_manager.router.request import Request
-from device_manager.twins.exports.formats import format_named
 from device_manager.twins.exports.tickets import Subject
 from device_manager.twins.measures.reading import Window
 from device_manager.twins.places import ASSETS, MEASURES
@@ -56,12 +55,7 @@ class AssetExports(ExportLinks):
                 was used or has expired, and a 400 for what is wrong with the query.
         """
         target = Target("export", ASSETS, Subject(engine_id, ASSETS))
-        if export_id is not None:
-            return self._download(request, target, export_id, format, chunk)
-        format_named(format)
-        wanted = (body or ExportBody()).wanted()
-        ticket = await self._twins.exports.prepare_twins(engine_id, ASSETS, wanted, lang)
-        return await self._link(request, target, ticket, format)
+        return await self._export(request, target, Form(export_id, format, chunk), lang, body, None)
 
     @action(
         http=[
@@ -104,10 +98,5 @@ class AssetExports(ExportLinks):
                 for a link that was used or has expired, and a 400 for what is wrong with the query.
         """
         target = Target("exportMeasures", f"asset-{_id}", Subject(engine_id, ASSETS, _id))
-        if export_id is not None:
-            return self._download(request, target, export_id, format, chunk)
-        format_named(format)
         window = Window(0, 0, start_at, end_at, type)
-        wanted = (body or ExportBody()).wanted()
-        ticket = await self._twins.exports.prepare_measures(target.subject, window, wanted, lang)
-        return await self._link(request, target, ticket, format)
+        return await self._export(request, target, Form(export_id, format, chunk), lang, body, window)

@@ -6,7 +6,6 @@ from typing import Any
 
 from device_manager.controllers.measure_bodies import TwinsBody
 from device_manager.controllers.twins_controller import TwinsController
-from device_manager.errors import api_error
 from device_manager.router.controller import action
 from device_manager.router.parameters import Lang, SearchBody
 from device_manager.router.request import Request
@@ -95,10 +94,7 @@ class AssetMeasures(TwinsController):
             ApiError: `device_manager.measures.none` when there is no measure, `services.storage.not_found` for an
                 unknown engine, `api.assert.invalid_argument` for a count below 1.
         """
-        found = await self._twins.measures.reading.last(engine_id, "asset", (_id,), measure_count)
-        if _id not in found:
-            raise api_error("device_manager.measures.none")
-        return found[_id]
+        return await self._twins.measures.reading.last_of_one(engine_id, "asset", _id, measure_count)
 
     @action(http=["POST /_/device-manager/:engineId/assets/_mGetLastMeasures"], collection=MEASURES)
     async def m_get_last_measures(
@@ -146,10 +142,7 @@ class AssetMeasures(TwinsController):
             ApiError: `device_manager.measures.none` when there is no measure, `services.storage.not_found` for an
                 unknown engine.
         """
-        found = await self._twins.measures.reading.last_measured_at(engine_id, "asset", (_id,))
-        if _id not in found:
-            raise api_error("device_manager.measures.none")
-        return {"lastMeasuredAt": found[_id]}
+        return {"lastMeasuredAt": await self._twins.measures.reading.one_last_measured_at(engine_id, "asset", _id)}
 
     @action(http=["POST /_/device-manager/:engineId/assets/_mGetLastMeasuredAt"], collection=MEASURES)
     async def m_get_last_measured_at(self, request: Request, engine_id: str, body: TwinsBody) -> dict[str, Any]:

@@ -32,7 +32,7 @@ async def delete_each(request: Request, most: int, delete: Callable[[str], Await
         try:
             await delete(id)
         except ApiError as error:
-            if error.status >= 500:
+            if error.is_fault:
                 raise
             errors.append({"_id": id, "reason": error.message, "status": error.status})
         else:

@@ -181,7 +181,7 @@ class BatchWriting:
 
 
 def _refusal(batch: Batch, item: Item, error: ApiError) -> Refusal:
-    if error.status >= 500 or error.id in WHOLE_REQUEST:
+    if error.is_fault or error.id in WHOLE_REQUEST:
         raise error
     if batch.kind == "Delete":
         return Refusal(item.id, error.message, error.status)

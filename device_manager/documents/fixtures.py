@@ -115,7 +115,7 @@ class Loading:
                 try:
                     line.operate(tx, place, line.item, marks)
                 except ApiError as error:
-                    if error.status >= 500:
+                    if error.is_fault:
                         raise
                     failures.append(Failure(line.action, line.item.id, error.status, error.id, error.message))
             return failures

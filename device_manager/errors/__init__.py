@@ -39,6 +39,16 @@ class ApiError(Exception):
         self.props = props
         self.extra = extra or {}
 
+    @property
+    def is_fault(self) -> bool:
+        """Whether the server or its store failed, so that the request itself may be all right."""
+        return self.status >= 500
+
+    @property
+    def is_unavailable(self) -> bool:
+        """Whether the store, or a slot, is not there now and may be in a moment."""
+        return self.status == 503
+
     def to_dict(self) -> dict[str, Any]:
         """The error object of the response envelope (router-protocol 2.3)."""
         content: dict[str, Any] = {"message": self.message, "status": self.status}

@@ -29,7 +29,11 @@ def new_id() -> str:
     return base64.urlsafe_b64encode(number.to_bytes(15)).translate(_ORDERED).decode()
 
 
+def digest(*parts: str) -> bytes:
+    """32 bytes that follow from `parts`, others for every other list of parts."""
+    return hashlib.sha256("".join(f"{len(part)}:{part}" for part in parts).encode()).digest()
+
+
 def derived_id(*parts: str) -> str:
-    """The id that follows from `parts`: 43 url-safe characters, others for every other list of parts."""
-    text = "".join(f"{len(part)}:{part}" for part in parts)
-    return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip("=")
+    """The id that follows from `parts`: 43 url-safe characters."""
+    return base64.urlsafe_b64encode(digest(*parts)).decode().rstrip("=")

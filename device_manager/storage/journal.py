@@ -28,8 +28,6 @@ JOURNAL_MAPPING: dict[str, Any] = {
 """Texts are not mapped, hence not indexed: they may be of any size."""
 PIECE = 1 << 20
 """Characters of text in one document; longer texts go on in further documents."""
-SERVER_ERROR = 500
-"""Statuses from here on say that the request itself may be all right."""
 ABSENT_COLLECTION = ("services.storage.unknown_index", "services.storage.unknown_collection")
 
 
@@ -107,7 +105,7 @@ class Journal:
             recorded = await self._recorded(suffix, name)
             self.is_unfinished = was_unfinished
             if recorded is None:
-                self.is_unfinished |= not isinstance(error, ApiError) or error.status >= SERVER_ERROR
+                self.is_unfinished |= not isinstance(error, ApiError) or error.is_fault
                 raise
             result = recorded[0]
         finally:

@@ -20,7 +20,6 @@ T = TypeVar("T")
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
 """Seconds between two attempts at a step; they double."""
-UNAVAILABLE = 503
 CONTENDED = "services.storage.too_many_changes"
 ATTEMPTS = 10
 """Attempts at a step that others are faster than each time."""
@@ -109,7 +108,7 @@ class TaskRun:
             try:
                 return await act()
             except ApiError as error:
-                if error.status != UNAVAILABLE and (error.id != CONTENDED or attempt >= ATTEMPTS):
+                if not error.is_unavailable and (error.id != CONTENDED or attempt >= ATTEMPTS):
                     raise
                 log.warning("a task waits", task=self.task_id, kind=self._kind.name, reason=error.message)
             await self._pause(pause)

@@ -116,7 +116,7 @@ class Engines:
         try:
             await self._store.create_collection(index, collection, mapping)
         except ApiError as error:
-            if error.status >= 500 or error.id == "services.storage.invalid_index_name":
+            if error.is_fault or error.id == "services.storage.invalid_index_name":
                 raise
             raise api_error("device_manager.engines.collection_failed", collection, index, error.message) from error
 

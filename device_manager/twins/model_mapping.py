@@ -67,7 +67,7 @@ class ModelMapping:
     async def map_at_start(self) -> None:
         """Bring all collections up to date; an engine whose data does not fit is named in the log and left alone."""
         for refusal in await self._map_everything():
-            if refusal.status == 503:
+            if refusal.is_unavailable:
                 raise refusal
             log.error("engine is not mapped as its models want it", reason=refusal.message)
 

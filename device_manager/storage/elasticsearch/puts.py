@@ -108,7 +108,7 @@ class Puts:
             try:
                 items.append(Item(call, place, await put_line(self._catalogue, put)))
             except ApiError as error:
-                if error.status >= 500 or place < whole:
+                if error.is_fault or place < whole:
                     raise
                 call.settle(place, error)
         return items
@@ -250,7 +250,7 @@ class Puts:
             try:
                 await self._catalogue.look_up(index, collection)
             except ApiError as error:
-                if error.status >= 500:
+                if error.is_fault:
                     raise
                 refusals[index, collection] = error
         found: list[Item] = []

@@ -154,7 +154,7 @@ class Round:
             try:
                 await self._catalogue.look_up(index, collection)
             except ApiError as error:
-                if error.status >= 500:
+                if error.is_fault:
                     raise
                 self.state.unknown[index, collection] = error
         self._collections.clear()

@@ -20,7 +20,6 @@ LARGE = 100
 """Records from which on a chunk is decided beside the event loop."""
 CHUNKS_AT_ONCE = 3
 """One is being written, the next one decided, and one more waits, so that neither the store nor this process idles."""
-SERVER_ERROR = 500
 
 
 class Decided(NamedTuple):
@@ -102,7 +101,7 @@ class BulkRun(Generic[R]):
                     if whole:
                         raise
                     outcome = BulkOutcome([], [RecordRefusal(record, error) for record in chunk])
-                    failure = error if error.status >= SERVER_ERROR else failure
+                    failure = error if error.is_fault else failure
                 total.successes.extend(outcome.successes)
                 total.errors.extend(outcome.errors)
         finally:

@@ -92,7 +92,7 @@ class ApiIngestion:
         try:
             found = await self._parts.store.read([key, *measure_keys(engine, readings)])
         except ApiError as error:
-            raise (unknown if error.status < 500 else error) from error
+            raise (error if error.is_fault else unknown) from error
         asset = found.pop(key, None)
         if asset is None:
             raise unknown

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from device_manager.errors import api_error
+from device_manager.storage.ids import digest
 
 ID_LENGTH = 20
 """Characters of an id, six bits each."""
@@ -55,8 +56,7 @@ def pushed_id(run: Iterable[str], origin_type: str, rule: str, slot: str, asset_
 
 def payload_uuid(*scope: str) -> str:
     """The uuid of a payload that comes with an idempotency key, from the key and what it counts for."""
-    text = "".join(f"{len(part)}:{part}" for part in scope)
-    return str(uuid.UUID(bytes=hashlib.sha256(text.encode()).digest()[:16], version=5))
+    return str(uuid.UUID(bytes=digest(*scope)[:16], version=5))
 
 
 def fresh_uuid() -> str:

@@ -80,7 +80,7 @@ class Merging:
         try:
             result = await self._write(key, [waiting.merge for waiting in batch])
         except Exception as error:
-            if isinstance(error, ApiError) and error.status < 500 and len(batch) > 1:
+            if isinstance(error, ApiError) and not error.is_fault and len(batch) > 1:
                 # One of them is refused: the others are not to suffer for it.
                 alone = [await self._attempt(key, [waiting]) for waiting in batch]
                 return [waiting for stale in alone for waiting in stale]

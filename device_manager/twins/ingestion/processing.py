@@ -27,7 +27,6 @@ from device_manager.twins.places import MEASURES, Places, device_key
 
 log = structlog.get_logger("ingestion")
 
-SERVER_ERROR = 500
 PROVISIONING_ROUNDS = 3
 """How often devices are looked for again because somebody else provisioned them meanwhile."""
 
@@ -77,7 +76,7 @@ class Processing:
         try:
             return await self._parts.finding.devices(delivery, call, stamp)
         except ApiError as error:
-            if delivery.archive is not None and error.status < SERVER_ERROR:
+            if delivery.archive is not None and not error.is_fault:
                 await self.archive_failure(delivery.archive, error, stamp, call)
             raise
 

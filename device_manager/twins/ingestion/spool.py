@@ -148,9 +148,9 @@ class Spool:
     async def remove(self, path: Path) -> None:
         """Forget the oldest file, all of whose texts were dealt with."""
         size = (await asyncio.to_thread(path.stat)).st_size
-        await asyncio.to_thread(path.unlink)
         self._segments.popleft()
         self._size = max(self._size - size, 0)
+        await asyncio.to_thread(path.unlink)
 
     async def put_aside(self, text: bytes) -> Path:
         """Keep a text that nothing could be made of, for people to look at; returns the file."""

@@ -9,13 +9,11 @@ from collections.abc import Awaitable, Callable, Iterable
 import msgspec
 import structlog
 
-from device_manager.errors import ApiError
+from device_manager.errors import unexpected
 from device_manager.twins.call import Call
 from device_manager.twins.ingestion.delivery import Delivery
 from device_manager.twins.ingestion.spool import Spool
 
-SERVER_ERROR = 500
-UNAVAILABLE = 503
 BATCH = 256
 """Payloads that are replayed together; those of one device come one after another."""
 SHORTEST_PAUSE = 0.1
@@ -125,10 +123,10 @@ class Spooling:
         try:
             await self._process(spooled.delivery, spooled.call)
         except Exception as error:
-            status = error.status if isinstance(error, ApiError) else SERVER_ERROR
-            if status == UNAVAILABLE:
+            refusal = unexpected(error)
+            if refusal.is_unavailable:
                 return False
-            if status >= SERVER_ERROR:
+            if refusal.is_fault:
                 path = await self._spool.put_aside(self._encoder.encode(spooled))
                 log.error("a payload that waited cannot be stored", payload=uuid, kept_in=str(path), exc_info=error)
             else:

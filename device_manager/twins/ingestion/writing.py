@@ -16,8 +16,6 @@ from device_manager.twins.measures.domain import Measures
 from device_manager.twins.measures.last_measures import slots_of
 from device_manager.twins.places import Places
 
-UNAVAILABLE = 503
-
 log = structlog.get_logger("ingestion")
 
 
@@ -54,7 +52,7 @@ class Writing:
         try:
             results = await self._store.put(puts, whole=len(puts) - (bulk.archive is not None))
         except ApiError as error:
-            if error.status >= UNAVAILABLE:
+            if error.is_unavailable:
                 raise
             raise api_error("device_manager.ingestion.not_saved", error.message) from error
         if all(result is PutResult.WRITTEN or result is PutResult.OLDER for result in results):
@@ -80,7 +78,7 @@ class Writing:
         try:
             await self._merging.merge(stale)
         except ApiError as error:
-            if error.status >= UNAVAILABLE:
+            if error.is_unavailable:
                 raise
             raise api_error("device_manager.ingestion.not_saved", error.message) from error
 

@@ -31,7 +31,6 @@ BATCH = 500
 """Changes that are followed together."""
 BACKLOG = 20_000
 """Changes of measures that may wait; beyond it whole engines are rebuilt instead."""
-UNAVAILABLE = 503
 PAUSE = 1.0
 """Seconds until a store that is away is tried again."""
 
@@ -139,7 +138,7 @@ class Following:
                 await self._follow_platform([change for change in batch if change.key.collection != MEASURES])
                 await self._follow_measures([change for change in batch if change.key.collection == MEASURES])
             except ApiError as error:
-                if error.status != UNAVAILABLE or self._is_closed:
+                if not error.is_unavailable or self._is_closed:
                     log.error("last measures may be behind: run `device-manager doctor`", reason=error.message)
                     return
                 await asyncio.sleep(PAUSE)

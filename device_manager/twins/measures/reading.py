@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from device_manager.errors import api_error
 from device_manager.query.instants import compile_format
@@ -16,6 +16,8 @@ from device_manager.twins.catalogue import Catalogue
 from device_manager.twins.measures.last_measures import Slot, TwinKind, embedded, record_key
 from device_manager.twins.measures.slots import SlotList, SlotRegister, list_of
 from device_manager.twins.places import MEASURES
+
+T = TypeVar("T")
 
 TWIN_FIELDS: Mapping[TwinKind, str] = {"asset": "asset._id", "device": "origin._id"}
 """Where a measure names the twin."""
@@ -128,6 +130,14 @@ class MeasureReading:
         records = await self.records(engine, twin, ids)
         return {id: {record["slot"]: embedded(record) for record in newest[:count]} for id, newest in records.items()}
 
+    async def last_of_one(self, engine: str, twin: TwinKind, id: str, count: int) -> dict[str, Source]:
+        """The newest measure of each slot of one twin, by slot.
+
+        Raises:
+            ApiError: what `last` raises; `device_manager.measures.none`.
+        """
+        return _of_one(await self.last(engine, twin, (id,), count), id)
+
     async def last_measured_at(self, engine: str, twin: TwinKind, ids: Sequence[str]) -> dict[str, int]:
         """When each twin measured last, in milliseconds since 1970; twins without measures are left out.
 
@@ -136,6 +146,14 @@ class MeasureReading:
         """
         await self._catalogue.engine(engine)
         return {id: found[0]["measuredAt"] for id, found in (await self.records(engine, twin, ids)).items()}
+
+    async def one_last_measured_at(self, engine: str, twin: TwinKind, id: str) -> int:
+        """When one twin measured last, in milliseconds since 1970.
+
+        Raises:
+            ApiError: an unknown engine; `device_manager.measures.none`.
+        """
+        return _of_one(await self.last_measured_at(engine, twin, (id,)), id)
 
     async def records(self, engine: str, twin: TwinKind, ids: Iterable[str]) -> dict[str, list[Source]]:
         """Id -> records of its slots, newest first; one round trip when memory knows all slots.
@@ -164,6 +182,12 @@ class MeasureReading:
         for start in range(0, len(keys), KEYS_OF_A_READ):
             documents |= await self._store.read(keys[start : start + KEYS_OF_A_READ])
         return documents
+
+
+def _of_one(found: Mapping[str, T], id: str) -> T:
+    if id not in found:
+        raise api_error("device_manager.measures.none")
+    return found[id]
 
 
 def _record_keys(
