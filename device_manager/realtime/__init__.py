@@ -1,0 +1,1 @@
+"""Subscriptions, notifications and presence (router-protocol 5.7 and 7)."""
