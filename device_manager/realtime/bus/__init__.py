@@ -1,4 +1,4 @@
-"""What carries news from the server where something happens to all servers whose clients follow it (router-protocol 5.7).
+"""What carries news from where something happens to all servers whose clients follow it (router-protocol 5.7).
 
 `LocalBus` is for one server by itself.
 """
@@ -58,7 +58,7 @@ class Bus(Protocol):
         """Let every server put what happens in a collection into the log; returns once they do. May be repeated."""
 
     def release(self, index: str, collection: str) -> None:
-        """Nobody on this server follows the collection any more. It stays in the log for a while, for who comes back."""
+        """Nobody on this server follows the collection any more; it stays in the log for a while, for who returns."""
 
     def is_followed(self, index: str, collection: str) -> bool:
         """Whether anybody on any server follows the collection, or did lately."""

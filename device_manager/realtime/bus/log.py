@@ -48,12 +48,12 @@ class EntryLog:
         self._clock = clock
         self._entries: deque[_Kept] = deque()
         self._bytes = 0
-        self._forgotten = number
         self._followed: dict[Place, int] = {}
+        """The number from which on all entries of a collection are here."""
 
-    def follow(self, place: Place) -> None:
-        """From now on the log has all that happens in a collection."""
-        self._followed.setdefault(place, self.number)
+    def follow(self, place: Place, number: int | None = None) -> None:
+        """From now on, or from entry `number` on, the log has all that happens in a collection."""
+        self._followed.setdefault(place, self.number if number is None else number)
 
     def leave(self, place: Place) -> None:
         """From now on the log misses what happens in a collection."""
@@ -72,7 +72,7 @@ class EntryLog:
         """What happened in a collection after entry `number`; None when some of it may be missing here."""
         self.expire()
         followed = self._followed.get(place)
-        if followed is None or number < followed or not self._forgotten <= number <= self.number:
+        if followed is None or not followed <= number <= self.number:
             return None
         return [
             NumberedEntry(kept.number, decode_entry(kept.data))
@@ -90,9 +90,15 @@ class EntryLog:
         """Forget everything: something is missing, and nobody knows what."""
         self._entries.clear()
         self._bytes = 0
-        self._forgotten = self.number
+        self._followed = dict.fromkeys(self._followed, self.number)
+
+    def restart(self, number: int) -> None:
+        """Forget everything and go on with the log whose newest entry is `number`."""
+        self.number = number
+        self.forget()
 
     def _forget_oldest(self) -> None:
         oldest = self._entries.popleft()
         self._bytes -= len(oldest.data)
-        self._forgotten = oldest.number
+        if oldest.place in self._followed:
+            self._followed[oldest.place] = max(oldest.number, self._followed[oldest.place])
