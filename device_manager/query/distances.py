@@ -20,8 +20,12 @@ MARGIN_DEGREES = 1e-4
 
 def is_near(query: GeoDistance, point: Point) -> bool:
     """Whether `point` is in the circle."""
-    lat, lon = _kept(point[0], _LAT_STEP), _kept(point[1], _LON_STEP)
-    return meters_between((query.lat, query.lon), (lat, lon)) <= query.meters
+    return meters_between((query.lat, query.lon), kept_point(point)) <= query.meters
+
+
+def kept_point(point: Point) -> Point:
+    """The point as stores keep it."""
+    return _kept(point[0], _LAT_STEP), _kept(point[1], _LON_STEP)
 
 
 def meters_between(one: Point, other: Point) -> float:

@@ -24,6 +24,7 @@ from device_manager.query.tree import (
     Exists,
     GeoBox,
     GeoDistance,
+    GeoPolygon,
     Ids,
     Match,
     MatchAll,
@@ -33,6 +34,7 @@ from device_manager.query.tree import (
     Prefix,
     Query,
     Range,
+    Regexp,
     Term,
     Terms,
     Wildcard,
@@ -42,7 +44,7 @@ from device_manager.query.tree import (
 
 def to_dsl(query: Query) -> dict[str, Any]:
     """The query as the Elasticsearch DSL writes it."""
-    if isinstance(query, Match | MultiMatch | Words | Nested | GeoDistance | GeoBox):
+    if isinstance(query, Match | MultiMatch | Words | Nested | GeoDistance | GeoBox | GeoPolygon):
         return _rich(query)
     if isinstance(query, Term | Prefix | Wildcard):
         content: dict[str, Any] = {"value": query.value}
@@ -60,6 +62,8 @@ def to_dsl(query: Query) -> dict[str, Any]:
             return {"exists": {"field": field}}
         case Ids(values):
             return {"ids": {"values": list(values)}}
+        case Regexp(field, value):
+            return {"regexp": {field: {"value": value}}}
         case Bool():
             return {"bool": _bool(query)}
 
@@ -93,7 +97,7 @@ def search_body(search: Search, types: Mapping[str, FieldType] | None = None) ->
     return body
 
 
-def _rich(query: Match | MultiMatch | Words | Nested | GeoDistance | GeoBox) -> dict[str, Any]:
+def _rich(query: Match | MultiMatch | Words | Nested | GeoDistance | GeoBox | GeoPolygon) -> dict[str, Any]:
     """The clauses about words, nested objects and places."""
     match query:
         case Match():
@@ -112,6 +116,9 @@ def _rich(query: Match | MultiMatch | Words | Nested | GeoDistance | GeoBox) -> 
         case GeoBox():
             edges = {name: getattr(query, name) for name in ("top", "left", "bottom", "right")}
             return {"geo_bounding_box": {query.field: edges, "ignore_unmapped": query.ignore_unmapped}}
+        case GeoPolygon():
+            points = [{"lat": lat, "lon": lon} for lat, lon in query.corners]
+            return {"geo_polygon": {query.field: {"points": points}, "ignore_unmapped": query.ignore_unmapped}}
 
 
 def _match(query: Match) -> dict[str, Any]:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable
 from typing import Any
 
 from device_manager.errors import ApiError, api_error
+from device_manager.query.brackets import BadBrackets, field_and_value
 from device_manager.query.clauses import LEAVES, MAX_CLAUSES, MAX_DEPTH, ClauseParser
-from device_manager.query.tree import MATCH_ALL, Bool, Exists, Query, Range
+from device_manager.query.tree import MATCH_ALL, Bool, Exists, Query, Range, Scalar
 
 NOT_RUNNABLE = frozenset({"geoDistanceRange", "geoPolygon", "nothing", "regexp", "select"})
 """Keywords that exist, but that no store runs yet."""
-
-_BRACKETS = re.compile(r"(?P<field>.*[^\\])\[(?P<value>.*)\]", re.DOTALL)
 
 
 def parse_koncorde(filter: Any) -> Query:
@@ -82,30 +79,16 @@ def _leaf(clause: str) -> Callable[[Any, str], Query]:
     return lambda content, where: LEAVES[clause](content, where)
 
 
-def _field_and_value(content: Any, where: str) -> tuple[str, bool, Any]:
+def _field_and_value(content: Any, where: str) -> tuple[str, bool, Scalar]:
     """Field path, whether a value stands in brackets, and that value."""
     if isinstance(content, dict) and len(content) == 1:
         content = content.get("field")
     if not isinstance(content, str) or not content:
         raise _wrong(where, "expected the path of a field")
-    match = _BRACKETS.fullmatch(content)
-    if match is None:
-        if re.search(r"(?<!\\)[\[\]]", content):
-            raise api_error("services.koncorde.elastic_translation_error", f"brackets do not match in {content!r}")
-        return _unescape(content), False, None
     try:
-        value = json.loads(match["value"])
-    except (ValueError, RecursionError):
-        raise api_error(
-            "services.koncorde.elastic_translation_error", f"no JSON value stands in the brackets of {content!r}"
-        ) from None
-    if isinstance(value, dict | list):
-        raise api_error("services.koncorde.elastic_translation_error", f"expected a scalar in {content!r}")
-    return _unescape(match["field"]), True, value
-
-
-def _unescape(path: str) -> str:
-    return path.replace("\\[", "[").replace("\\]", "]")
+        return field_and_value(content)
+    except BadBrackets as error:
+        raise api_error("services.koncorde.elastic_translation_error", str(error)) from None
 
 
 def _exists(content: Any, where: str) -> Query:

@@ -197,9 +197,32 @@ class GeoBox:
     ignore_unmapped: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class GeoPolygon:
+    """Documents with a point of `field` in a polygon; corners are latitude and longitude in degrees.
+
+    The last corner is joined to the first. Edges belong to it, and none of them crosses the 180th meridian.
+    """
+
+    field: str
+    corners: tuple[tuple[float, float], ...]
+    ignore_unmapped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Regexp:
+    """Documents in which some value of the keyword `field` matches the pattern as a whole.
+
+    Patterns are those that mean the same to Lucene and to RE2, see `regexp_clauses`.
+    """
+
+    field: str
+    value: str
+
+
 Query = (
-    MatchAll | MatchNone | Term | Terms | Range | Exists | Ids | Prefix | Wildcard | Bool
-    | Match | MultiMatch | Words | Nested | GeoDistance | GeoBox
+    MatchAll | MatchNone | Term | Terms | Range | Exists | Ids | Prefix | Wildcard | Regexp | Bool
+    | Match | MultiMatch | Words | Nested | GeoDistance | GeoBox | GeoPolygon
 )  # fmt: skip
 
 MATCH_ALL = MatchAll()
