@@ -27,22 +27,25 @@ from device_manager.controllers.index import IndexController
 from device_manager.controllers.models import ModelsController
 from device_manager.controllers.payloads import PayloadsController
 from device_manager.controllers.security import SecurityController
-from device_manager.controllers.server import ServerController
+from device_manager.controllers.server import ServerController, ServerParts
 from device_manager.controllers.tasks import TasksController
 from device_manager.decoders import Decoders
 from device_manager.decoders.shipped import shipped_decoders
 from device_manager.documents.domain import Documents
 from device_manager.errors import ApiError
 from device_manager.events import Answers, EventBus, UnknownEvent
+from device_manager.figures import figures_of
 from device_manager.gateways.server import Gateway
 from device_manager.plugins import PluginContext, PluginError, Plugins
 from device_manager.router.controller import Controller
 from device_manager.router.idempotency import Idempotency
 from device_manager.router.router import Router
+from device_manager.router.statistics import Statistics
 from device_manager.security.service import Security
 from device_manager.settings import InvalidSettings, Settings
 from device_manager.storage.contract import StoreError
 from device_manager.storage.opening import open_store
+from device_manager.storage.watching import StoreWatch
 from device_manager.twins.domain import Twins
 from device_manager.twins.ingestion.questions import answer_questions
 from device_manager.twins.measures.questions import answer_last_measures
@@ -74,6 +77,8 @@ class Application:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.store = open_store(settings)
+        self.store_watch = StoreWatch()
+        self.store_watch.watch(self.store)
         self.events = EventBus(warning=settings.pipe_warning, deadline=settings.pipe_deadline)
         self.answers = Answers()
         self.security = Security(self.store, settings)
@@ -90,7 +95,10 @@ class Application:
             streams=settings.streams_running,
             strict_sdk=settings.strict_sdk_version,
             idempotency=self.idempotency,
+            is_engine=lambda name: name in self.twins.catalogue.engines,
         )
+        self.statistics = Statistics(self.router, lambda: self.gateway.connections)
+        self.metrics = figures_of(self)
         self.security.accounts.roles.actions = self.router.registry.table
         self.plugins = self._load_plugins()
         self.decoders = Decoders([*shipped_decoders(settings.decoder), *self.plugins.decoders()])
@@ -115,10 +123,17 @@ class Application:
 
     def _controllers(self) -> list[Controller]:
         server = ServerController(
-            self.router.registry,
-            storage=self.settings.store.partition(":")[0],
-            services={"storageEngine": self.store.is_healthy},
-            plugins={name: {} for name in self.plugins.names},
+            ServerParts(
+                router=self.router,
+                settings=self.settings,
+                storage=self.settings.store.partition(":")[0],
+                services={"storageEngine": self.store.is_healthy},
+                plugins={name: {} for name in self.plugins.names},
+                first_admin=self.security.first_admin,
+                metrics=self.metrics,
+                statistics=self.statistics,
+                connections=lambda: self.gateway.connections,
+            )
         )
         twins = self.twins
         tokens = self.security.tokens
@@ -165,6 +180,7 @@ class Application:
             raise
         self._health_watch = asyncio.create_task(self._watch_health())
         await self.idempotency.start()
+        self.statistics.start()
         _quieten_garbage_collector()
         log.info("serving", host=self.settings.host, port=self.gateway.port, store=self.settings.store)
 
@@ -172,6 +188,7 @@ class Application:
         """Answer what runs, close the port, then the plugins, the domain and the store."""
         if self._health_watch is not None:
             self._health_watch.cancel()
+        self.statistics.stop()
         try:
             await self.events.pipe("kuzzle:shutdown", None)
         except ApiError as error:

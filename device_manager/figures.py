@@ -5,23 +5,146 @@ Parts of the product count in plain attributes and know nothing of this module; 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections import Counter
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, TypeVar
 
-from device_manager.metrics import Metrics
+import msgspec
+
+from device_manager.metrics import Metrics, Timings
+from device_manager.router.router import Router
 
 if TYPE_CHECKING:
     from device_manager.app import Application
+
+T = TypeVar("T")
 
 
 def figures_of(application: Application) -> Metrics:
     """All figures of an application, none of them read yet."""
     metrics = Metrics()
-    _admission(metrics, application)
+    _requests(metrics, application.router)
+    _admission(metrics, application.router)
+    _listeners(metrics, application.router)
+    _store(metrics, application)
+    _connections(metrics, application)
+    _ingestion(metrics, application)
     return metrics
 
 
-def _admission(metrics: Metrics, application: Application) -> None:
-    admission, streams = application.router.admission, application.router.streams
+def _requests(metrics: Metrics, router: Router) -> None:
+    def answers() -> Counter[tuple[str, ...]]:
+        counted: Counter[tuple[str, ...]] = Counter()
+        for (protocol, status), count in router.stray.answers.items():
+            counted["", "", protocol, str(status)] += count
+        for bound in router.registry.actions():
+            for (protocol, status), count in bound.traffic.answers.items():
+                counted[bound.controller, bound.action, protocol, str(status)] += count
+        return counted
+
+    def durations() -> dict[tuple[str, ...], Timings]:
+        found: dict[tuple[str, ...], Timings] = {}
+        for bound in router.registry.actions():
+            if bound.traffic.answers:
+                found.setdefault((bound.controller, bound.action), Timings()).include(bound.traffic)
+        return found
+
+    labels = ("controller", "action", "protocol", "status")
+    metrics.counter("requests", "Answered requests; those for unknown actions have no controller.", answers, labels)
+    text = "Time from a request to its answer, the wait for a slot included; of a stream, to its beginning."
+    metrics.histogram("request_seconds", text, durations, ("controller", "action"))
+
+
+def _admission(metrics: Metrics, router: Router) -> None:
+    admission, streams = router.admission, router.streams
+    by_engine = ("engine",)
     metrics.gauge("requests_running", "Requests that have a slot.", lambda: admission.running)
-    metrics.gauge("requests_waiting", "Requests that wait for a slot.", lambda: admission.waiting)
+    metrics.gauge("requests_waiting", "Requests that wait for a slot.", lambda: _by_one(admission.queues), by_engine)
+    metrics.counter(
+        "requests_waited", "Requests that had to wait for a slot.", lambda: _by_one(admission.waited), by_engine
+    )
+    metrics.counter(
+        "requests_refused",
+        "Requests that found no place to wait, or lost it to an engine with fewer of them.",
+        lambda: _by_one(admission.refused),
+        by_engine,
+    )
+    metrics.histogram(
+        "request_wait_seconds",
+        "How long requests waited for a slot, if they had to.",
+        lambda: {(): admission.waits},
+        (),
+    )
     metrics.gauge("streams_running", "Streaming answers that are being sent.", lambda: streams.running)
+    metrics.counter("streams_refused", "Streaming answers that found no place.", lambda: streams.refused.total())
+
+
+def _listeners(metrics: Metrics, router: Router) -> None:
+    bus = router.bus
+    labels = ("event", "plugin", "name", "kind")
+
+    def durations() -> dict[tuple[str, ...], Timings]:
+        links = (link for _, chain in bus.chains() for link in (*chain.pipes, *chain.hooks))
+        return {(link.event, link.owner, link.name, link.kind): link.timings for link in links}
+
+    def failures() -> dict[tuple[str, ...], float]:
+        return {(one.event, one.plugin, one.name, one.kind): one.failures for one in bus.statistics()}
+
+    metrics.histogram("listener_seconds", "How long pipes and hooks took.", durations, labels)
+    metrics.counter("listener_failures", "Calls of pipes and hooks that raised.", failures, labels)
+    metrics.gauge("hooks_running", "Calls of hooks that have not returned yet.", lambda: bus.hooks_running)
+
+
+def _store(metrics: Metrics, application: Application) -> None:
+    trips = application.store.round_trips
+    watch = application.store_watch
+
+    def purposes() -> dict[tuple[str, ...], float]:
+        return _by_one({name: count for name, count in msgspec.to_builtins(trips).items() if name != "retries"})
+
+    metrics.counter("store_round_trips", "Requests made to the store, by purpose.", purposes, ("purpose",))
+    metrics.counter(
+        "transaction_retries", "Transactions decided again because another one was faster.", lambda: trips.retries
+    )
+    metrics.histogram(
+        "store_seconds",
+        "How long callers waited for the store, failures apart.",
+        lambda: _by_one(watch.timings),
+        ("operation",),
+    )
+
+
+def _connections(metrics: Metrics, application: Application) -> None:
+    metrics.gauge(
+        "connections",
+        "Open connections.",
+        lambda: _by_one(application.gateway.connections),
+        ("protocol",),
+    )
+    metrics.counter(
+        "slow_clients_cut",
+        "WebSocket clients that were cut because they did not read.",
+        lambda: application.gateway.service.cut,
+    )
+    metrics.gauge(
+        "incoming_bytes",
+        "Bytes of messages that clients have sent in part or that wait, as far as they count for `max_incoming_bytes`.",
+        lambda: application.gateway.service.incoming.held_bytes,
+    )
+
+
+def _ingestion(metrics: Metrics, application: Application) -> None:
+    twins = application.twins
+    metrics.counter(
+        "payloads_refused",
+        "Payloads of devices that sent more than `device_rate` allows.",
+        lambda: twins.ingestion.buckets.refused,
+    )
+    metrics.gauge("spool_bytes", "Bytes of payloads that wait for the store.", lambda: twins.ingestion.spooled_bytes)
+    metrics.gauge("tasks_running", "Tasks that this process works on.", lambda: _by_one(twins.tasks.running), ("kind",))
+    metrics.gauge("engines", "Engines.", lambda: len(twins.catalogue.engines))
+
+
+def _by_one(figures: Mapping[str, T]) -> dict[tuple[str, ...], T]:
+    """Figures by the values of one label."""
+    return {(label,): figure for label, figure in figures.items()}

@@ -152,6 +152,20 @@ class Gateway:
         """The port that is listened on."""
         return self._port
 
+    @property
+    def service(self) -> Service:
+        """What all connections share."""
+        return self._service
+
+    @property
+    def connections(self) -> dict[str, int]:
+        """Connections that are open, by protocol."""
+        opened = {"http": 0, "websocket": 0}
+        if self._server is not None:
+            for connection in self._server._connections():
+                opened["websocket" if isinstance(connection, WebSocketProtocol) else "http"] += 1
+        return opened
+
     async def start(self, host: str | None = None, port: int | None = None) -> None:
         """Listen; the address comes from the settings unless given. Returns once connections are accepted.
 

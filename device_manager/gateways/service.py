@@ -45,6 +45,7 @@ class Service:
         date: value of the header `Date`, kept current by the server.
         origins: which web pages may call.
         incoming: counts what clients have sent and nobody has handled yet.
+        cut: WebSocket clients that were cut so far because they did not read.
         hears_http, hears_websocket: whether anything listens to the events of one protocol's messages.
     """
 
@@ -56,6 +57,7 @@ class Service:
     date: bytes = b""
     origins: Origins = field(init=False)
     incoming: IncomingMemory = field(init=False)
+    cut: int = 0
     hears_http: bool = False
     hears_websocket: bool = False
 

@@ -330,6 +330,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def cut_slow_reader(self) -> None:
         """Give up on a peer that does not read: 1011 if it can still be told, then abort."""
         address = self.client[0] if self.client else "?"
+        self.service.cut += 1
         logger.warning("Cut the WebSocket of %s: it does not read its answers.", address)
         self.outgoing.discard()
         self.gate.hold()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from time import perf_counter
 from typing import Any
 
@@ -143,6 +143,12 @@ class Router:
         """The answer to a request that is not worked on."""
         self._traffic(request).end(request.connection.protocol, error.status, perf_counter())
         return failure(request, error)
+
+    def traffic(self) -> Iterator[Traffic]:
+        """What became of all requests so far, an action at a time."""
+        yield self.stray
+        for bound in self.registry.actions():
+            yield bound.traffic
 
     def _traffic(self, request: Request) -> Traffic:
         bound = self._table.get(request.controller, {}).get(request.action)

@@ -126,12 +126,17 @@ CommitListener = Callable[[Sequence[Change]], None]
 
 
 class RoundTrips(msgspec.Struct):
-    """Requests made to the store, by purpose (design 7). Tests count them."""
+    """Requests made to the store, by purpose (design 7). Tests count them.
+
+    Attributes:
+        retries: transactions that were decided again because others were faster.
+    """
 
     reads: int = 0
     commits: int = 0
     searches: int = 0
     puts: int = 0
+    retries: int = 0
 
 
 class Store(ABC):

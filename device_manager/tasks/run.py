@@ -38,6 +38,7 @@ class TaskRun:
 
     Attributes:
         task_id: id of the task.
+        kind: name of its kind.
         user_id: who started it.
         begun: how often a task of this id was started.
         over: set once this process has nothing more to do with it.
@@ -45,6 +46,7 @@ class TaskRun:
 
     def __init__(self, store: Store, kind: TaskKind, record: TaskRecord, process: str) -> None:
         self.task_id = record.id
+        self.kind = kind.name
         self.user_id = record.user_id
         self.begun = record.begun
         self.done = record.done

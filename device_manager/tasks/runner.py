@@ -11,6 +11,7 @@ import contextlib
 import contextvars
 import time
 import uuid
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -77,6 +78,11 @@ class Tasks:
         self._renewing: asyncio.Task[None] | None = None
         self._is_closed = False
         store.on_commit(self._on_commit)
+
+    @property
+    def running(self) -> Counter[str]:
+        """How many tasks this process works on, by kind."""
+        return Counter(run.kind for run in self._runs.values())
 
     def register(self, kind: TaskKind) -> None:
         """Make a kind known; before `open`, so that what an earlier process began goes on."""

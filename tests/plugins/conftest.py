@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from device_manager.controllers.server import ServerController
+from device_manager.controllers.server import ServerController, ServerParts
 from device_manager.events import Answers, EventBus
 from device_manager.plugins import PluginContext, Plugins
 from device_manager.router.router import Router
@@ -72,7 +72,7 @@ def start_with(bus: EventBus, store: Store) -> StartWith:
 
         plugins.attach(bus)
         plugins.prepare(make_context, sections)
-        router.register(ServerController(router.registry))
+        router.register(ServerController(ServerParts(router=router)))
         for controller in plugins.controllers():
             router.register(controller)
         router.compile()

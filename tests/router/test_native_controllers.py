@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from device_manager.controllers.server import ServerController
+from device_manager.controllers.server import ServerController, ServerParts
 from device_manager.events import EventBus
 from device_manager.router.router import Router
 
@@ -33,7 +33,8 @@ def health() -> Health:
 async def router(bus: EventBus, health: Health) -> AsyncIterator[Router]:
     router = Router(bus)
     services = {"storageEngine": health.check}
-    router.register(ServerController(router.registry, storage="sqlite", services=services, plugins={"audit": {}}))
+    parts = ServerParts(router=router, storage="sqlite", services=services, plugins={"audit": {}})
+    router.register(ServerController(parts))
     router.compile()
     yield router
 

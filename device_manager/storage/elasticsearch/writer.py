@@ -253,6 +253,7 @@ class Writer:
                 job.known = None
                 self._enqueue(job)
             elif job.try_again(failure.problem, self._retries):
+                self._round_trips.retries += 1
                 pause = FIRST_PAUSE * 2**job.attempts * random.random()  # noqa: S311  # spreads retries, keeps no secret
                 asyncio.get_running_loop().call_later(pause, self._enqueue, job)
 

@@ -18,6 +18,9 @@ class DeviceBuckets:
     Args:
         rate: tokens that come back each second; 0 for no limit.
         burst: tokens that a bucket holds.
+
+    Attributes:
+        refused: payloads that were refused so far.
     """
 
     def __init__(self, rate: float, burst: float) -> None:
@@ -25,6 +28,7 @@ class DeviceBuckets:
         self._burst = max(burst, 1.0)
         self._buckets: dict[str, tuple[float, float]] = {}
         self._limit = SWEPT_AT
+        self.refused = 0
 
     def take(self, devices: Collection[str]) -> None:
         """Take one token of each device, or of none.
@@ -38,6 +42,7 @@ class DeviceBuckets:
         filled = {device: self._level(device, now) for device in devices}
         for device, level in filled.items():
             if level < 1:
+                self.refused += 1
                 wait = math.ceil((1 - level) / self._rate * 1000) / 1000
                 raise api_error("device_manager.ingestion.too_many_payloads", device, wait)
         for device, level in filled.items():

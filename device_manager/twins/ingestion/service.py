@@ -73,6 +73,7 @@ class Ingestion:
     Attributes:
         platform: the platform index, under which devices are found wherever they are.
         spools: payloads are taken while the store is away.
+        buckets: how many payloads devices may send.
     """
 
     def __init__(
@@ -87,7 +88,7 @@ class Ingestion:
         self._catalogue = catalogue
         self.platform = places.platform
         self.spools = bool(settings.spool_directory)
-        self._buckets = DeviceBuckets(settings.device_rate, settings.device_burst)
+        self.buckets = DeviceBuckets(settings.device_rate, settings.device_burst)
         self._in_flight = InFlight()
         finding = Finding(store, catalogue, places)
         self._writing = Writing(store, places, measures, settings.store_deadline)
@@ -101,7 +102,12 @@ class Ingestion:
             self._spooling = Spooling(spool, self._process)
         self._api = ApiIngestion(parts, catalogue, self._processing)
         self._named = NamedSources(parts, catalogue, self._processing)
-        self._formatted = FormattedMeasures(parts, catalogue, twin_events, self._processing, self._buckets)
+        self._formatted = FormattedMeasures(parts, catalogue, twin_events, self._processing, self.buckets)
+
+    @property
+    def spooled_bytes(self) -> int:
+        """Bytes of payloads that wait on disk."""
+        return self._spooling.size if self._spooling is not None else 0
 
     async def start(self) -> None:
         """Begin to replay what waits on disk, and to look after other processes.
@@ -149,7 +155,7 @@ class Ingestion:
         except ApiError as error:
             await self._processing.archive_failure(archive, error, stamp, call)
             raise
-        self._buckets.take(delivery.references)
+        self.buckets.take(delivery.references)
         return await self._accept(delivery, call)
 
     async def _accept(self, delivery: Delivery, call: Call) -> dict[str, bool]:

@@ -76,6 +76,11 @@ class Spooling:
             await self._spool.close()
 
     @property
+    def size(self) -> int:
+        """Bytes that wait."""
+        return self._spool.size
+
+    @property
     def holds_any(self) -> bool:
         """Whether payloads wait, so that further ones have to queue up behind them."""
         return not self._spool.is_empty
