@@ -7,7 +7,7 @@ import tomllib
 import typing
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -16,6 +16,34 @@ PREFIX = "DEVICE_MANAGER_"
 
 class InvalidSettings(ValueError):
     """A setting has a name or a value that cannot be used; the text names it and where it came from."""
+
+
+class AppliesTo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whom a password policy is about: users by id, and those with one of some profiles or roles."""
+
+    users: frozenset[str] = frozenset()
+    profiles: frozenset[str] = frozenset()
+    roles: frozenset[str] = frozenset()
+
+
+class PasswordPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    """What passwords of the strategy `local` have to be like, named as in the configuration of existing platforms.
+
+    Attributes:
+        applies_to: `*` for everybody.
+        expires_after: a duration such as `30d`, after which a password has to be changed.
+        forbid_login_in_password: the username must not be a part of it.
+        forbid_reused_password_count: so many of the last passwords must not be taken again.
+        must_change_password_if_set_by_admin: a password that somebody else set is good for changing it only.
+        password_regex: a regular expression that it matches somewhere, maybe as `/pattern/flags`.
+    """
+
+    applies_to: Literal["*"] | AppliesTo = "*"
+    expires_after: str | int | None = None
+    forbid_login_in_password: bool = False
+    forbid_reused_password_count: int = 0
+    must_change_password_if_set_by_admin: bool = False
+    password_regex: str = ""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -27,6 +55,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Port for HTTP and WebSocket."""
     store: str = "sqlite:./data"
     """`sqlite:DIR` or `elasticsearch:http://HOST:PORT`."""
+    sqlite_rows_bytes: int = 32 << 20
+    """Bytes of documents that the embedded store keeps in memory because they were read or changed lately."""
     redis: str = ""
     """`redis://[:PASSWORD@]HOST:PORT[/NUMBER]`, or `rediss:` over TLS: the Redis through which servers on one cluster
     tell each other of changes, and which keeps the values of `ms`. Without it notifications stay in this server, and so
@@ -49,6 +79,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Listen on other addresses than loopback although anonymous callers may do everything."""
     log_level: str = "warning"
     """`debug`, `info`, `warning` or `error`."""
+
+    log_format: Literal["text", "json"] = "text"
+    """`text` for people, `json` for what collects logs: one object a line."""
+    access_log: bool = False
+    """Write a line for each request: who asked what, how it was answered, how long it took. Costs some 20 us each."""
+    metrics_networks: tuple[str, ...] = ()
+    """Networks, such as `127.0.0.1` or `10.0.0.0/8`, from which `GET /metrics` needs no right: the others need the right
+    to `server:prometheus`. What comes through a proxy is never taken for one of them. The figures name engines."""
+    telemetry: str = ""
+    """Address to which OpenTelemetry traces are sent over HTTP, such as `http://127.0.0.1:4318/v1/traces`; needs the
+    extra `telemetry`. Without it there are none, and they cost nothing."""
 
     platform_index: str = "device-manager"
     """Index of what all engines share: models, provisioned devices, engine configurations."""
@@ -184,12 +225,31 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """How often hashing a password goes through that memory."""
     logins_waiting: int = 64
     """Requests that wait for a password to be hashed; beyond it 429."""
+    rehash_passwords: bool = True
+    """Store a password of another making, such as of an existing Kuzzle platform, anew when its user logs in. Leave it
+    off while that platform still runs on the same data: it does not know the new form."""
+    logins_per_second: int = 1
+    """Logins a second over one WebSocket connection; beyond it 429. 0 for any number."""
+    login_failures: int = 5
+    """Logins of one user from one address that may fail before further ones are made to wait (429); 20 times as many
+    of one user from everywhere, 10 times as many from one address. 0 never makes anybody wait."""
+    login_delay: float = 30.0
+    """Seconds of the longest wait between two such logins; it begins with one second and doubles."""
+    require_password: bool = False
+    """Ask for `currentPassword` when users change or delete their own credentials."""
+    password_reset_lifetime: float = 7200.0
+    """Seconds for which a token to reset a password is good."""
+    password_policies: dict[str, PasswordPolicy] = {}
+    """What passwords have to be like, by a name of your choice: the tables `[serve.password_policies.<name>]` of the
+    TOML file, see `docs/security.md`."""
     restricted_profiles: tuple[str, ...] = ("default",)
     """Profiles of users that `security:createRestrictedUser` makes. In the environment they are separated by commas."""
 
 
 LISTS = frozenset(field.name for field in msgspec.structs.fields(Settings) if typing.get_origin(field.type) is tuple)
 """Settings that hold several texts; in the environment they are separated by commas."""
+TABLES = frozenset({"plugins", "password_policies"})
+"""Settings that only the settings file and the environment, as JSON, can hold."""
 
 
 def load_settings(
@@ -227,11 +287,11 @@ def _from_file(file: Path) -> dict[str, Any]:
 
 
 def _from_text(name: str, text: str) -> Any:
-    if name in ("plugin", "decoder", "restricted_profiles"):
+    if name in LISTS:
         return [part for part in text.split(",") if part]
-    if name == "plugins":
+    if name in TABLES:
         try:
             return msgspec.json.decode(text)
         except msgspec.DecodeError as error:
-            raise InvalidSettings(f"{PREFIX}PLUGINS has to be a JSON object: {error}") from error
+            raise InvalidSettings(f"{PREFIX}{name.upper()} has to be a JSON object: {error}") from error
     return text

@@ -10,7 +10,7 @@ from device_manager.errors import api_error
 from device_manager.router.controller import action
 from device_manager.router.parameters import Refresh
 from device_manager.router.request import ANONYMOUS, Request
-from device_manager.security.guard import profiles_of
+from device_manager.security.memory import profiles_of
 from device_manager.security.rights import rights_list
 
 

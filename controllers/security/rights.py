@@ -7,7 +7,7 @@ from typing import Any
 from device_manager.controllers.account_controller import AccountController
 from device_manager.errors import api_error
 from device_manager.router.controller import action
-from device_manager.security.guard import profiles_of
+from device_manager.security.memory import profiles_of
 from device_manager.security.rights import rights_list
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import click
 import uvloop
 
-from device_manager.settings import PREFIX, InvalidSettings, Settings, load_settings
+from device_manager.settings import PREFIX, TABLES, InvalidSettings, Settings, load_settings
 
 DESCRIBED = {
     "host": "Address to listen on.",
@@ -21,8 +21,6 @@ DESCRIBED = {
     "insecure": "Listen on more than loopback although anonymous callers may do everything.",
     "log_level": "debug, info, warning or error.",
 }
-TABLES = frozenset({"plugins"})
-"""Settings that only the settings file and the environment can hold."""
 
 
 def _setting_options(command: Callable[..., None]) -> Callable[..., None]:

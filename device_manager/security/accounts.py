@@ -5,11 +5,16 @@ from __future__ import annotations
 from device_manager.errors import api_error
 from device_manager.security.api_keys import ApiKeys
 from device_manager.security.documents import MAPPINGS, SECURITY_INDEX
+from device_manager.security.guessing import Guessing
 from device_manager.security.local import LocalStrategy
+from device_manager.security.memory import SecurityMemory
+from device_manager.security.password_policies import PasswordPolicies
+from device_manager.security.password_resets import PasswordResets
 from device_manager.security.passwords import Passwords
 from device_manager.security.places import Collections
 from device_manager.security.profiles import Profiles
 from device_manager.security.roles import Roles
+from device_manager.security.signing import Signer
 from device_manager.security.tokens import Tokens
 from device_manager.security.users import Users
 from device_manager.settings import Settings
@@ -23,15 +28,19 @@ class Accounts:
         store: where everything is.
         collections: makes the collections of what goes with users.
         tokens: signs API keys.
+        memory: knows users and profiles.
         settings: lifetimes and bounds.
 
     Attributes:
         api_keys: the documents of API keys.
         strategies: by name.
+        local: the strategy with username and password.
         users, profiles, roles: their documents.
     """
 
-    def __init__(self, store: Store, collections: Collections, tokens: Tokens, settings: Settings) -> None:
+    def __init__(
+        self, store: Store, collections: Collections, tokens: Tokens, memory: SecurityMemory, settings: Settings
+    ) -> None:
         self._store = store
         self.api_keys = ApiKeys(store, collections, tokens)
         self._passwords = Passwords(
@@ -40,7 +49,16 @@ class Accounts:
             memory=settings.password_memory,
             passes=settings.password_passes,
         )
-        self.strategies = {LocalStrategy.name: LocalStrategy(store, collections, self._passwords)}
+        self.local = LocalStrategy(
+            store,
+            collections,
+            self._passwords,
+            PasswordPolicies(settings.password_policies, memory),
+            Guessing(settings.login_failures, settings.login_delay),
+            PasswordResets(Signer(store, collections), settings.password_reset_lifetime),
+            rehashes=settings.rehash_passwords,
+        )
+        self.strategies = {LocalStrategy.name: self.local}
         self.users = Users(store, collections, self.strategies, self.api_keys)
         self.profiles = Profiles(store)
         self.roles = Roles(store)

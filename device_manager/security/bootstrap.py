@@ -16,8 +16,7 @@ from device_manager.security.definitions import (
     Content,
 )
 from device_manager.security.documents import ANONYMOUS_USER, profile_key, role_key, user_key
-from device_manager.security.guard import profiles_of
-from device_manager.security.memory import GENERATION, SecurityMemory, raise_generation
+from device_manager.security.memory import GENERATION, SecurityMemory, profiles_of, raise_generation
 from device_manager.security.rights import grant
 from device_manager.storage.contract import Document, Key, Store, Transaction
 from device_manager.storage.stamps import changed, created, stamp_now

@@ -45,7 +45,7 @@ class FirstAdmin:
             raise api_error("api.assert.forbidden_argument", "body.content.profileIds")
         self._users.check_new(kuid)
         content = content | {"profileIds": [ADMIN]}
-        new = await self._users.prepare(credentials)
+        new = await self._users.prepare(credentials, kuid, [ADMIN])
 
         def decide(tx: Transaction, admins: int) -> Hit:
             if admins:
@@ -60,6 +60,10 @@ class FirstAdmin:
         return await decide_on_findings(
             self._store, GENERATION, self._admins, decide, dry_run=call.dry_run, refresh=call.refresh
         )
+
+    async def is_made(self) -> bool:
+        """Whether some user has the profile `admin`."""
+        return await self._admins() > 0
 
     async def _admins(self) -> int:
         await self._store.refresh(SECURITY_INDEX, USERS)

@@ -12,8 +12,8 @@ import msgspec
 
 from device_manager.errors import ApiError, api_error
 from device_manager.security.cookies import token_of
-from device_manager.security.documents import ANONYMOUS, Profile, User
-from device_manager.security.memory import SecurityMemory
+from device_manager.security.documents import ANONYMOUS, User
+from device_manager.security.memory import SecurityMemory, profiles_of
 from device_manager.security.rates import PerSecond
 from device_manager.security.rights import EVERYWHERE, Grant, grant, rate_of
 from device_manager.security.scope import Scope
@@ -324,11 +324,6 @@ def _check_purpose(request: Call, rule: ActionRule | None, identity: Identity) -
     purpose = identity.purpose
     if purpose is not None and (rule is None or not purpose.allows(rule.controller, rule.action, request.args)):
         raise api_error("security.token.invalid")
-
-
-def profiles_of(memory: SecurityMemory, user: User) -> list[Profile]:
-    """The profiles of a user; ids of profiles that are gone count for nothing."""
-    return [profile for id in user.profile_ids if (profile := memory.profile(id)) is not None]
 
 
 def named_places(args: dict[str, Any], collection: str | None) -> Iterator[tuple[str, str | None]]:

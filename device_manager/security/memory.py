@@ -164,3 +164,8 @@ class SecurityMemory:
             self._profiles[id] = read_profile(after)
         self._tell()
         return True
+
+
+def profiles_of(memory: SecurityMemory, user: User) -> list[Profile]:
+    """The profiles of a user; ids of profiles that are gone count for nothing."""
+    return [profile for id in user.profile_ids if (profile := memory.profile(id)) is not None]

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import argon2
 
 from device_manager.errors import api_error
+from device_manager.security.legacy_hashes import USUAL, is_legacy, legacy_matches
 
 T = TypeVar("T")
 
@@ -32,6 +33,9 @@ class Passwords:
         waiting: requests that wait for one of the threads; further ones are refused.
         memory: bytes that one hash takes.
         passes: how often it goes through them.
+
+    Attributes:
+        work: hashes computed, by kind: `argon2` and, for data of another making, `legacy`.
     """
 
     def __init__(self, threads: int, waiting: int, *, memory: int, passes: int) -> None:
@@ -43,6 +47,8 @@ class Passwords:
         self._most = threads + waiting
         self._entered = 0
         self._nobody = _hash_of_nobody(memory_kib, passes)
+        self._meets_legacy = False
+        self.work = {"argon2": 0, "legacy": 0}
 
     def close(self) -> None:
         """Let go of the threads."""
@@ -50,21 +56,39 @@ class Passwords:
 
     async def hash(self, password: str) -> str:
         """The text to store. Raises `api.process.too_many_logins_requests` (429) when too many wait."""
-        return await self._run(lambda: self._hasher.hash(password))
+        self.work["argon2"] += 1
+        return await self._run(lambda: self._hasher.hash(_bytes(password)))
+
+    def is_outdated(self, stored: dict[str, Any]) -> bool:
+        """Whether a password that was found right should be hashed again: its form is old, or less costly than now."""
+        return stored.get("algorithm") != ALGORITHM or self._hasher.check_needs_rehash(str(stored["userPassword"]))
 
     async def matches(self, stored: dict[str, Any] | None, password: str) -> bool:
-        """Whether `password` is the one of a credentials document; the comparison takes the same time without one.
+        """Whether `password` is the one of a credentials document; the same work is done without one.
+
+        As soon as one document of another making was met, its kind of hash is computed for every comparison too: how
+        long an answer takes must not tell who exists.
 
         Raises:
             ApiError: `api.process.too_many_logins_requests` (429) when too many wait.
         """
-        known = stored is not None and stored.get("algorithm") == ALGORITHM
-        text = str(stored.get("userPassword")) if stored is not None and known else self._nobody
-        return await self._run(lambda: self._verify(text, password)) and known
+        is_old = stored is not None and is_legacy(stored)
+        self._meets_legacy |= is_old
+        is_ours = stored is not None and stored.get("algorithm") == ALGORITHM
+        text = str(stored.get("userPassword")) if stored is not None and is_ours else self._nobody
+        legacy = stored if stored is not None and is_old else USUAL if self._meets_legacy else None
+        self.work["argon2"] += 1
+        self.work["legacy"] += legacy is not None
+
+        def compare() -> bool:
+            ours = self._verify(text, password) and is_ours
+            return (legacy is not None and legacy_matches(legacy, password)) or ours
+
+        return await self._run(compare)
 
     def _verify(self, text: str, password: str) -> bool:
         try:
-            return self._hasher.verify(text, password)
+            return self._hasher.verify(text, _bytes(password))
         except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
             return False
 
@@ -76,6 +100,11 @@ class Passwords:
             return await asyncio.get_running_loop().run_in_executor(self._pool, work)
         finally:
             self._entered -= 1
+
+
+def _bytes(password: str) -> bytes:
+    """The password as bytes; half a character, which JSON may hold, counts as a replacement for it."""
+    return password.encode("utf-8", "replace")
 
 
 def _hash_of_nobody(memory_kib: int, passes: int) -> str:

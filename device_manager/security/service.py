@@ -30,7 +30,7 @@ class Security:
         self.memory = SecurityMemory(store)
         self.collections = Collections(store)
         self.tokens = Tokens(store, self.collections, settings)
-        self.accounts = Accounts(store, self.collections, self.tokens, settings)
+        self.accounts = Accounts(store, self.collections, self.tokens, self.memory, settings)
         self.first_admin = FirstAdmin(store, self.accounts.users)
         self.guard = RightsGuard(self.memory, self.tokens, settings.platform_index, cookies=settings.cookie_auth)
 

@@ -58,15 +58,29 @@ class Signer:
         Raises:
             ApiError: `security.token.invalid`.
         """
-        if len(text) > LONGEST_TOKEN:
+        claims = self.claims(text)
+        if claims is None:
             raise invalid_token()
+        return claims
+
+    def claims(self, text: str) -> dict[str, Any] | None:
+        """The same; None for what is no such token."""
+        if len(text) > LONGEST_TOKEN:
+            return None
         try:
             claims: dict[str, Any] = jwt.decode(text, self._secret, algorithms=[ALGORITHM], options=_CHECKS)  # type: ignore[arg-type]
         except (jwt.InvalidTokenError, UnicodeError):
-            raise invalid_token() from None
+            return None
         return claims
 
 
 def invalid_token() -> ApiError:
     """The one answer to every token that cannot be used, so that nobody learns why."""
     return api_error("security.token.invalid")
+
+
+def expired_token() -> ApiError:
+    """The answer to a token whose time is over, by the id that makes SDKs log in again (router-protocol 9 item 36)."""
+    error = invalid_token()
+    error.message = api_error("security.token.expired").message
+    return error

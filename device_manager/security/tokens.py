@@ -21,7 +21,7 @@ from device_manager.security.places import API_KEYS, TOKENS, Collections, epoch_
 from device_manager.security.purging import Purging
 from device_manager.security.revocations import GENERATION, epoch_of
 from device_manager.security.seen_tokens import Identity, Purpose, SeenToken, SeenTokens, TokenKind
-from device_manager.security.signing import Signer, invalid_token
+from device_manager.security.signing import Signer, expired_token, invalid_token
 from device_manager.security.token_links import TokenLinks
 from device_manager.settings import Settings
 from device_manager.storage.contract import Document, Store, Transaction
@@ -289,7 +289,7 @@ def _check_expiry(identity: Identity, now: int) -> float:
     if identity.expires_at == NEVER:
         return float("inf")
     if identity.expires_at <= now:
-        raise invalid_token()
+        raise expired_token()
     return identity.expires_at
 
 

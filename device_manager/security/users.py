@@ -20,7 +20,8 @@ from device_manager.security.documents import (
     user_key,
 )
 from device_manager.security.findings import decide_on_findings
-from device_manager.security.local import LocalStrategy, NewCredentials
+from device_manager.security.local import LocalStrategy
+from device_manager.security.local_documents import NewCredentials
 from device_manager.security.memory import raise_generation
 from device_manager.security.places import TOKENS, Collections
 from device_manager.security.revocations import revoke_all
@@ -72,7 +73,7 @@ class Users:
         """
         self.check_new(kuid)
         content = user_content(content, "body.content")
-        new = await self.prepare(credentials)
+        new = await self.prepare(credentials, kuid, content["profileIds"])
 
         def decide(tx: Transaction) -> Hit:
             if user_key(kuid) in tx.read((user_key(kuid),)):
@@ -82,30 +83,28 @@ class Users:
         return await self._store.transact(decide, dry_run=call.dry_run, refresh=call.refresh)
 
     def check_new(self, kuid: str) -> None:
-        """Refuse ids that are those of the anonymous user. Raises `security.user.already_exists`."""
         """Refuse the ids of the anonymous user. Raises `security.user.already_exists`."""
         if kuid in ANONYMOUS_IDS:
             raise api_error("security.user.already_exists", kuid)
 
-    async def prepare(self, credentials: Mapping[str, Any]) -> list[tuple[LocalStrategy, NewCredentials]]:
-        """Check the credentials of a new user and hash passwords, before a transaction stores them.
+    async def prepare(
+        self, credentials: Mapping[str, Any], kuid: str, profile_ids: Sequence[str]
+    ) -> list[tuple[LocalStrategy, NewCredentials]]:
+        """Credentials of a new user, by strategy, checked and hashed, before `add` stores them.
 
         Args:
             credentials: by name of the strategy.
+            kuid: id of the user.
+            profile_ids: of the user.
 
         Raises:
-            ApiError: `security.credentials.unknown_strategy`, `rejected`.
-        """
-        """Credentials of a new user, by strategy, checked and ready for `add`.
-
-        Raises:
-            ApiError: `security.credentials.unknown_strategy` or `rejected`.
+            ApiError: `security.credentials.unknown_strategy` or `rejected`, and what a password policy refuses.
         """
         for name in credentials:
             if name not in self._strategies:
                 raise api_error("security.credentials.unknown_strategy", name)
         return [
-            (self._strategies[name], await self._strategies[name].prepare(content, complete=True))
+            (self._strategies[name], await self._strategies[name].prepare(content, kuid, profile_ids))
             for name, content in credentials.items()
         ]
 
@@ -175,7 +174,7 @@ class Users:
         if "profileIds" in content:
             check_profile_ids(content, "body.content")
         content.pop(INFO, None)
-        new = await self.prepare(credentials)
+        new = await self.prepare(credentials, kuid, _texts((default | content).get("profileIds")))
         key = user_key(kuid)
 
         def decide(tx: Transaction) -> Hit:
@@ -290,6 +289,10 @@ def check_not_anonymous(kuid: str, content: Content) -> None:
     if "profileIds" in content and content["profileIds"] != [ANONYMOUS_PROFILE]:
         raise api_error("security.user.anonymous_profile_required")
     raise api_error("security.user.prevent_overwrite")
+
+
+def _texts(value: Any) -> list[str]:
+    return [text for text in value if isinstance(text, str)] if isinstance(value, list) else []
 
 
 def hit_of(document: Document) -> Hit:
