@@ -105,7 +105,9 @@ class Application:
         for controller in self._controllers():
             self.router.register(controller)
         self.router.compile()
-        self.gateway = Gateway(self.router, settings, ready=lambda: self._healthy, events=self.events)
+        self.gateway = Gateway(
+            self.router, settings, ready=lambda: self._healthy, events=self.events, metrics=self.metrics
+        )
         self._healthy = False
         self._health_watch: asyncio.Task[None] | None = None
 

@@ -85,8 +85,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     access_log: bool = False
     """Write a line for each request: who asked what, how it was answered, how long it took. Costs some 20 us each."""
     metrics_networks: tuple[str, ...] = ()
-    """Networks, such as `127.0.0.1` or `10.0.0.0/8`, from which `GET /metrics` needs no right: the others need the right
-    to `server:prometheus`. What comes through a proxy is never taken for one of them. The figures name engines."""
+    """Networks, such as `127.0.0.1` or `10.0.0.0/8`, from which `GET /metrics` needs no right; from elsewhere it needs
+    that to `server:prometheus`. What comes through a proxy is never taken for one of them. The figures name engines."""
     telemetry: str = ""
     """Address to which OpenTelemetry traces are sent over HTTP, such as `http://127.0.0.1:4318/v1/traces`; needs the
     extra `telemetry`. Without it there are none, and they cost nothing."""
@@ -199,6 +199,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     needs its own. Meanwhile senders may do what was known last of their rights. Without it such payloads get 503."""
     spool_bytes: int = 1 << 30
     """Bytes of payloads that may wait in `spool_directory`; beyond it 503."""
+
+    realtime_rooms: int = 100_000
+    """Different filters that clients of this server may follow at once; beyond it 413."""
+    realtime_connection_rooms: int = 1000
+    """Different filters that one connection may follow; beyond it 413."""
+    realtime_subscriptions: int = 500_000
+    """Filters that all connections to this server may follow together; beyond it 413."""
+    realtime_log_entries: int = 10_000
+    """Changes of followed collections that are remembered for clients that come back, over all collections."""
+    realtime_log_bytes: int = 32 << 20
+    """Bytes that the remembered changes may take."""
+    realtime_log_age: float = 300.0
+    """Seconds for which changes are remembered, and for which a collection that nobody follows any more is watched."""
 
     transaction_retries: int = 5
     """How often a transaction that others were faster than is tried again before it is refused with 409."""

@@ -23,6 +23,7 @@ from device_manager.gateways.http_request import (
 )
 from device_manager.gateways.http_stream import Streaming
 from device_manager.gateways.service import AFTER_PARSING, BEFORE_PARSING, Service
+from device_manager.metrics import CONTENT_TYPE
 from device_manager.router.envelope import encode
 from device_manager.router.parse import Refused, parse
 from device_manager.router.request import Connection, Request
@@ -33,6 +34,7 @@ Client = tuple[str, int] | None
 PREFLIGHT: dict[str, HeaderValue] = {"access-control-max-age": "600"}
 """Seconds that a browser may remember the answer to OPTIONS."""
 UNREAD: Any = object()
+METRICS = CONTENT_TYPE.encode()
 
 
 class HttpFront:
@@ -41,20 +43,21 @@ class HttpFront:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._renderer = Renderer(service)
-        self._special: dict[tuple[str, bytes], Callable[[Exchange], bytes]] = {
+        self._special: dict[tuple[str, bytes], Callable[[Exchange, Client], bytes | None]] = {
             ("GET", b"/_healthcheck"): self._empty_result,
             ("HEAD", b"/_healthcheck"): self._empty_result,
             ("GET", b"/_ready"): self._readiness,
             ("HEAD", b"/_ready"): self._readiness,
             ("HEAD", b"/"): self._empty_result,
+            ("GET", b"/metrics"): self._open_metrics,
         }
 
     def serve(self, exchange: Exchange, client: Client) -> Answer | Awaitable[Answer]:
         """The answer to a whole message, at once where nothing has to be awaited. Never raises."""
         path, query = split_target(exchange.target)
         special = self._special.get((exchange.verb, path))
-        if special is not None:
-            return special(exchange)
+        if special is not None and (answer := special(exchange, client)) is not None:
+            return answer
         request_id = request_id_of(exchange)
         connection = exchange.connection = connection_of(exchange, client, request_id)
         if self._service.hears_http:
@@ -194,10 +197,17 @@ class HttpFront:
         token = token_of(exchange, arguments)
         return parse(payload, connection, jwt=token, http=message_of(exchange))
 
-    def _empty_result(self, exchange: Exchange) -> bytes:
+    def _empty_result(self, exchange: Exchange, client: Client) -> bytes:
         return self._plain(exchange, 200, None)
 
-    def _readiness(self, exchange: Exchange) -> bytes:
+    def _open_metrics(self, exchange: Exchange, client: Client) -> bytes | None:
+        """The figures, for callers who need no right to them; all others are led to `server:prometheus`."""
+        service = self._service
+        if service.metrics is None or not service.open_to.hold(client[0] if client else None, exchange):
+            return None
+        return self._renderer.answer(exchange, 200, service.metrics.text(), content_type=METRICS)
+
+    def _readiness(self, exchange: Exchange, client: Client) -> bytes:
         ready = self._service.ready() and not self._service.draining
         return self._plain(exchange, 200 if ready else 503, None)
 

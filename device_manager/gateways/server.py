@@ -19,6 +19,7 @@ from device_manager.gateways.listener import listen
 from device_manager.gateways.log_limit import limit_log
 from device_manager.gateways.service import Handler, Service
 from device_manager.gateways.websocket import GOING_AWAY, WebSocketProtocol
+from device_manager.metrics import Metrics
 from device_manager.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -131,6 +132,10 @@ class Gateway:
         settings: address, limits and timeouts.
         ready: whether the process can serve, asked by `GET /_ready`.
         events: runs the pipes on messages, and the hooks of `connection:new` and `connection:remove`.
+        metrics: figures for Prometheus.
+
+    Raises:
+        InvalidSettings: `metrics_networks` lists something else than networks.
     """
 
     def __init__(
@@ -140,9 +145,10 @@ class Gateway:
         *,
         ready: Callable[[], bool],
         events: EventBus | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
         date = formatdate(usegmt=True).encode()
-        self._service = Service(router, settings, ready, events or EventBus(), date=date)
+        self._service = Service(router, settings, ready, events or EventBus(), date=date, metrics=metrics)
         self._server: DrainingServer | None = None
         self._serving: asyncio.Task[None] | None = None
         self._port = 0

@@ -9,7 +9,9 @@ from typing import Any, Protocol
 from device_manager.errors import api_error
 from device_manager.events import EventBus
 from device_manager.gateways.incoming import IncomingMemory
+from device_manager.gateways.networks import Networks
 from device_manager.gateways.origins import Origins
+from device_manager.metrics import Metrics
 from device_manager.router.request import Request
 from device_manager.router.response import Response
 from device_manager.router.routes import Match
@@ -45,6 +47,8 @@ class Service:
         date: value of the header `Date`, kept current by the server.
         origins: which web pages may call.
         incoming: counts what clients have sent and nobody has handled yet.
+        metrics: figures for Prometheus, which the setting `metrics_networks` gives to callers without a right.
+        open_to: those networks.
         cut: WebSocket clients that were cut so far because they did not read.
         hears_http, hears_websocket: whether anything listens to the events of one protocol's messages.
     """
@@ -57,6 +61,8 @@ class Service:
     date: bytes = b""
     origins: Origins = field(init=False)
     incoming: IncomingMemory = field(init=False)
+    metrics: Metrics | None = None
+    open_to: Networks = field(init=False)
     cut: int = 0
     hears_http: bool = False
     hears_websocket: bool = False
@@ -64,6 +70,7 @@ class Service:
     def __post_init__(self) -> None:
         self.origins = Origins(self.settings)
         self.incoming = IncomingMemory(self.settings.max_incoming_bytes)
+        self.open_to = Networks("metrics_networks", self.settings.metrics_networks)
 
     def listen(self) -> None:
         """Note what is listened to. Call it when all listeners are known."""
