@@ -327,6 +327,12 @@ def start_server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ser
     servers.end()
 
 
+@pytest.fixture(scope="session")
+def open_servers() -> type[Servers]:
+    """What starts servers for a fixture of one's own, which has to end them: `open_servers(request, folder)`."""
+    return Servers
+
+
 @pytest.fixture(scope="module", params=STORES)
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """One server for a module, on each store in turn, empty at first."""

@@ -7,7 +7,7 @@ no properties; of a nested object the same with `"type": "nested"`; of a leaf `{
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, TypeGuard
 
 from device_manager.errors import api_error
 from device_manager.query.instants import compile_format
@@ -122,7 +122,7 @@ def _field(definition: Any, path: str, trusted: bool) -> dict[str, Any]:
     type = definition.get("type", "object" if is_object(definition) else None)
     if type in ("object", "nested"):
         return _object(definition, type, path, trusted)
-    if type not in PARAMETERS:
+    if not _is_leaf(type):
         if trusted:
             return definition
         if type is None:
@@ -154,6 +154,10 @@ def _object(definition: dict[str, Any], type: str, path: str, trusted: bool) -> 
     return normal
 
 
+def _is_leaf(type: Any) -> TypeGuard[str]:
+    return isinstance(type, str) and type in PARAMETERS
+
+
 def _leaf(definition: dict[str, Any], type: str, path: str) -> dict[str, Any]:
     unexpected = [key for key in definition if key not in PARAMETERS[type]]
     if unexpected:
@@ -170,7 +174,7 @@ def _leaf(definition: dict[str, Any], type: str, path: str) -> dict[str, Any]:
     fields = {}
     for name, field in multi.items():
         below = f"{path}.{name}"
-        if not isinstance(field, dict) or field.get("type") not in PARAMETERS or "fields" in field or "." in name:
+        if not isinstance(field, dict) or not _is_leaf(field.get("type")) or "fields" in field or "." in name:
             raise api_error("services.storage.invalid_mapping", f"mappings.{below}", " A multi-field is a plain leaf.")
         fields[name] = _leaf(field, field["type"], below)
     return {**definition, "fields": fields} if fields else {k: v for k, v in definition.items() if k != "fields"}

@@ -1,0 +1,32 @@
+import assert from "node:assert/strict";
+import { Observer, eventually, ids } from "../context.mjs";
+
+export default {
+  async "a document follows what is stored"({ kuzzle, here, group }) {
+    await kuzzle.document.create(...here, { group, name: "a" }, "seen");
+    const observer = new Observer(kuzzle, { pullingDelay: 50 });
+    const seen = await observer.get(...here, "seen");
+    await kuzzle.document.update(...here, "seen", { name: "b" });
+    await eventually(() => seen._source.name === "b", "the update");
+    await kuzzle.document.delete(...here, "seen");
+    await eventually(() => seen.deleted, "the deletion");
+    await observer.stop();
+  },
+
+  async "found documents follow what is stored"({ kuzzle, here, group }) {
+    const documents = [1, 2, 3].map((n) => ({ _id: `seen-${n}`, body: { group, height: n } }));
+    await kuzzle.document.mCreate(...here, documents, { strict: true });
+    await kuzzle.collection.refresh(...here);
+    const observer = new Observer(kuzzle, { pullingDelay: 50 });
+    const body = { query: { term: { group } }, sort: [{ height: "asc" }] };
+    let page = await observer.search(...here, body, { size: 2 });
+    const seen = [...page.hits];
+    for (page = await page.next(); page; page = await page.next()) seen.push(...page.hits);
+    assert.deepEqual(ids(seen), ["seen-1", "seen-2", "seen-3"]);
+    const { successes } = await observer.mGet(...here, ["seen-1", "nowhere"]);
+    assert.deepEqual(ids(successes), ["seen-1"]);
+    await kuzzle.document.update(...here, "seen-3", { name: "changed" });
+    await eventually(() => seen[2]._source.name === "changed", "the update");
+    await observer.stop(...here);
+  },
+};
