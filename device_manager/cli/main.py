@@ -14,6 +14,7 @@ from device_manager.cli.bulk_commands import import_, link, unlink
 from device_manager.cli.demo.command import demo
 from device_manager.cli.doctor import doctor
 from device_manager.cli.export import export
+from device_manager.cli.migrate import migrate
 from device_manager.cli.serve import serve
 from device_manager.cli.user import user
 
@@ -70,5 +71,6 @@ main.add_command(import_)
 main.add_command(export)
 main.add_command(doctor)
 main.add_command(backup)
+main.add_command(migrate)
 main.add_command(user)
 main.add_command(demo)

@@ -10,7 +10,15 @@ from typing import Any, NamedTuple
 from device_manager.errors import ApiError, api_error
 from device_manager.storage.contract import is_private
 from device_manager.storage.elasticsearch.client import Cluster, expect, index_path
-from device_manager.storage.elasticsearch.names import ALIAS, PLACEHOLDER, PUBLIC, alias_name, parse_alias
+from device_manager.storage.elasticsearch.names import (
+    ALIAS,
+    PLACEHOLDER,
+    PRIVATE,
+    PUBLIC,
+    alias_name,
+    alias_of_physical,
+    parse_alias,
+)
 from device_manager.storage.elasticsearch.protocol import MARKS_MAPPING
 from device_manager.storage.mappings import Mapping
 
@@ -43,6 +51,32 @@ class Catalogue:
         self._cluster = cluster
         self._known: dict[Name, Collection] = {}
         self._lookups: dict[Name, asyncio.Future[None]] = {}
+        self._without_alias: dict[Name, str] = {}
+
+    async def lacking_aliases(self) -> dict[str, str | None]:
+        """The cluster's indices that look like collections and have no alias, with the one that each ought to have.
+
+        It is None where that alias is another index's, or where the name is none of a collection.
+        """
+        answer = expect(await self._cluster.call("GET", index_path(f"{PUBLIC}*,{PRIVATE}*", "/_alias")), 200, 404)
+        indices: dict[str, Any] = answer.body if answer.status == 200 else {}
+        taken = {alias for content in indices.values() for alias in content["aliases"]}
+        lacking: dict[str, str | None] = {}
+        for physical, content in indices.items():
+            if any(map(parse_alias, content["aliases"])):
+                continue
+            alias = alias_of_physical(physical)
+            lacking[physical] = alias if alias not in taken else None
+            if alias is not None:
+                taken.add(alias)
+        return lacking
+
+    async def find_without_aliases(self) -> None:
+        """Find indices that lack their alias by their own name; for a store that is only looked at."""
+        lacking = (await self.lacking_aliases()).items()
+        self._without_alias = {
+            name: physical for physical, alias in lacking if alias and (name := parse_alias(alias)) is not None
+        }
 
     def get(self, index: str, collection: str) -> Collection | None:
         """The collection, if this process knows it."""
@@ -89,7 +123,8 @@ class Catalogue:
         if collection == PLACEHOLDER:
             return
         alias = alias_name(index, collection)
-        answer = await self._cluster.call("GET", index_path(alias, "/_mapping"))
+        address = self._without_alias.get((index, collection), alias)
+        answer = await self._cluster.call("GET", index_path(address, "/_mapping"))
         if answer.status == 404:
             self.forget(index, collection)
             return
@@ -121,9 +156,8 @@ class Catalogue:
         known = self._known.get((index, collection))
         unchanged = known is not None and known.raw == raw
         mapping = known.mapping if known and unchanged else Mapping.compile(own_mapping(raw), trusted=True)
-        self._known[index, collection] = Collection(
-            alias_name(index, collection), physical, mapping, raw, time.monotonic()
-        )
+        alias = self._without_alias.get((index, collection)) or alias_name(index, collection)
+        self._known[index, collection] = Collection(alias, physical, mapping, raw, time.monotonic())
 
     async def names(self, index: str | None = None) -> list[Name]:
         """All public collections, or those of one index, placeholders included, as the cluster has them now."""
@@ -134,6 +168,10 @@ class Catalogue:
                 self.forget(*known)
         return names
 
+    async def every_name(self) -> list[Name]:
+        """All collections, private ones and placeholders included, as the cluster has them now."""
+        return list(await self._aliases(ALIAS + "*"))
+
     async def _aliases(self, pattern: str) -> dict[Name, list[str]]:
         answer = expect(await self._cluster.call("GET", index_path(pattern, "/_alias")), 200, 404)
         aliases: dict[Name, list[str]] = {}
@@ -142,6 +180,9 @@ class Catalogue:
                 name = parse_alias(alias)
                 if name is not None:
                     aliases.setdefault(name, []).append(physical)
+        for name, physical in self._without_alias.items():
+            if alias_name(*name).startswith(pattern.removesuffix("*")):
+                aliases.setdefault(name, []).append(physical)
         return aliases
 
     async def physicals(self, index: str) -> dict[Name, list[str]]:

@@ -13,12 +13,8 @@ from device_manager.storage.elasticsearch.catalogue import Catalogue, Collection
 from device_manager.storage.elasticsearch.client import Answer, Cluster, expect, index_path, reason
 from device_manager.storage.elasticsearch.names import (
     PLACEHOLDER,
-    PRIVATE,
-    PUBLIC,
     TRANSACTIONS,
     alias_name,
-    alias_of_physical,
-    parse_alias,
     physical_name,
 )
 from device_manager.storage.elasticsearch.protocol import MARKS_MAPPING
@@ -74,18 +70,10 @@ class Collections:
             _log.warning("searches cannot sort by _id", reason=reason(answer.body))
 
     async def _add_missing_aliases(self) -> None:
-        pattern = f"{PUBLIC}*,{PRIVATE}*"
-        answer = expect(await self._cluster.call("GET", index_path(pattern, "/_alias")), 200, 404)
-        indices: dict[str, Any] = answer.body if answer.status == 200 else {}
-        taken = {alias for content in indices.values() for alias in content["aliases"]}
-        for physical, content in indices.items():
-            alias = alias_of_physical(physical)
-            if any(map(parse_alias, content["aliases"])):
-                continue
-            if alias is None or alias in taken:
+        for physical, alias in (await self._catalogue.lacking_aliases()).items():
+            if alias is None:
                 _log.warning("index without a usable alias", index=physical)
                 continue
-            taken.add(alias)
             path = index_path(physical, "/_alias" + index_path(alias))
             expect(await self._cluster.patiently("PUT", path), 200)
 
