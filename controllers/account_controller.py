@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from device_manager.errors import api_error
+from device_manager.events import EventBus
 from device_manager.query.elasticsearch import parse_search
 from device_manager.query.koncorde import parse_koncorde
 from device_manager.query.search import Search
@@ -37,14 +38,16 @@ class AccountController(Controller):
         security: users and rights.
         registry: knows the actions.
         settings: lifetimes and bounds.
+        events: runs the pipes of `auth:strategyAuthenticated`.
     """
 
-    def __init__(self, security: Security, registry: Registry, settings: Settings) -> None:
+    def __init__(self, security: Security, registry: Registry, settings: Settings, events: EventBus) -> None:
         self._security = security
         self._accounts = security.accounts
         self._tokens = security.tokens
         self._registry = registry
         self._settings = settings
+        self._events = events
         self._lifetime = int(settings.token_lifetime * 1000) if settings.token_lifetime >= 0 else NEVER
 
     async def _is_allowed(self, request: Request, body: dict[str, Any], kuid: str) -> dict[str, bool]:
@@ -91,3 +94,9 @@ def caller_of(request: Request) -> str:
     if request.user_id is None or request.user_id == ANONYMOUS:
         raise api_error("security.rights.unauthorized", request.controller, request.action, ANONYMOUS)
     return request.user_id
+
+
+def address_of(request: Request) -> str:
+    """The address that the caller's connection comes from; empty for what comes from inside."""
+    ips = request.connection.ips
+    return ips[0] if ips else ""

@@ -25,6 +25,7 @@ from device_manager.controllers.engine import EngineController
 from device_manager.controllers.groups import GroupsController
 from device_manager.controllers.index import IndexController
 from device_manager.controllers.models import ModelsController
+from device_manager.controllers.password import PasswordController
 from device_manager.controllers.payloads import PayloadsController
 from device_manager.controllers.security import SecurityController
 from device_manager.controllers.server import ServerController, ServerParts
@@ -149,8 +150,8 @@ class Application:
         native = [IndexController(documents), CollectionController(documents), DocumentController(documents)]
         admin = AdminController(documents, self.security.accounts.users, self.router)
         accounts = [
-            controller(self.security, self.router.registry, self.settings)
-            for controller in (AuthController, SecurityController)
+            controller(self.security, self.router.registry, self.settings, self.events)
+            for controller in (AuthController, SecurityController, PasswordController)
         ]
         return [server, *accounts, admin, *native, *domain, *self.plugins.controllers()]
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from device_manager.controllers.account_controller import ACKNOWLEDGED, AccountController, caller_of
+from device_manager.controllers.account_controller import ACKNOWLEDGED, AccountController, address_of, caller_of
 from device_manager.controllers.calls import call_of
 from device_manager.router.controller import action
 from device_manager.router.request import Request
+from device_manager.security.local import LocalStrategy
 
 
 def _routes(verb: str, end: str) -> list[str]:
@@ -42,6 +43,8 @@ class CredentialsPart(AccountController):
     async def update_my_credentials(self, request: Request, strategy: str, body: dict[str, Any]) -> dict[str, str]:
         """Change the calling user's username, password or both.
 
+        Where the setting `require_password` is on, `currentPassword` has to be in the body too.
+
         Example request:
 
             {"controller": "auth", "action": "updateMyCredentials", "strategy": "local",
@@ -53,14 +56,26 @@ class CredentialsPart(AccountController):
 
         Raises:
             ApiError: `security.rights.unauthorized`, `security.credentials.unknown_strategy`, `rejected`,
-                `username_taken`, `not_found`.
+                `username_taken`, `not_found`, `wrong_password`.
         """
         kuid = caller_of(request)
-        return await self._accounts.strategy(strategy).update(kuid, body, call_of(request))
+        changed = self._accounts.strategy(strategy)
+        body = dict(body)
+        await self._confirm(request, changed, body.pop("currentPassword", None))
+        return await changed.update(kuid, body, call_of(request))
+
+    async def _confirm(self, request: Request, strategy: LocalStrategy, password: object) -> None:
+        """Make sure that it is the user who calls, not somebody who found the device unlocked."""
+        if self._settings.require_password:
+            await strategy.confirm(caller_of(request), password, address_of(request))
 
     @action(http=_routes("DELETE", ""), writes=True)
-    async def delete_my_credentials(self, request: Request, strategy: str) -> dict[str, bool]:
+    async def delete_my_credentials(
+        self, request: Request, strategy: str, body: dict[str, Any] | None = None
+    ) -> dict[str, bool]:
         """Take the calling user's credentials of a strategy away.
+
+        Where the setting `require_password` is on, `currentPassword` has to be in the body.
 
         Example request:
 
@@ -71,10 +86,13 @@ class CredentialsPart(AccountController):
             {"acknowledged": true}
 
         Raises:
-            ApiError: `security.rights.unauthorized`, `security.credentials.unknown_strategy`, `not_found`.
+            ApiError: `security.rights.unauthorized`, `security.credentials.unknown_strategy`, `not_found`, `rejected`,
+                `wrong_password`.
         """
         kuid = caller_of(request)
-        await self._accounts.strategy(strategy).delete(kuid, call_of(request))
+        deleted = self._accounts.strategy(strategy)
+        await self._confirm(request, deleted, (body or {}).get("currentPassword"))
+        await deleted.delete(kuid, call_of(request))
         return ACKNOWLEDGED
 
     @action(http=_routes("GET", ""))

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import msgspec
 
-from device_manager.controllers.account_controller import ACKNOWLEDGED, AccountController, Lifetime, caller_of
+from device_manager.controllers.account_controller import ACKNOWLEDGED, Lifetime, address_of, caller_of
+from device_manager.controllers.session_controller import SessionController, session_answer
 from device_manager.errors import ApiError, api_error
 from device_manager.router.controller import action
 from device_manager.router.request import Request
 from device_manager.router.response import Response
 from device_manager.security import TokenState
-from device_manager.security.cookies import clear_cookie, cookie_token, set_cookie
+from device_manager.security.cookies import clear_cookie, cookie_token
 from device_manager.security.lifetimes import NEVER, read_lifetime
-from device_manager.security.tokens import Identity, Issued, TokenKind
+from device_manager.security.tokens import Identity, TokenKind
 
 
 class CheckTokenBody(msgspec.Struct, rename="camel"):
@@ -23,7 +25,7 @@ class CheckTokenBody(msgspec.Struct, rename="camel"):
     token: str | None = None
 
 
-class SessionsPart(AccountController):
+class SessionsPart(SessionController):
     """Login, logout and what lies between."""
 
     @action(http=["GET /_login/:strategy", "POST /_login/:strategy"], secret=True)
@@ -49,16 +51,36 @@ class SessionsPart(AccountController):
 
         Raises:
             ApiError: `security.credentials.unknown_strategy`, `plugin.strategy.missing_user`, `unknown_kuid`,
-                `api.assert.invalid_argument`, `security.token.ttl_exceeded`.
+                `plugin.kuzzle-plugin-auth-passport-local.expired_password`, `must_change_password`,
+                `api.process.too_many_logins_requests`, `api.assert.invalid_argument`, `security.token.ttl_exceeded`.
         """
+        self._count_login(request)
         verifier = self._accounts.strategy(strategy)
         lifetime = read_lifetime(expires_in, self._lifetime)
-        kuid = await verifier.verify(body)
+        kuid = await verifier.verify(body, address_of(request))
+        content = await self._authenticated(strategy, kuid)
+        if not isinstance(content.get("_id"), str):  # a plugin asks for a further step
+            return Response(request, result=content)
+        return await self._open_session(request, content["_id"], lifetime, cookie_auth)
+
+    def _count_login(self, request: Request) -> None:
+        most = self._settings.logins_per_second
+        if most and not self._logins.passes(request.connection.id, most):
+            raise api_error("api.process.too_many_logins_requests")
+
+    async def _authenticated(self, strategy: str, kuid: str) -> dict[str, Any]:
+        """The user who logs in, after the pipes of `auth:strategyAuthenticated`, which may put somebody else there."""
         await self._security.memory.ensure()
         if await self._security.memory.user(kuid) is None:
             raise api_error("plugin.strategy.unknown_kuid", strategy)
-        issued = _lasting(request, kuid) or await self._tokens.issue(kuid, lifetime)
-        return _answer(request, issued, cookie_auth)
+        event = "auth:strategyAuthenticated"
+        if not self._events.listens(event):
+            return {"_id": kuid}
+        shown = {"strategy": strategy, "content": await self._accounts.users.get(kuid)}
+        content = (await self._events.pipe(event, shown))["content"]
+        if isinstance(content.get("_id"), str) and await self._security.memory.user(content["_id"]) is None:
+            raise api_error("plugin.strategy.unknown_kuid", strategy)
+        return dict(content)
 
     @action(http=["POST /_logout"])
     async def logout(self, request: Request, global_: bool = False, cookie_auth: bool = False) -> Response:
@@ -78,12 +100,20 @@ class SessionsPart(AccountController):
         identity = await self._cookie_identity(request) if cookie_auth else request.identity
         if identity is None and not cookie_auth:
             caller_of(request)
-        if identity is not None and global_:
-            await self._tokens.revoke_all(identity.kuid)
-        elif identity is not None:
-            await self._tokens.revoke(identity)
+        if identity is not None and (global_ or identity.kind is not TokenKind.API_KEY):
+            await self._end(request, identity, everything=global_)
         headers = {"set-cookie": clear_cookie()} if cookie_auth else None
         return Response(request, result=ACKNOWLEDGED, headers=headers)
+
+    async def _end(self, request: Request, identity: Identity, *, everything: bool) -> None:
+        """End a session, or all of its user; an API key is good for as long as it is stored."""
+        with contextlib.ExitStack() as stack:
+            if identity.kind is not TokenKind.API_KEY:
+                stack.enter_context(self._tokens.links.logging_out(request.connection, identity))
+            if everything:
+                await self._tokens.revoke_all(identity.kuid)
+            else:
+                await self._tokens.revoke(identity)
 
     async def _cookie_identity(self, request: Request) -> Identity | None:
         """Who the cookie stands for; None without one and for one that is not good any more."""
@@ -143,7 +173,8 @@ class SessionsPart(AccountController):
         if strategy is not None:
             self._accounts.strategy(strategy)
         issued = await self._tokens.refresh(identity, read_lifetime(expires_in, self._lifetime))
-        return _answer(request, issued, cookie_auth)
+        self._tokens.links.move(identity, issued.token, issued.identity)
+        return session_answer(request, issued, cookie_auth=cookie_auth)
 
     @action(http=["POST /_createToken"], secret=True)
     async def create_token(
@@ -196,20 +227,3 @@ def _identity_of(request: Request) -> Identity:
         caller_of(request)
         raise api_error("security.token.invalid")
     return request.identity
-
-
-def _lasting(request: Request, kuid: str) -> Issued | None:
-    """The token of the request if it is one of the same user that logging in again should not replace."""
-    identity = request.identity
-    if identity is None or identity.kuid != kuid or not request.jwt:
-        return None
-    if identity.kind is TokenKind.API_KEY or identity.expires_at == NEVER:
-        return Issued(request.jwt, kuid, identity.expires_at, NEVER)
-    return None
-
-
-def _answer(request: Request, issued: Issued, cookie_auth: bool) -> Response:
-    result: dict[str, Any] = {"_id": issued.kuid, "expiresAt": issued.expires_at, "ttl": issued.ttl}
-    if not cookie_auth:
-        return Response(request, result=result | {"jwt": issued.token})
-    return Response(request, result=result, headers={"set-cookie": set_cookie(issued.token, issued.expires_at)})

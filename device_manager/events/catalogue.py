@@ -68,6 +68,11 @@ EVENTS: tuple[EventDeclaration, ...] = (
         "engine:{engine}:device-manager:measures:process:after",
         "({source, target, asset, measures}, request) of one engine, once they are stored",
     ),
+    EventDeclaration(
+        "auth:strategyAuthenticated",
+        "({strategy, content: user}) before a token is made; another user in `content` logs in as that one, content "
+        "without `_id` is answered as it is",
+    ),
     EventDeclaration("kuzzle:state:start", "(null) when the start begins"),
     EventDeclaration("kuzzle:state:live", "(null) when everything is ready and the port is about to open"),
     EventDeclaration("kuzzle:state:ready", "(null) when the port is open"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from typing import Any
 
@@ -15,6 +16,10 @@ ALGORITHM = "HS256"
 SECRET_BYTES = 512
 LONGEST_TOKEN = 8192
 """Characters; a longer one cannot be of our making."""
+
+_JWS = jwt.PyJWS()
+_ESCAPED = {ord(character): f"\\u{ord(character):04x}" for character in ">?~\x7f"}
+"""These would make a `-` or `_` of the text of a token, which SDKs that read it cannot (router-protocol 1.6)."""
 
 # Expiry has milliseconds with us, and clocks of servers that share a store differ: neither is for the library to judge.
 _CHECKS = {"verify_exp": False, "verify_iat": False, "verify_nbf": False, "verify_aud": False, "verify_iss": False}
@@ -50,7 +55,8 @@ class Signer:
 
     def sign(self, claims: dict[str, Any]) -> str:
         """The token that carries `claims`."""
-        return jwt.encode(claims, self._secret, algorithm=ALGORITHM)
+        payload = json.dumps(claims, separators=(",", ":")).translate(_ESCAPED)
+        return _JWS.encode(payload.encode(), self._secret, algorithm=ALGORITHM)
 
     def read(self, text: str) -> dict[str, Any]:
         """The claims of a token that this server, or one with the same store, has signed. Expiry is not looked at.

@@ -7,11 +7,12 @@ expire; a revocation, of whatever process, makes the tokens of its user be looke
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import enum
 import heapq
 import math
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Protocol
 
 import structlog
@@ -26,6 +27,10 @@ RETRY = 1.0
 """Seconds until tokens are looked at again that could not be, because the store did not answer."""
 
 log = structlog.get_logger("tokens")
+
+
+TokenKey = tuple[str, str]
+"""Kind and id of a token: its text may come with and without prefix."""
 
 
 class TokenEnd(enum.StrEnum):
@@ -48,11 +53,12 @@ class HeldToken:
         second: since 1970, in which it expires; None for never.
     """
 
-    __slots__ = ("connections", "identity", "second", "token")
+    __slots__ = ("connections", "identity", "key", "second", "token")
 
     def __init__(self, token: str, identity: Identity) -> None:
         self.token = token
         self.identity = identity
+        self.key = _key(identity)
         self.connections: dict[str, Peer] = {}
         self.second: int | None = None
 
@@ -84,9 +90,9 @@ class TokenLinks:
 
     def __init__(self, look_again: Callable[[str], Awaitable[SeenToken]]) -> None:
         self._look_again = look_again
-        self._held: dict[str, HeldToken] = {}
-        self._of_user: dict[str, dict[str, HeldToken]] = {}
-        self._seconds: dict[int, set[str]] = {}
+        self._held: dict[TokenKey, HeldToken] = {}
+        self._of_user: dict[str, dict[TokenKey, HeldToken]] = {}
+        self._seconds: dict[int, set[TokenKey]] = {}
         self._agenda: list[int] = []
         self._timer: asyncio.TimerHandle | None = None
         self._looks: set[asyncio.Task[None]] = set()
@@ -109,7 +115,7 @@ class TokenLinks:
         if connection.push is None:
             return
         known = connection.held
-        if known is not None and known.token == token:
+        if known is not None and known.key == _key(identity):
             known.identity = identity
             return
         if known is None:
@@ -119,10 +125,10 @@ class TokenLinks:
         self._join(connection, token, identity)
 
     def _join(self, connection: Peer, token: str, identity: Identity) -> None:
-        held = self._held.get(token)
+        held = self._held.get(_key(identity))
         if held is None:
-            held = self._held[token] = HeldToken(token, identity)
-            self._of_user.setdefault(identity.kuid, {})[token] = held
+            held = HeldToken(token, identity)
+            self._held[held.key] = self._of_user.setdefault(identity.kuid, {})[held.key] = held
             self._set_end(held, identity.expires_at)
         held.connections[connection.id] = connection
         connection.held = held
@@ -139,27 +145,40 @@ class TokenLinks:
             self._forget(held)
 
     def _forget(self, held: HeldToken) -> None:
-        if self._held.get(held.token) is not held:
+        if self._held.get(held.key) is not held:
             return
-        del self._held[held.token]
+        del self._held[held.key]
         others = self._of_user[held.identity.kuid]
-        del others[held.token]
+        del others[held.key]
         if not others:
             del self._of_user[held.identity.kuid]
         self._clear_end(held)
 
-    def move(self, old: str, token: str, identity: Identity) -> None:
+    def move(self, old: Identity, token: str, identity: Identity) -> None:
         """Let every connection that acts on the token `old` act on the one that took its place."""
-        held = self._held.get(old)
+        held = self._held.get(_key(old))
         for connection in list(held.connections.values()) if held is not None else ():
             self.link(connection, token, identity)
 
-    def log_out(self, connection: Peer) -> None:
-        """End what a connection has by the token that it acts on, without a word to it."""
+    @contextlib.contextmanager
+    def logging_out(self, connection: Peer, identity: Identity) -> Iterator[None]:
+        """End what a connection has by the token that is revoked inside, without a word to it; others are told.
+
+        Args:
+            connection: asks for it.
+            identity: of the token.
+        """
         held = connection.held
-        if held is not None:
-            self._leave(connection, held)
-            self._tell(connection, held, TokenEnd.LOGGED_OUT)
+        if held is None or held.key != _key(identity):
+            yield
+            return
+        self._leave(connection, held)
+        try:
+            yield
+        except BaseException:
+            self.link(connection, held.token, held.identity)
+            raise
+        self._tell(connection, held, TokenEnd.LOGGED_OUT)
 
     # Expiry
 
@@ -172,14 +191,14 @@ class TokenLinks:
         if second not in self._seconds:
             self._seconds[second] = set()
             heapq.heappush(self._agenda, second)
-        self._seconds[second].add(held.token)
+        self._seconds[second].add(held.key)
         held.second = second
         if self._agenda[0] == second:
             self._sleep()
 
     def _clear_end(self, held: HeldToken) -> None:
         if held.second is not None:
-            self._seconds[held.second].discard(held.token)
+            self._seconds[held.second].discard(held.key)
             held.second = None
 
     def _sleep(self) -> None:
@@ -194,8 +213,8 @@ class TokenLinks:
         self._timer = None
         now = time.time()
         while self._agenda and self._agenda[0] <= now:
-            for token in self._seconds.pop(heapq.heappop(self._agenda)):
-                held = self._held[token]
+            for key in self._seconds.pop(heapq.heappop(self._agenda)):
+                held = self._held[key]
                 held.second = None
                 self._end(held, TokenEnd.EXPIRED)
         self._sleep()
@@ -225,7 +244,7 @@ class TokenLinks:
 
     async def _look(self, kuid: str) -> None:
         for held in list(self._of_user.get(kuid, {}).values()):
-            while self._held.get(held.token) is held:
+            while self._held.get(held.key) is held:
                 try:
                     seen = await self._look_again(held.token)
                 except ApiError as error:
@@ -235,6 +254,10 @@ class TokenLinks:
                     log.warning("cannot look at the tokens of those who are connected", reason=error.message)
                     await asyncio.sleep(RETRY)
                 else:
-                    if self._held.get(held.token) is held:
+                    if self._held.get(held.key) is held:
                         self._set_end(held, seen.good_until)
                     break
+
+
+def _key(identity: Identity) -> TokenKey:
+    return identity.kind, identity.id

@@ -41,12 +41,14 @@ class Issued(NamedTuple):
         kuid: id of its user.
         expires_at: milliseconds since 1970, -1 for never.
         ttl: milliseconds, -1 for no end.
+        identity: what it says.
     """
 
     token: str
     kuid: str
     expires_at: int
     ttl: int
+    identity: Identity
 
 
 class Tokens:
@@ -222,7 +224,8 @@ class Tokens:
         if lifetime != NEVER:
             expires_at = now + lifetime
             claims["exp"] = expires_at / 1000
-        return Issued(prefix + self._signer.sign(claims), kuid, expires_at, lifetime)
+        identity = _identity(claims)
+        return Issued(prefix + self._signer.sign(claims), kuid, expires_at, lifetime, identity)
 
     async def refresh(self, identity: Identity, lifetime: int) -> Issued:
         """A new token in the place of a session token, which stays good for the grace time.
