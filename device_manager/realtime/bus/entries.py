@@ -66,6 +66,11 @@ class RoomDescription(msgspec.Struct, frozen=True, array_like=True):
     collection: str
     filter: Any
 
+    @property
+    def place(self) -> tuple[str, str]:
+        """Index and collection."""
+        return self.index, self.collection
+
 
 _encoder = msgspec.msgpack.Encoder()
 _entry_decoder = msgspec.msgpack.Decoder(Entry)

@@ -91,14 +91,16 @@ return found
 
 BEAT = Script(
     f"""-- KEYS: alive, rooms of the server, log, signals. ARGV: server, milliseconds alive, seconds kept, most bytes.
+-- Returns whether the rooms are still there.
 {_NOW}
 redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
-redis.call('PEXPIRE', KEYS[2], ARGV[2])
+local has_rooms = redis.call('PEXPIRE', KEYS[2], ARGV[2])
 redis.call('EXPIRE', KEYS[3], ARGV[3])
 redis.call('EXPIRE', KEYS[4], ARGV[3])
 if (redis.call('MEMORY', 'USAGE', KEYS[3]) or 0) > tonumber(ARGV[4]) then
   redis.call('XTRIM', KEYS[3], 'MAXLEN', '~', math.floor(redis.call('XLEN', KEYS[3]) / 2))
 end
+return has_rooms
 """
 )
 

@@ -1,0 +1,50 @@
+"""What keeps the values of `ms`, and the choice of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from device_manager.memory_storage.in_process import ProcessStorage
+from device_manager.memory_storage.in_redis import RedisStorage
+from device_manager.redis_connection import Command, Word
+from device_manager.settings import Settings
+
+
+class MemoryStorage(Protocol):
+    """Values by key, as Redis knows them. Replies are its raw ones, as text, whole numbers, None and lists of these.
+
+    Attributes:
+        backend: what `server:info` calls it.
+    """
+
+    backend: str
+
+    async def run(self, *words: Word) -> Any:
+        """The reply to one command.
+
+        Raises:
+            ApiError: `services.cache.command_failed` when it is refused, `not_connected`, `memory_exceeded`.
+        """
+
+    async def run_together(self, commands: Sequence[Command]) -> list[Any]:
+        """The replies to several commands that nobody else's come between; those refused give their `ApiError`.
+
+        Raises:
+            ApiError: `services.cache.not_connected`, `memory_exceeded`.
+        """
+
+    async def is_healthy(self) -> bool:
+        """Whether a command would be answered now."""
+
+    async def close(self) -> None:
+        """Let go of every resource."""
+
+
+def open_memory_storage(settings: Settings) -> MemoryStorage:
+    """The storage that the settings name.
+
+    Raises:
+        InvalidSettings: the Redis has an unusable URL, or the values would share a database with the servers' own.
+    """
+    return RedisStorage(settings) if settings.redis else ProcessStorage(settings.memory_storage_bytes)

@@ -1,0 +1,65 @@
+"""Values in a Redis, in a database of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from redis.exceptions import ResponseError
+
+from device_manager.errors import ApiError
+from device_manager.memory_storage.refusals import refusal
+from device_manager.redis_connection import Command, RedisConnection, Word
+from device_manager.settings import InvalidSettings, Settings
+
+
+class RedisStorage:
+    """See `MemoryStorage`. No command reaches another database than its own.
+
+    Args:
+        settings: name the Redis.
+
+    Raises:
+        InvalidSettings: see `open_memory_storage`.
+    """
+
+    backend = "redis"
+
+    def __init__(self, settings: Settings) -> None:
+        number = settings.redis_memory_database
+        own = RedisConnection(settings.redis, "bus").database
+        if number == own:
+            raise InvalidSettings(
+                f'Unusable setting "redis_memory_database": database {number} of the Redis is where the servers keep '
+                "what is their own; take another number, or another one at the end of the URL."
+            )
+        self._connection = RedisConnection(
+            settings.redis, "memory storage", database=number, deadline=settings.redis_deadline, decodes=True
+        )
+
+    async def run(self, *words: Word) -> Any:
+        """See `MemoryStorage`."""
+        try:
+            return await self._connection.run(*words)
+        except ResponseError as error:
+            raise refusal(error) from error
+
+    async def run_together(self, commands: Sequence[Command]) -> list[Any]:
+        """See `MemoryStorage`."""
+        try:
+            replies = await self._connection.run_together(commands)
+        except ResponseError as error:
+            raise refusal(error) from error
+        return [refusal(reply) if isinstance(reply, ResponseError) else reply for reply in replies]
+
+    async def is_healthy(self) -> bool:
+        """See `MemoryStorage`."""
+        try:
+            await self._connection.run("PING")
+        except (ApiError, ResponseError):
+            return False
+        return True
+
+    async def close(self) -> None:
+        """See `MemoryStorage`."""
+        await self._connection.close()

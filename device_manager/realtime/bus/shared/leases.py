@@ -1,0 +1,132 @@
+"""Which collections somebody on any server follows, and which servers know it.
+
+A lease is a promise to put what happens in a collection into the log. Servers with clients there renew it; it outlives
+them by some minutes, so that their clients find on another server what they missed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import msgspec
+
+from device_manager.realtime.bus.log import EntryLog, Place
+from device_manager.realtime.bus.shared.keys import Keys
+from device_manager.realtime.bus.shared.scripts import FOLLOW, LEASES
+from device_manager.redis_connection import RedisConnection
+
+MOST_SIGNALS = 10_000
+"""Signals that are kept for servers that read slowly."""
+PATIENCE = 2.0
+"""Seconds that a new follower waits for the other servers to know of it."""
+
+
+class Leases:
+    """The followed collections as this server knows them.
+
+    Args:
+        connection: the Redis.
+        server: id of this server.
+        log: is told from which number on it has all that happens in a collection.
+        age: seconds of a lease.
+
+    Attributes:
+        own: collections that clients of this server follow.
+        unannounced: those of them for which no lease could be taken yet.
+    """
+
+    def __init__(self, connection: RedisConnection, server: str, log: EntryLog, age: float) -> None:
+        self.own: dict[Place, None] = {}
+        self.unannounced: set[Place] = set()
+        self._connection = connection
+        self._server = server
+        self._log = log
+        self._age = age
+        self._until: dict[Place, float] = {}
+        self._awaited: dict[bytes, set[bytes]] = {}
+        self._early: dict[bytes, set[bytes]] = {}
+        self._heard = asyncio.Event()
+
+    def is_followed(self, place: Place) -> bool:
+        """Whether what happens in a collection belongs into the log."""
+        return place in self.own or self._until.get(place, 0.0) > time.monotonic()
+
+    async def announce(self, keys: Keys, place: Place) -> tuple[bytes, int, set[bytes]]:
+        """Take a lease: the signal that tells of it, the number from which on it is held, the servers that will hear.
+
+        Raises:
+            ApiError: `services.cache.not_connected`.
+        """
+        names = [keys.followed, keys.alive, keys.signals, keys.log]
+        arguments = (self._server, encode_place(place), int(self._age * 1000), MOST_SIGNALS)
+        signal, start, servers = await self._connection.run_script(FOLLOW, names, arguments)
+        self.unannounced.discard(place)
+        self.hear(place, int(start), self._age)
+        return signal, int(start), {server for server in servers if server != self._server.encode()}
+
+    async def follow(self, keys: Keys, place: Place) -> bool:
+        """Take a lease, and wait until the other servers know it; whether all of them said so.
+
+        Raises:
+            ApiError: `services.cache.not_connected`.
+        """
+        signal, _, servers = await self.announce(keys, place)
+        missing = servers - self._early.pop(signal, set())
+        self._awaited[signal] = missing
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while missing:
+                    self._heard.clear()
+                    await self._heard.wait()
+        except TimeoutError:
+            return False
+        finally:
+            del self._awaited[signal]
+            if not self._awaited:
+                self._early.clear()
+        return True
+
+    def hear(self, place: Place, start: int, seconds: float) -> None:
+        """A server has a lease, from a number on and for some time from now."""
+        self._until[place] = time.monotonic() + seconds
+        self._log.follow(place, start)
+
+    def hear_acknowledgement(self, signal: bytes, server: bytes) -> None:
+        """A server knows a lease that was announced by a signal."""
+        if signal in self._awaited:
+            self._awaited[signal].discard(server)
+            self._heard.set()
+        else:
+            self._early.setdefault(signal, set()).add(server)
+
+    async def renew(self, keys: Keys) -> dict[Place, int]:
+        """Renew our own leases and learn those of all; the number from which on each is held.
+
+        Raises:
+            ApiError: `services.cache.not_connected`.
+        """
+        own = [encode_place(place) for place in self.own]
+        found = await self._connection.run_script(LEASES, [keys.followed], [int(self._age * 1000), *own])
+        starts: dict[Place, int] = {}
+        for at in range(0, len(found), 3):
+            place = decode_place(found[at])
+            starts[place] = int(found[at + 1])
+            self.hear(place, starts[place], int(found[at + 2]) / 1000)
+        for place in self._until.keys() - starts.keys():
+            if self._until[place] < time.monotonic():
+                del self._until[place]
+                if place not in self.own:
+                    self._log.leave(place)
+        return starts
+
+
+def encode_place(place: Place) -> bytes:
+    """A place as bytes."""
+    return msgspec.msgpack.encode(place)
+
+
+def decode_place(data: bytes) -> Place:
+    """The place behind its bytes."""
+    place: Place = msgspec.msgpack.decode(data, type=Place)
+    return place
