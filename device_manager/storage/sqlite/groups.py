@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from device_manager.storage.contract import Change, Document, Key
+from device_manager.storage.sqlite.recent import RecentRows
 from device_manager.storage.sqlite.work import Work
 from device_manager.storage.sqlite.writer import Outcome, Stale, Writer
 
@@ -34,10 +35,11 @@ class GroupCommit:
     are decided again.
     """
 
-    def __init__(self, writer: Writer, next_seq: Callable[[], int], tell: Tell) -> None:
+    def __init__(self, writer: Writer, next_seq: Callable[[], int], tell: Tell, recent: RecentRows) -> None:
         self._writer = writer
         self._next_seq = next_seq
         self._tell = tell
+        self._recent = recent
         self._loop = asyncio.get_running_loop()
         self._open: list[Pending] = []
         self._in_flight = False
@@ -95,12 +97,21 @@ class GroupCommit:
             for change in pending.changes:
                 if self._overlay[change.key][0] is pending:
                     del self._overlay[change.key]
-            if outcome is None and pending.changes:
-                self._announce(pending.changes)
+            if outcome is None:
+                self._remember(pending.work)
+                if pending.changes:
+                    self._announce(pending.changes)
             _answer(pending, outcome)
         if any(outcome is not None for outcome in outcomes):
             self._decide_open_ones_again()
         self._flush()
+
+    def _remember(self, work: Work) -> None:
+        for place, row in work.changed.items():
+            if row is None:
+                self._recent.forget(place)
+            else:
+                self._recent.keep(place, row)
 
     def _decide_open_ones_again(self) -> None:
         """Something failed: whatever was decided since may rest on it, so nothing of that is kept."""

@@ -17,6 +17,7 @@ from device_manager.query.fragments import Fragment
 from device_manager.storage.contract import Document
 from device_manager.storage.sqlite.catalogue import Collection
 from device_manager.storage.sqlite.connections import open_reader, out_of_service
+from device_manager.storage.sqlite.recent import RecentRows
 from device_manager.storage.sqlite.work import RowState
 
 T = TypeVar("T")
@@ -43,18 +44,39 @@ def document_of(row: Sequence[Any]) -> Document:
     return Document(id, orjson.loads(source), version, RowState(rid, seq, revision))
 
 
-def read_documents(connection: apsw.Connection, collection: Collection, ids: Sequence[str]) -> list[Document]:
+def read_documents(
+    connection: apsw.Connection, collection: Collection, ids: Sequence[str], recent: RecentRows | None = None
+) -> list[Document]:
     """The documents of `collection` that exist among `ids`, which are distinct.
+
+    Args:
+        connection: reads the file.
+        collection: where they are.
+        ids: which ones.
+        recent: knows some of them, and gets to know those that are read one by one.
 
     Raises:
         ApiError: `services.storage.unavailable`.
     """
+    found: list[Document] = []
+    if recent is not None:
+        known = [(id, recent.get((collection.cid, id))) for id in ids]
+        found = [document_of(row) for _, row in known if row is not None]
+        ids = [id for id, row in known if row is None]
     try:
-        if len(ids) <= FEW:
-            return [document_of(row) for id in ids for row in connection.execute(_GET, (collection.cid, id))]
-        text = connection.execute(_GET_MANY, (orjson.dumps(ids).decode(), collection.cid)).get
+        if len(ids) > FEW:
+            return found + _read_many(connection, collection, ids)
+        rows = [row for id in ids for row in connection.execute(_GET, (collection.cid, id))]
     except apsw.Error as error:
         raise out_of_service(error) or error from error
+    if recent is not None:
+        for row in rows:
+            recent.keep((collection.cid, row[0]), row)
+    return found + [document_of(row) for row in rows]
+
+
+def _read_many(connection: apsw.Connection, collection: Collection, ids: Sequence[str]) -> list[Document]:
+    text = connection.execute(_GET_MANY, (orjson.dumps(ids).decode(), collection.cid)).get
     return [
         Document(id, source, version, RowState(rid, seq, revision))
         for id, rid, version, seq, revision, source in orjson.loads(text)

@@ -26,6 +26,7 @@ from device_manager.storage.sqlite.layout import DATABASE
 from device_manager.storage.sqlite.lock import DirectoryLock
 from device_manager.storage.sqlite.puts import LARGE, decide_puts
 from device_manager.storage.sqlite.reading import ReaderPool, distinct_by_collection, read_documents
+from device_manager.storage.sqlite.recent import RecentRows
 from device_manager.storage.sqlite.scanning import scan_batches
 from device_manager.storage.sqlite.searching import run_search
 from device_manager.storage.sqlite.transaction import SqliteTransaction
@@ -87,8 +88,9 @@ class SqliteStore(Store):
         self._checkpointer.watch(connection)
         self._writer = Writer(connection, self._checkpointer.after_commit)
         self._checkpointer.start(self._writer)
-        self._groups = GroupCommit(self._writer, lambda: numbers.upcoming, self._tell)
-        self._view = DecisionView(self._catalogue, self._groups, numbers, self._reader)
+        self._recent = RecentRows(self._settings.sqlite_rows_bytes)
+        self._groups = GroupCommit(self._writer, lambda: numbers.upcoming, self._tell, self._recent)
+        self._view = DecisionView(self._catalogue, self._groups, numbers, self._reader, self._recent)
         self._view_aside = DecisionView(self._catalogue, self._groups, numbers, self._decider)
         self._definitions = Definitions(self._catalogue, self.run_job)
         self._opened = True
@@ -199,7 +201,7 @@ class SqliteStore(Store):
                 if start:
                     await asyncio.sleep(0)
                 part = ids[start : start + READ_AT_ONCE]
-                for document in read_documents(self._reader, collection, part):
+                for document in read_documents(self._reader, collection, part, self._recent):
                     found[Key(index, name, document.id)] = document
         return found
 
@@ -280,6 +282,7 @@ class SqliteStore(Store):
             if not isinstance(outcome, Stale):
                 _raise_failure(outcome)
             attempt += 1
+            self.round_trips.retries += 1
             if attempt > self._settings.transaction_retries:
                 changed = [change.key.id for change in transaction.changes()]
                 raise api_error("services.storage.too_many_changes", changed[0] if changed else "")

@@ -213,24 +213,28 @@ class SqliteTransaction:
                 self._add_written(work, key, entry, now)
             elif before is not None:
                 row = _row(before)
+                work.changed[self._cid(key), key.id] = None
                 work.removals.append(row[:2])
                 work.old_terms += [(f, v, row.rid) for f, v in self._old_terms(key, before)]
         return work
 
     def _add_written(self, work: Work, key: Key, entry: _Entry, now: Document) -> None:
         rid, seq, revision = _row(now)
-        terms = entry.terms
+        terms, cid = entry.terms, self._cid(key)
         if entry.before is None:
-            cid = self._view.collection(key.index, key.collection).cid
             work.inserts.append((rid, cid, key.id, now.version, seq, revision, entry.text))
         else:
             row = _row(entry.before)
+            work.changed[cid, key.id] = (key.id, rid, now.version, seq, revision, entry.text)
             work.updates.append((now.version, seq, revision, entry.text, rid, row.seq))
             old = self._old_terms(key, entry.before) if entry.old_terms is None else entry.old_terms
             work.old_terms += [(f, v, rid) for f, v in old - terms]
             if row.revision == revision:
                 terms = terms - old
         work.new_terms += [(f, v, rid) for f, v in terms]
+
+    def _cid(self, key: Key) -> int:
+        return self._view.collection(key.index, key.collection).cid
 
     def _old_terms(self, key: Key, before: Document) -> set[tuple[int, Any]]:
         """At least what `term` holds of a stored document: more when its mapping has grown since."""

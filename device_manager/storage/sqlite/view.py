@@ -11,6 +11,7 @@ from device_manager.storage.sqlite.catalogue import Catalogue, Collection
 from device_manager.storage.sqlite.groups import GroupCommit
 from device_manager.storage.sqlite.layout import SERIAL_MASK
 from device_manager.storage.sqlite.reading import distinct_by_collection, read_documents
+from device_manager.storage.sqlite.recent import RecentRows
 
 
 class WriteNumbers:
@@ -26,15 +27,24 @@ class WriteNumbers:
 
 
 class DecisionView:
-    """Implements `transaction.View` on a connection that belongs to the thread of the decision."""
+    """Implements `transaction.View` on a connection that belongs to the thread of the decision.
+
+    `recent` is for decisions on the event loop.
+    """
 
     def __init__(
-        self, catalogue: Catalogue, groups: GroupCommit, numbers: WriteNumbers, connection: apsw.Connection
+        self,
+        catalogue: Catalogue,
+        groups: GroupCommit,
+        numbers: WriteNumbers,
+        connection: apsw.Connection,
+        recent: RecentRows | None = None,
     ) -> None:
         self._catalogue = catalogue
         self._groups = groups
         self._numbers = numbers
         self._connection = connection
+        self._recent = recent
 
     def collection(self, index: str, name: str) -> Collection:
         """See `transaction.View`."""
@@ -46,7 +56,7 @@ class DecisionView:
         pending = self._groups.pending(asked)
         found = {key: document for key, document in pending.items() if document is not None}
         for (index, name), ids in distinct_by_collection(key for key in asked if key not in pending).items():
-            for document in read_documents(self._connection, self._catalogue.get(index, name), ids):
+            for document in read_documents(self._connection, self._catalogue.get(index, name), ids, self._recent):
                 found[Key(index, name, document.id)] = document
         return found
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from device_manager.storage.sqlite.recent import Place, Row
+
 UNKNOWN_REVISION = 0
 """The revision in tokens of documents that were not read by id; no mapping has it."""
 
@@ -40,6 +42,8 @@ class Work:
     """(f, v, rid)"""
     new_terms: list[tuple[int, Any, int]] = field(default_factory=list)
     """(f, v, rid)"""
+    changed: dict[Place, Row | None] = field(default_factory=dict)
+    """What becomes of the rows that were there before; None: they are removed."""
 
 
 def merge(works: Iterable[Work]) -> Work:
