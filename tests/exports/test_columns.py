@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from device_manager.storage.contract import Document
-from device_manager.twins.exports.columns import MeasureTable, TwinTable, value_at, value_paths
+from device_manager.tables.paths import value_at, value_paths
+from device_manager.twins.exports.columns import MeasureTable, TwinTable
 from device_manager.twins.exports.formats import distinct_names
 from device_manager.twins.models import Models, asset_model, device_model, measure_model
 

@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 from device_manager.query.conversions import Refused, date
 from device_manager.query.dates import format_date
 from device_manager.storage.contract import Document
+from device_manager.tables.paths import Path, value_at, value_paths
 from device_manager.twins.documents import Source
 from device_manager.twins.models import Model, Models
 from device_manager.twins.places import ASSETS
 
 _read_date = date({})
 
-Path = tuple[str, ...]
 Row = list[Any]
 
 
@@ -138,28 +138,6 @@ def _shortened(path: Path, type: str) -> Path:
     """A path without the name of the measure type that it begins with: the slot says it."""
     own = tuple(type.split("."))
     return path[len(own) :] if path[: len(own)] == own else path
-
-
-def value_paths(mappings: Mapping[str, Any], above: Path = ()) -> Iterator[tuple[Path, Mapping[str, Any]]]:
-    """The leaves of a mapping in the order of their declaration; what lies in nested documents is one leaf."""
-    for name, definition in mappings.items():
-        members = definition.get("properties")
-        if members and definition.get("type", "object") == "object":
-            yield from value_paths(members, (*above, name))
-        else:
-            yield (*above, name), definition
-
-
-def value_at(value: Any, path: Path) -> Any:
-    """The value at `path`, None where there is none; of arrays of objects an array of what is there."""
-    for place, name in enumerate(path):
-        if isinstance(value, list):
-            found = [value_at(item, path[place:]) for item in value]
-            return [item for item in found if item is not None] or None
-        if not isinstance(value, dict):
-            return None
-        value = value.get(name)
-    return value
 
 
 def _iso(value: Any) -> str | None:
