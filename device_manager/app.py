@@ -27,6 +27,7 @@ from device_manager.controllers.index import IndexController
 from device_manager.controllers.models import ModelsController
 from device_manager.controllers.password import PasswordController
 from device_manager.controllers.payloads import PayloadsController
+from device_manager.controllers.realtime import RealtimeController
 from device_manager.controllers.security import SecurityController
 from device_manager.controllers.server import ServerController, ServerParts
 from device_manager.controllers.tasks import TasksController
@@ -42,6 +43,7 @@ from device_manager.router.controller import Controller
 from device_manager.router.idempotency import Idempotency
 from device_manager.router.router import Router
 from device_manager.router.statistics import Statistics
+from device_manager.router.subscriptions import open_realtime
 from device_manager.security.service import Security
 from device_manager.settings import InvalidSettings, Settings
 from device_manager.storage.contract import StoreError
@@ -101,6 +103,7 @@ class Application:
         self.statistics = Statistics(self.router, lambda: self.gateway.connections)
         self.metrics = figures_of(self)
         self.security.accounts.roles.actions = self.router.registry.table
+        self.realtime = open_realtime(self.store, self.events, settings, self.security, self.router.registry)
         self.plugins = self._load_plugins()
         self.decoders = Decoders([*shipped_decoders(settings.decoder), *self.plugins.decoders()])
         for controller in self._controllers():
@@ -148,6 +151,7 @@ class Application:
         domain += [DecodersController(twins, self.decoders), PayloadsController(twins, self.decoders)]
         documents = self.documents
         native = [IndexController(documents), CollectionController(documents), DocumentController(documents)]
+        native.append(RealtimeController(self.realtime, documents, self.router))
         admin = AdminController(documents, self.security.accounts.users, self.router)
         accounts = [
             controller(self.security, self.router.registry, self.settings, self.events)
@@ -169,6 +173,7 @@ class Application:
             await self.events.pipe("kuzzle:state:start", None)
             await self.security.start(payload_gateway=len(self.decoders) > 0)
             self._check_exposure()
+            await self.realtime.start()
             await self.twins.start(self.plugins.models(), tuple(self.decoders))
             await self.plugins.start()
             await self.twins.ingestion.start()
@@ -177,6 +182,7 @@ class Application:
             await self.gateway.start()
             await self.events.pipe("kuzzle:state:ready", None)
         except BaseException:
+            await self.realtime.stop()
             await self.twins.stop()
             await self.security.stop()
             await self.store.close()
@@ -198,6 +204,7 @@ class Application:
             log.error("a pipe refused the shutdown, which goes on", reason=error.message)
         await self.gateway.stop()
         await self.router.drain()
+        await self.realtime.stop()
         await self.twins.ingestion.stop()
         await self.idempotency.stop()
         try:

@@ -87,5 +87,27 @@ EVENTS: tuple[EventDeclaration, ...] = (
     EventDeclaration("protocol:http:afterParsingPayload", "({connection, message, payload: value}) of a body"),
     EventDeclaration("protocol:websocket:beforeParsingPayload", "({connection, payload: text}) of a message"),
     EventDeclaration("protocol:websocket:afterParsingPayload", "({connection, payload: object}) of a message"),
+    EventDeclaration(
+        "notify:document", "(notification) of a document, before it is sent; what listeners return is sent instead"
+    ),
+    EventDeclaration("notify:user", "(notification) of a user who comes or leaves, before it is sent"),
+    EventDeclaration("notify:dispatch", "({channels, connectionId, notification}) for one room, an older name"),
+    EventDeclaration(
+        "core:realtime:notification:dispatch:before",
+        "({channels, connectionId, notification}) right before a notification goes to the channels of one room",
+    ),
+    EventDeclaration("core:notify:document", "({rooms, notification}) of a document, when it is sent"),
+    EventDeclaration("core:notify:user", "({rooms, notification}) of a user who comes or leaves, when it is sent"),
+    *(
+        EventDeclaration(event, f"({{roomId, index, collection, filters, connectionId, kuid}}) {when}")
+        for event, when in (
+            ("core:hotelClerk:addSubscription", "when a client came into a room"),
+            ("core:hotelClerk:removeRoomForCustomer", "when a client left a room"),
+            ("core:realtime:user:subscribe:after", "when a client came into a room"),
+            ("core:realtime:user:unsubscribe:after", "when a client left a room"),
+            ("room:new", "when the first client of this server came into a room"),
+            ("room:remove", "when the last client of this server left a room"),
+        )
+    ),
     EventDeclaration("core:overload", "(percentage of the waiting room in use), at most twice a second"),
 )

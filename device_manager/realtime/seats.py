@@ -1,0 +1,92 @@
+"""A client's place in a channel: what it is sent, and what waits until it was told the name of the channel."""
+
+from __future__ import annotations
+
+import asyncio
+
+from device_manager.realtime.clients import Client
+
+MOST_HELD_SECONDS = 5.0
+"""After that nothing is held back any longer although nobody said that the request was answered."""
+MOST_HELD = 1 << 20
+"""Bytes that wait for the answer to a subscription; beyond it nothing waits any longer."""
+
+
+class Seat:
+    """One client in one channel.
+
+    SDKs throw away notifications of channels that they do not know yet, so nothing is sent before the answer that
+    names the channel: it is held, and follows in order.
+
+    Args:
+        client: who sits there.
+        start: number of the newest entry when it sat down; it is sent nothing older.
+    """
+
+    __slots__ = ("_client", "_held", "_held_bytes", "_holds", "start")
+
+    def __init__(self, client: Client, start: int) -> None:
+        self.start = start
+        self._client = client
+        self._holds = 0
+        self._held: list[bytes] = []
+        self._held_bytes = 0
+
+    def send(self, frame: bytes, number: int | None = None) -> None:
+        """Send a notification, or keep it until nothing holds it back.
+
+        Args:
+            frame: the encoded message.
+            number: of the entry that it is about, if it has one.
+        """
+        if number is not None and number <= self.start:
+            return
+        if not self._holds:
+            if self._client.push is not None:
+                self._client.push(frame)
+            return
+        self._held.append(frame)
+        self._held_bytes += len(frame)
+        if self._held_bytes > MOST_HELD:
+            self._let_go()
+
+    def replay(self, frame: bytes) -> None:
+        """Queue something that is older than the seat, while it is held."""
+        self._held.append(frame)
+
+    def hold(self) -> None:
+        """Keep what comes until `release` was called as often."""
+        self._holds += 1
+
+    def release(self) -> None:
+        """Send what was kept, unless somebody else holds it back."""
+        if self._holds > 1:
+            self._holds -= 1
+        elif self._holds:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        self._holds = 0
+        self._held_bytes = 0
+        held, self._held = self._held, []
+        for frame in held:
+            if self._client.push is not None:
+                self._client.push(frame)
+
+
+class Hold:
+    """Keeps back what a seat is sent, until it is released once, or for some seconds at most."""
+
+    __slots__ = ("_seat", "_timer")
+
+    def __init__(self, seat: Seat) -> None:
+        self._seat: Seat | None = seat
+        seat.hold()
+        self._timer = asyncio.get_running_loop().call_later(MOST_HELD_SECONDS, self.release)
+
+    def release(self) -> None:
+        """Let go; further calls do nothing."""
+        seat, self._seat = self._seat, None
+        if seat is not None:
+            self._timer.cancel()
+            seat.release()
