@@ -19,41 +19,46 @@ from device_manager.settings import Settings
 from device_manager.storage.opening import open_store
 
 ENGINE = "crash"
-TWINS = 1000
 SLOTS = 10
 TWO_CHUNKS = 2
 """Links of each device when 2,000 records are applied."""
 DEVICES = "device-manager/devices"
 KEY = "night-shift-2026-11-23"
 
-
 LINK = f"/_/device-manager/{ENGINE}/devices/_mLink"
-SETTINGS = {"recovery_grace": 6, "store_deadline": 20}
-"""The other server need not wait long, and a chunk of 1,000 records gets its time on a busy machine."""
+SIZES = [pytest.param(200, id="2000"), pytest.param(1000, id="10000", marks=pytest.mark.soak)]
+"""Twins, each of which is linked by one record of each of the ten chunks."""
 CreateFleet = Callable[..., Awaitable[list[tuple[str, str]]]]
+
+
+def _settings(twins: int) -> dict[str, Any]:
+    """The other server need not wait long, and a chunk gets its time on a busy machine."""
+    return {"recovery_grace": 6, "store_deadline": 20, "bulk_chunk": twins}
 
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("store", ["sqlite", "elasticsearch"])
+@pytest.mark.parametrize("twins", SIZES)
 async def test_a_retry_after_a_kill_goes_on(
     start_server: Callable[..., ServerProcess],
     create_fleet: CreateFleet,
     request: pytest.FixtureRequest,
     tmp_path: Path,
     store: str,
+    twins: int,
 ) -> None:
     """Another server goes on; a further retry gets the same answer, word for word."""
     url = f"sqlite:{tmp_path / 'fleet'}"
     if store == "elasticsearch":
         url = f"elasticsearch:{request.getfixturevalue('elasticsearch_url')}"
-    server = start_server(store=url if store == "sqlite" else store, settings=SETTINGS)
-    records = await _records(server, create_fleet)
+    server = start_server(store=url if store == "sqlite" else store, settings=_settings(twins))
+    records = await _records(server, create_fleet, twins)
     async with _call_in_the_middle(server, records) as call:
         server.kill()
         with pytest.raises(httpx.TransportError):
             await call
 
-    server = start_server(store=url, settings=SETTINGS)
+    server = start_server(store=url, settings=_settings(twins))
     async with Client(server.url) as client:
         assert TWO_CHUNKS <= len(await _links(client, records[0]["deviceId"])) < SLOTS
     async with httpx.AsyncClient(base_url=server.url, timeout=120) as http:
@@ -68,10 +73,11 @@ async def test_a_retry_after_a_kill_goes_on(
 async def test_a_server_that_was_stopped_and_its_retry_elsewhere_agree(
     start_server: Callable[..., ServerProcess], create_fleet: CreateFleet, elasticsearch_url: str
 ) -> None:
+    twins = 1000
     url = f"elasticsearch:{elasticsearch_url}"
-    stopped = start_server(store="elasticsearch", settings=SETTINGS)
-    other = start_server(store=url, settings=SETTINGS)
-    records = await _records(stopped, create_fleet)
+    stopped = start_server(store="elasticsearch", settings=_settings(twins))
+    other = start_server(store=url, settings=_settings(twins))
+    records = await _records(stopped, create_fleet, twins)
     async with _call_in_the_middle(stopped, records) as call:
         stopped.pause()
         async with httpx.AsyncClient(base_url=other.url, timeout=300) as http:
@@ -89,18 +95,18 @@ async def test_a_server_that_was_stopped_and_its_retry_elsewhere_agree(
     await _check_store(other, url, records)
 
 
-async def _records(server: ServerProcess, create_fleet: CreateFleet) -> list[dict[str, Any]]:
-    """10,000 records: the n-th slot of every device goes to another asset."""
+async def _records(server: ServerProcess, create_fleet: CreateFleet, twins: int) -> list[dict[str, Any]]:
+    """Ten records for each device: the n-th slot of every device goes to another asset."""
     async with Client(server.url) as client:
-        fleet = await create_fleet(client, ENGINE, TWINS, slots=SLOTS)
+        fleet = await create_fleet(client, ENGINE, twins, slots=SLOTS)
     return [
         {
             "deviceId": fleet[number][1],
-            "assetId": fleet[(number + slot) % TWINS][0],
+            "assetId": fleet[(number + slot) % twins][0],
             "measureSlots": [{"device": f"t{slot}", "asset": f"t{slot}"}],
         }
         for slot in range(1, SLOTS + 1)
-        for number in range(TWINS)
+        for number in range(twins)
     ]
 
 
@@ -150,4 +156,4 @@ async def _check_store(server: ServerProcess, store: str, records: list[dict[str
     await opened.close()
     links = Counter((asset, event["link"]["deviceId"]) for asset, event in events if event["name"] == "link")
     assert links == Counter((record["assetId"], record["deviceId"]) for record in records)
-    assert len(events) == len(records) + TWINS
+    assert len(events) == len(records) + len(records) // SLOTS

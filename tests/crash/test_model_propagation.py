@@ -87,7 +87,7 @@ class Fleet:
 
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("store", ["sqlite", "elasticsearch"])
-@pytest.mark.parametrize("size", [pytest.param(1500, id="1500"), pytest.param(20_000, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("size", [pytest.param(800, id="800"), pytest.param(20_000, marks=pytest.mark.soak)])
 async def test_a_killed_server_finishes_what_a_model_change_began(
     start_server: StartServer, store: str, size: int
 ) -> None:

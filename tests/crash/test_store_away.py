@@ -108,7 +108,7 @@ async def test_payloads_wait_on_disk_while_the_store_is_away(
 async def until_empty(spool: Path) -> None:
     """Wait until nothing waits in a directory of spooled payloads."""
     deadline = time.monotonic() + 30
-    while list(spool.glob("*.spool")):
+    while await asyncio.to_thread(lambda: list(spool.glob("*.spool"))):
         assert time.monotonic() < deadline
         await asyncio.sleep(0.05)
 
