@@ -5,6 +5,7 @@ from __future__ import annotations
 from device_manager.controllers.security.api_keys import ApiKeysActions
 from device_manager.controllers.security.credentials import CredentialsActions
 from device_manager.controllers.security.first_admin import FirstAdminActions
+from device_manager.controllers.security.mappings import MappingsActions
 from device_manager.controllers.security.profiles import ProfilesActions
 from device_manager.controllers.security.rights import RightsActions
 from device_manager.controllers.security.roles import RolesActions
@@ -22,6 +23,7 @@ class SecurityController(
     ProfilesActions,
     RolesActions,
     RightsActions,
+    MappingsActions,
 ):
     """`security`: administration of who there is and who may do what."""
 

@@ -174,9 +174,18 @@ class ProfilesActions(AccountController):
 
     @action(http=["POST /profiles/_search"])
     async def search_profiles(
-        self, lang: Lang, body: dict[str, Any] | None = None, from_: int = 0, size: int | None = None
+        self,
+        request: Request,
+        lang: Lang,
+        body: dict[str, Any] | None = None,
+        from_: int = 0,
+        size: int | None = None,
+        scroll: str | None = None,
     ) -> dict[str, Any]:
         """Profiles that match a search body, or those with one of `roles`.
+
+        With `scroll`, a duration such as `30s`, the answer also has a `scrollId` for `scrollProfiles`, and the number
+        of hits that remain.
 
         Example request:
 
@@ -187,17 +196,37 @@ class ProfilesActions(AccountController):
             {"hits": [{"_id": "crew", "_source": {"rateLimit": 0, "policies": [{"roleId": "default"}]}}], "total": 1}
 
         Raises:
-            ApiError: `api.assert.mutually_exclusive`, `invalid_type`, `services.storage.get_limit_exceeded`,
-                `invalid_search_query`.
+            ApiError: `api.assert.mutually_exclusive`, `invalid_type`, `invalid_argument`,
+                `services.storage.get_limit_exceeded`, `invalid_search_query`, `scroll_duration_too_great`,
+                `too_many_scrolls`.
         """
         body = dict(body or {})
         if "roles" in body:
             if "query" in body:
                 raise api_error("api.assert.mutually_exclusive", "body.roles", "body.query")
             roles, lang = texts_of(body, "roles"), "elasticsearch"
-            body = {"query": {"terms": {"policies.roleId": roles}}} if roles else {}
-        found = await self._accounts.profiles.search(self._search(body, lang, from_, size))
-        return {"hits": found.hits, "total": found.total}
+            del body["roles"]
+            body |= {"query": {"terms": {"policies.roleId": roles}}} if roles else {}
+        search = self._accounts.searches["profiles"].search
+        return await search(body, lang=lang, offset=from_, size=size, scroll=scroll, call=call_of(request))
+
+    @action(http=["GET /profiles/_scroll/:scrollId"])
+    async def scroll_profiles(self, request: Request, scroll_id: str, scroll: str | None = None) -> dict[str, Any]:
+        """The next page of a search of profiles that the same caller began with `scroll`.
+
+        Example request:
+
+            {"controller": "security", "action": "scrollProfiles", "scrollId": "4f0c7f8a1f0b4b8e9d7a", "scroll": "30s"}
+
+        Example result:
+
+            {"hits": [{"_id": "crew", "_source": {"rateLimit": 0, "policies": [{"roleId": "default"}]}}], "total": 3,
+             "remaining": 0, "scrollId": "4f0c7f8a1f0b4b8e9d7a"}
+
+        Raises:
+            ApiError: `services.storage.unknown_scroll_id`, `scroll_duration_too_great`, `api.assert.invalid_argument`.
+        """
+        return await self._accounts.searches["profiles"].next(scroll_id, scroll, call_of(request))
 
 
 def texts_of(body: dict[str, Any], name: str) -> list[str]:

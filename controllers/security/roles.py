@@ -160,7 +160,12 @@ class RolesActions(AccountController):
 
     @action(http=["POST /roles/_search"])
     async def search_roles(
-        self, lang: Lang, body: dict[str, Any] | None = None, from_: int = 0, size: int | None = None
+        self,
+        request: Request,
+        lang: Lang,
+        body: dict[str, Any] | None = None,
+        from_: int = 0,
+        size: int | None = None,
     ) -> dict[str, Any]:
         """Roles that match a search body, or those that say something about one of `controllers`.
 
@@ -180,10 +185,8 @@ class RolesActions(AccountController):
         body = dict(body or {})
         if "controllers" in body and "query" in body:
             raise api_error("api.assert.mutually_exclusive", "body.controllers", "body.query")
-        controllers = texts_of(body, "controllers") if "controllers" in body else None
-        search = self._search({} if controllers is not None else body, lang, from_, size)
-        roles = self._accounts.roles
-        found = await (
-            roles.search(search) if controllers is None else roles.about(controllers, search.offset, search.size)
-        )
-        return {"hits": found.hits, "total": found.total}
+        if "controllers" in body:
+            search = self._search({}, lang, from_, size)
+            return await self._accounts.roles.about(texts_of(body, "controllers"), search.offset, search.size)
+        find = self._accounts.searches["roles"].search
+        return await find(body, lang=lang, offset=from_, size=size, scroll=None, call=call_of(request))

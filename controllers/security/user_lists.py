@@ -54,9 +54,18 @@ class UserListsActions(AccountController):
 
     @action(http=["POST /users/_search"])
     async def search_users(
-        self, body: SearchBody, lang: Lang, from_: int = 0, size: int | None = None
+        self,
+        request: Request,
+        body: SearchBody,
+        lang: Lang,
+        from_: int = 0,
+        size: int | None = None,
+        scroll: str | None = None,
     ) -> dict[str, Any]:
         """Users that match a search body.
+
+        With `scroll`, a duration such as `30s`, the answer also has a `scrollId` for `scrollUsers`, and the number of
+        hits that remain.
 
         Example request:
 
@@ -68,10 +77,29 @@ class UserListsActions(AccountController):
             {"hits": [{"_id": "jane", "_source": {"profileIds": ["default"], "name": "Jane"}}], "total": 1}
 
         Raises:
-            ApiError: `services.storage.get_limit_exceeded`, `invalid_search_query`.
+            ApiError: `services.storage.get_limit_exceeded`, `invalid_search_query`, `scroll_duration_too_great`,
+                `too_many_scrolls`, `api.assert.invalid_argument`.
         """
-        found = await self._accounts.users.search(self._search(body, lang, from_, size))
-        return {"hits": found.hits, "total": found.total}
+        search = self._accounts.searches["users"].search
+        return await search(body, lang=lang, offset=from_, size=size, scroll=scroll, call=call_of(request))
+
+    @action(http=["GET /users/_scroll/:scrollId"])
+    async def scroll_users(self, request: Request, scroll_id: str, scroll: str | None = None) -> dict[str, Any]:
+        """The next page of a search of users that the same caller began with `scroll`.
+
+        Example request:
+
+            {"controller": "security", "action": "scrollUsers", "scrollId": "4f0c7f8a1f0b4b8e9d7a", "scroll": "30s"}
+
+        Example result:
+
+            {"hits": [{"_id": "joe", "_source": {"profileIds": ["default"], "name": "Joe"}}], "total": 3,
+             "remaining": 0, "scrollId": "4f0c7f8a1f0b4b8e9d7a"}
+
+        Raises:
+            ApiError: `services.storage.unknown_scroll_id`, `scroll_duration_too_great`, `api.assert.invalid_argument`.
+        """
+        return await self._accounts.searches["users"].next(scroll_id, scroll, call_of(request))
 
     @action(http=["POST /credentials/:strategy/users/_search"])
     async def search_users_by_credentials(

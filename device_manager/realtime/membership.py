@@ -150,10 +150,11 @@ class Membership:
         elif seating.is_new_seat:
             self._rooms.unseat(seating.subscription.room, seating.subscription.client.id, seating.channel)
 
-    def drop(self, client: Client) -> None:
-        """Take a client out of all rooms."""
+    def drop(self, client: Client, user_id: str | None = None) -> None:
+        """Take a client out of all rooms, or out of those where it is by the right of one user."""
         for subscription in list(self._rooms.of_client(client.id).values()):
-            self.leave(subscription)
+            if user_id is None or subscription.user_id == user_id:
+                self.leave(subscription)
 
     def _check_limits(self, client: Client, room: str) -> None:
         mine = self._rooms.of_client(client.id)

@@ -169,9 +169,9 @@ class Realtime:
         """Take back a subscription whose request failed after all; what the client had before stays."""
         self._membership.undo(subscribed)
 
-    def drop(self, client: Client) -> None:
-        """End all subscriptions of a client without telling it: its token has ended."""
-        self._membership.drop(client)
+    def drop(self, client: Client, user_id: str | None = None) -> None:
+        """End all subscriptions of a client, or those of one user on it, without telling it: a token has ended."""
+        self._membership.drop(client, user_id)
 
     def publish(
         self, index: str, collection: str, body: Source, *, id: str | None, origin: Origin, author: str | None

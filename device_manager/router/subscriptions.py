@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import orjson
+
 from device_manager.errors import ApiError
 from device_manager.events import EventBus
 from device_manager.realtime.opening import open_bus
@@ -12,9 +14,21 @@ from device_manager.router.request import Connection, Request
 from device_manager.security.guard import RightsGuard
 from device_manager.security.memory import SecurityMemory
 from device_manager.security.service import Security
+from device_manager.security.token_links import Ended, TokenEnd
 from device_manager.settings import Settings
 from device_manager.storage.contract import Store
 
+TOKEN_EXPIRED = orjson.dumps(
+    {
+        "status": 200,
+        "info": "The token of this connection is not valid any more.",
+        "message": "Log in again, or go on with another token; the subscriptions of this connection have ended.",
+        "type": "TokenExpired",
+        "node": NODE,
+        "room": "kuzzle:notification:server",
+    }
+)
+"""What a client is told whose token ended, whatever it subscribed to (router-protocol 5.7)."""
 NOBODY = Connection(id="rights", protocol="internal")
 """The connection of requests that are never made."""
 
@@ -52,6 +66,22 @@ class GuardedSubscriptions:
             raise
 
 
+class TokenEnds:
+    """Ends the subscriptions that rest on a token, and tells the client to log in again (router-protocol 5.7)."""
+
+    def __init__(self, realtime: Realtime) -> None:
+        self._realtime = realtime
+
+    def tell(self, connection: Connection, ended: Ended) -> None:
+        """See `TokenLinks.on_end`."""
+        if not ended.was_present:
+            self._realtime.drop(connection, ended.kuid)
+            return
+        self._realtime.drop(connection)
+        if ended.how is not TokenEnd.LOGGED_OUT and connection.push is not None:
+            connection.push(TOKEN_EXPIRED)
+
+
 def open_realtime(
     store: Store, events: EventBus, settings: Settings, security: Security, registry: Registry
 ) -> Realtime:
@@ -59,4 +89,5 @@ def open_realtime(
     rights = GuardedSubscriptions(security.guard, security.memory, registry)
     realtime = Realtime(store, open_bus(settings), events, settings, node=NODE, rights=rights)
     security.memory.on_change(realtime.on_rights_changed)
+    security.tokens.links.on_end(TokenEnds(realtime).tell)
     return realtime

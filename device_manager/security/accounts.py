@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from device_manager.call import Call
 from device_manager.errors import api_error
 from device_manager.security.api_keys import ApiKeys
-from device_manager.security.documents import MAPPINGS, SECURITY_INDEX
+from device_manager.security.documents import MAPPINGS, PROFILES, ROLES, SECURITY_INDEX, USERS
 from device_manager.security.guessing import Guessing
 from device_manager.security.local import LocalStrategy
 from device_manager.security.memory import SecurityMemory
@@ -12,13 +15,17 @@ from device_manager.security.password_policies import PasswordPolicies
 from device_manager.security.password_resets import PasswordResets
 from device_manager.security.passwords import Passwords
 from device_manager.security.places import Collections
-from device_manager.security.profiles import Profiles
+from device_manager.security.profiles import Profiles, shown_profile
 from device_manager.security.roles import Roles
+from device_manager.security.searching import AccountSearch
 from device_manager.security.signing import Signer
 from device_manager.security.tokens import Tokens
 from device_manager.security.users import Users
 from device_manager.settings import Settings
 from device_manager.storage.contract import Store
+from device_manager.storage.mappings import Mapping
+from device_manager.storage.scrolling import Scrolling
+from device_manager.storage.stamps import INFO
 
 
 class Accounts:
@@ -36,6 +43,7 @@ class Accounts:
         strategies: by name.
         local: the strategy with username and password.
         users, profiles, roles: their documents.
+        searches: of these, by the name of the collection.
     """
 
     def __init__(
@@ -62,6 +70,12 @@ class Accounts:
         self.users = Users(store, collections, self.strategies, self.api_keys)
         self.profiles = Profiles(store)
         self.roles = Roles(store)
+        scrolling, limit = Scrolling(store, settings), settings.search_size
+        self.searches = {
+            USERS: AccountSearch(store, scrolling, USERS, limit),
+            PROFILES: AccountSearch(store, scrolling, PROFILES, limit, shown_profile),
+            ROLES: AccountSearch(store, scrolling, ROLES, limit),
+        }
 
     def close(self) -> None:
         """Let go of the threads."""
@@ -72,6 +86,24 @@ class Accounts:
         if collection not in MAPPINGS:
             raise api_error("api.assert.invalid_argument", "collection", ", ".join(MAPPINGS))
         await self._store.refresh(SECURITY_INDEX, collection)
+
+    async def mapping(self, collection: str) -> dict[str, Any]:
+        """What `users`, `profiles` or `roles` map: `{dynamic, properties, _meta?}`."""
+        mapping = await self._store.mappings(SECURITY_INDEX, collection)
+        mapping["properties"].pop(INFO, None)
+        return mapping
+
+    async def update_mapping(self, collection: str, mapping: dict[str, Any], call: Call) -> dict[str, Any]:
+        """Add to a mapping, for searches of what is written from now on.
+
+        Raises:
+            ApiError: `services.storage.invalid_mapping`, `cannot_change_mapping`, and their kin.
+        """
+        stored = Mapping.stored(await self._store.mappings(SECURITY_INDEX, collection))
+        stored.merge(mapping)
+        if not call.dry_run:
+            await self._store.create_collection(SECURITY_INDEX, collection, mapping)
+        return await self.mapping(collection)
 
     def strategy(self, name: str) -> LocalStrategy:
         """A strategy by name. Raises `security.credentials.unknown_strategy` (400)."""

@@ -89,7 +89,16 @@ def restrict(tx: Transaction, user_id: str | None) -> None:
         tx: the transaction.
         user_id: who does it.
     """
-    contents = _contents(RESTRICTED_ROLES, RESTRICTED_PROFILES)
+    _write(tx, _contents(RESTRICTED_ROLES, RESTRICTED_PROFILES), user_id)
+
+
+def reopen(tx: Transaction, user_id: str | None) -> None:
+    """Make roles and profiles what they are on a fresh store, where everybody may do everything; others stay."""
+    _write(tx, _contents(OPEN_ROLES | DOMAIN_ROLES, OPEN_PROFILES | DOMAIN_PROFILES), user_id)
+
+
+def _write(tx: Transaction, contents: dict[Key, Content], user_id: str | None) -> None:
+    """Store roles and profiles in the place of those of the same ids."""
     known: dict[Key, Document] = tx.read([*contents, GENERATION])
     stamp = stamp_now(user_id)
     for key, content in contents.items():

@@ -14,7 +14,8 @@ from device_manager.security.definitions import ADMIN
 from device_manager.security.documents import SECURITY_INDEX, USERS, user_key
 from device_manager.security.findings import decide_on_findings
 from device_manager.security.memory import GENERATION
-from device_manager.security.users import Content, Hit, Users
+from device_manager.security.searching import Hit
+from device_manager.security.users import Content, Users
 from device_manager.storage.contract import Store, Transaction
 
 

@@ -7,20 +7,21 @@ from typing import Any
 
 from device_manager.call import Call
 from device_manager.errors import api_error
-from device_manager.query.search import Search
 from device_manager.query.tree import Term
 from device_manager.security.definitions import PROTECTED
-from device_manager.security.documents import ANONYMOUS_PROFILE, PROFILES, SECURITY_INDEX, USERS, profile_key, role_key
+from device_manager.security.documents import ANONYMOUS_PROFILE, SECURITY_INDEX, USERS, profile_key, role_key
 from device_manager.security.findings import decide_on_findings
 from device_manager.security.memory import GENERATION, raise_generation
-from device_manager.security.users import Found, Hit, hit_of
-from device_manager.storage.contract import Key, Store, Transaction
+from device_manager.security.searching import Hit
+from device_manager.storage.contract import Document, Key, Store, Transaction
 from device_manager.storage.stamps import INFO, changed, created, stamp_now
 from device_manager.storage.steps import step
 
 Content = dict[str, Any]
 POLICY_KEYS = ("roleId", "restrictedTo")
 RESTRICTION_KEYS = ("index", "collections")
+DERIVED = "optimizedPolicies"
+"""What other servers of this protocol add to profiles for themselves, and clients send back: of no use to anybody."""
 
 
 class Profiles:
@@ -69,7 +70,7 @@ class Profiles:
         """Replace members of a profile. Raises `security.profile.not_found`, and what `put` raises."""
         check_profile(content)
         await self._check(id, content, strict=strict)
-        content.pop(INFO, None)
+        content = {name: value for name, value in content.items() if name not in (INFO, DERIVED)}
         key = profile_key(id)
 
         def decide(tx: Transaction) -> Hit:
@@ -144,18 +145,23 @@ class Profiles:
                 raise api_error("security.profile.not_found", id)
         return [hit_of(documents[profile_key(id)]) for id in ids]
 
-    async def search(self, search: Search) -> Found:
-        """Profiles that match. Raises what `Store.search` raises."""
-        found = await self._store.search(SECURITY_INDEX, PROFILES, search)
-        return Found([{"_id": hit.id, "_source": hit.source} for hit in found.hits], found.total)
-
 
 def profile_content(content: Content) -> Content:
     """The content of a whole profile. Raises a 400 that names the wrong part."""
     if "policies" not in content:
         raise api_error("api.assert.missing_argument", "body.policies")
     check_profile(content)
-    return {"rateLimit": 0} | {name: value for name, value in content.items() if name != INFO}
+    return {"rateLimit": 0} | {name: value for name, value in content.items() if name not in (INFO, DERIVED)}
+
+
+def shown_profile(content: Content) -> Content:
+    """What clients see of a profile."""
+    return {name: value for name, value in content.items() if name != DERIVED} if DERIVED in content else content
+
+
+def hit_of(document: Document) -> Hit:
+    """A profile as the wire shows it."""
+    return {"_id": document.id, "_source": shown_profile(document.source)}
 
 
 def check_profile(content: Content) -> None:

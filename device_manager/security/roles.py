@@ -14,7 +14,8 @@ from device_manager.security.documents import PROFILES, ROLES, SECURITY_INDEX, r
 from device_manager.security.findings import decide_on_findings
 from device_manager.security.memory import GENERATION, raise_generation
 from device_manager.security.native_actions import Actions, check_names
-from device_manager.security.users import Found, Hit, hit_of
+from device_manager.security.searching import Hit
+from device_manager.security.users import hit_of
 from device_manager.storage.contract import Document, Store, Transaction
 from device_manager.storage.stamps import INFO, changed, created, stamp_now
 from device_manager.storage.steps import step
@@ -108,13 +109,17 @@ class Roles:
                 raise api_error("security.role.not_found", id)
         return [hit_of(documents[role_key(id)]) for id in ids]
 
-    async def search(self, search: Search) -> Found:
-        """Roles that match. Raises what `Store.search` raises."""
-        found = await self._store.search(SECURITY_INDEX, ROLES, search)
-        return Found([{"_id": hit.id, "_source": hit.source} for hit in found.hits], found.total)
+    async def about(self, controllers: Sequence[str], offset: int, size: int) -> Content:
+        """Roles that say something about one of `controllers`, those about all controllers (`*`) included.
 
-    async def about(self, controllers: Sequence[str], offset: int, size: int) -> Found:
-        """Roles that say something about one of `controllers`, those about all controllers (`*`) included."""
+        Args:
+            controllers: names; none of them stands for all.
+            offset: roles to leave out.
+            size: most roles.
+
+        Returns:
+            `{hits, total}`.
+        """
         wanted = {*controllers, "*"}
         pages = self._store.scan(SECURITY_INDEX, ROLES)
         hits = [
@@ -124,7 +129,7 @@ class Roles:
             if not controllers or wanted & role.source.get("controllers", {}).keys()
         ]
         hits.sort(key=lambda hit: str(hit["_id"]))
-        return Found(hits[offset : offset + size], len(hits))
+        return {"hits": hits[offset : offset + size], "total": len(hits)}
 
 
 def check_role(content: Content) -> dict[str, dict[str, Any]]:

@@ -1,7 +1,8 @@
 """Which connections act on which token, and who is told when it ends (router-protocol 5.2, 5.7).
 
-A connection is linked to the token of its last authenticated request. One timer looks at the seconds in which tokens
-expire; a revocation, of whatever process, makes the tokens of its user be looked at again.
+A connection is linked to the token of its last authenticated request, and to the last one of each other user who used
+it before: what these have subscribed to goes on. One timer looks at the seconds in which tokens expire; a revocation,
+of whatever process, makes the tokens of its user be looked at again.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import heapq
 import math
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol
 
 import structlog
 
@@ -21,6 +22,8 @@ from device_manager.errors import ApiError
 from device_manager.security.lifetimes import NEVER
 from device_manager.security.seen_tokens import Identity, SeenToken
 
+MOST_FORMER = 16
+"""Users of one connection beside the present one; beyond it what the first of them had there ends."""
 LONGEST_SLEEP = 60.0
 """Seconds after which the clock is looked at again: it may have been set."""
 RETRY = 1.0
@@ -77,8 +80,22 @@ class Peer(Protocol):
         """Call `listener` when it is gone."""
 
 
-EndListener = Callable[[Peer, str, TokenEnd], None]
-"""Told of a connection, the id of its user, and how that user's token ended."""
+class Ended(NamedTuple):
+    """A token that ended, as one of the connections on which it was used is told.
+
+    Attributes:
+        kuid: its user.
+        how: why.
+        was_present: the connection still acted on it; if not, somebody else goes on using the connection.
+    """
+
+    kuid: str
+    how: TokenEnd
+    was_present: bool
+
+
+EndListener = Callable[[Any, Ended], None]
+"""Gets the connection as the router knows it."""
 
 
 class TokenLinks:
@@ -91,6 +108,7 @@ class TokenLinks:
     def __init__(self, look_again: Callable[[str], Awaitable[SeenToken]]) -> None:
         self._look_again = look_again
         self._held: dict[TokenKey, HeldToken] = {}
+        self._former: dict[str, dict[str, HeldToken]] = {}
         self._of_user: dict[str, dict[TokenKey, HeldToken]] = {}
         self._seconds: dict[int, set[TokenKey]] = {}
         self._agenda: list[int] = []
@@ -120,8 +138,11 @@ class TokenLinks:
             return
         if known is None:
             connection.on_close(self.unlink)
-        else:
+        elif known.identity.kuid == identity.kuid:
             self._leave(connection, known)
+        else:
+            self._keep_former(connection, known)
+        self._leave_former(connection, identity.kuid)
         self._join(connection, token, identity)
 
     def _join(self, connection: Peer, token: str, identity: Identity) -> None:
@@ -133,13 +154,30 @@ class TokenLinks:
         held.connections[connection.id] = connection
         connection.held = held
 
+    def _keep_former(self, connection: Peer, held: HeldToken) -> None:
+        former = self._former.setdefault(connection.id, {})
+        former[held.identity.kuid] = held
+        if len(former) > MOST_FORMER:
+            first = former.pop(next(iter(former)))
+            self._leave(connection, first)
+            self._tell(connection, first, TokenEnd.LOGGED_OUT)
+
+    def _leave_former(self, connection: Peer, kuid: str) -> None:
+        former = self._former.get(connection.id)
+        held = former.pop(kuid, None) if former else None
+        if held is not None:
+            self._leave(connection, held)
+
     def unlink(self, connection: Peer) -> None:
         """Forget what a connection acts on."""
         if connection.held is not None:
             self._leave(connection, connection.held)
+        for held in self._former.pop(connection.id, {}).values():
+            self._leave(connection, held)
 
     def _leave(self, connection: Peer, held: HeldToken) -> None:
-        connection.held = None
+        if connection.held is held:
+            connection.held = None
         held.connections.pop(connection.id, None)
         if not held.connections:
             self._forget(held)
@@ -158,7 +196,8 @@ class TokenLinks:
         """Let every connection that acts on the token `old` act on the one that took its place."""
         held = self._held.get(_key(old))
         for connection in list(held.connections.values()) if held is not None else ():
-            self.link(connection, token, identity)
+            if connection.held is held:
+                self.link(connection, token, identity)
 
     @contextlib.contextmanager
     def logging_out(self, connection: Peer, identity: Identity) -> Iterator[None]:
@@ -176,9 +215,10 @@ class TokenLinks:
         try:
             yield
         except BaseException:
-            self.link(connection, held.token, held.identity)
+            if connection.push is not None:
+                self._join(connection, held.token, held.identity)
             raise
-        self._tell(connection, held, TokenEnd.LOGGED_OUT)
+        self._tell(connection, held, TokenEnd.LOGGED_OUT, was_present=True)
 
     # Expiry
 
@@ -223,12 +263,16 @@ class TokenLinks:
         connections = list(held.connections.values())
         self._forget(held)
         for connection in connections:
-            connection.held = None
-            self._tell(connection, held, how)
+            was_present = connection.held is held
+            if was_present:
+                connection.held = None
+            else:
+                self._former.get(connection.id, {}).pop(held.identity.kuid, None)
+            self._tell(connection, held, how, was_present=was_present)
 
-    def _tell(self, connection: Peer, held: HeldToken, how: TokenEnd) -> None:
+    def _tell(self, connection: Peer, held: HeldToken, how: TokenEnd, *, was_present: bool = False) -> None:
         for listener in self._listeners:
-            listener(connection, held.identity.kuid, how)
+            listener(connection, Ended(held.identity.kuid, how, was_present))
 
     # Revocation
 

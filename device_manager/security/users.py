@@ -5,17 +5,14 @@ from __future__ import annotations
 import random
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from device_manager.call import Call
 from device_manager.errors import api_error
-from device_manager.query.search import Search
 from device_manager.security.api_keys import ApiKeys
 from device_manager.security.documents import (
     ANONYMOUS,
     ANONYMOUS_PROFILE,
-    SECURITY_INDEX,
-    USERS,
     profile_key,
     user_key,
 )
@@ -25,25 +22,17 @@ from device_manager.security.local_documents import NewCredentials
 from device_manager.security.memory import raise_generation
 from device_manager.security.places import TOKENS, Collections
 from device_manager.security.revocations import revoke_all
+from device_manager.security.searching import Hit
 from device_manager.storage.contract import Document, Key, Store, Transaction
 from device_manager.storage.ids import ADJECTIVES, NAMES
 from device_manager.storage.stamps import INFO, changed, created, stamp_now
 from device_manager.storage.steps import step
 
 Content = dict[str, Any]
-Hit = dict[str, Any]
-"""`{_id, _source}`."""
 
 ANONYMOUS_IDS = frozenset({ANONYMOUS, "anonymous"})
 ANONYMOUS_HIT: Hit = {"_id": ANONYMOUS, "_source": {"profileIds": [ANONYMOUS_PROFILE], "name": "Anonymous"}}
 GENERATED_NUMBERS = 10**7
-
-
-class Found(NamedTuple):
-    """A page of a search and how much there is."""
-
-    hits: list[Hit]
-    total: int
 
 
 class Users:
@@ -230,11 +219,6 @@ class Users:
             elif document is not None:
                 hits.append(hit_of(document))
         return hits
-
-    async def search(self, search: Search) -> Found:
-        """Users that match. Raises what `Store.search` raises."""
-        found = await self._store.search(SECURITY_INDEX, USERS, search)
-        return Found([{"_id": hit.id, "_source": hit.source} for hit in found.hits], found.total)
 
     async def strategies_of(self, kuid: str) -> list[str]:
         """Names of the strategies for which a user has credentials."""
