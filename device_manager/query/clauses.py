@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from device_manager.errors import ApiError, api_error
-from device_manager.query import geo_clauses, text_clauses
+from device_manager.query import geo_clauses, regexp_clauses, text_clauses
 from device_manager.query.conversions import text_of
 from device_manager.query.members import (
     HARMLESS,
@@ -47,9 +47,9 @@ MAX_VALUES = 65_536
 """Most values of one `terms` or `ids` clause."""
 
 _NOT_RUNNABLE = (
-    "boosting combined_fields common constant_score dis_max distance_feature function_score fuzzy geo_grid geo_polygon "
+    "boosting combined_fields common constant_score dis_max distance_feature function_score fuzzy geo_grid "
     "geo_shape has_child has_parent intervals knn match_bool_prefix more_like_this parent_id percolate pinned "
-    "query_string rank_feature regexp rule_query script_score semantic shape simple_query_string span_containing "
+    "query_string rank_feature rule_query script_score semantic shape simple_query_string span_containing "
     "span_first span_multi span_near span_not span_or span_term span_within sparse_vector terms_set text_expansion "
     "type weighted_tokens wrapper field_masking_span"
 )
@@ -243,6 +243,7 @@ LEAVES: dict[str, Callable[[Any, str], Query]] = {
     "match_all": _match_all,
     "match_none": _match_none,
     **geo_clauses.CLAUSES,
+    **regexp_clauses.CLAUSES,
     **text_clauses.CLAUSES,
 }
 """Parser of every clause that holds no other clause, by its name."""

@@ -17,6 +17,7 @@ from device_manager.query.fragments import FALSE, RUNNER, TRUE, Fragment, conjun
 from device_manager.query.matcher import Tested
 from device_manager.query.patterns import ascii_lower, glob, literal_prefix, next_text
 from device_manager.query.refusals import malformed
+from device_manager.query.regexp_clauses import compiled
 from device_manager.query.rows import (
     NO_ROWS,
     Rows,
@@ -25,6 +26,7 @@ from device_manager.query.rows import (
     json_list,
     points,
     presence,
+    tested_values,
     union,
 )
 from device_manager.query.source_tests import SourceTest, likely_value, source_test
@@ -33,12 +35,14 @@ from device_manager.query.tree import (
     Exists,
     GeoBox,
     GeoDistance,
+    GeoPolygon,
     Ids,
     MatchNone,
     Nested,
     Prefix,
     Query,
     Range,
+    Regexp,
     Term,
     Terms,
     Wildcard,
@@ -201,19 +205,17 @@ class ConditionCompiler:
                 return self._range(query)
             case Exists(path):
                 return presence(self._fields.leaves(path))
-            case Prefix(path, value, insensitive):
-                return self._pattern("prefix", path, value, None, insensitive)
-            case Wildcard(path, value, insensitive):
-                return self._pattern("wildcard", path, literal_prefix(value), value, insensitive)
+            case Prefix() | Wildcard() | Regexp():
+                return self._text_pattern(query)
             case MatchNone():
                 return NO_ROWS
-            case Words() | Nested() | GeoDistance() | GeoBox():
+            case Words() | Nested() | GeoDistance() | GeoBox() | GeoPolygon():
                 return self._tested(query) if self._is_tested(query) else self._keyword_words(query)
         return None
 
     def _is_tested(self, query: Query) -> TypeGuard[Tested]:
         """Whether documents have to be looked at."""
-        return isinstance(query, Nested | GeoDistance | GeoBox) or (
+        return isinstance(query, Nested | GeoDistance | GeoBox | GeoPolygon) or (
             isinstance(query, Words) and self._keyword_below(query.field) is None
         )
 
@@ -248,17 +250,25 @@ class ConditionCompiler:
         assert isinstance(query, Words)  # noqa: S101  # everything else is tested
         field = self._keyword_below(query.field)
         assert field is not None  # noqa: S101  # otherwise documents are tested
-        likely = likely_value(max(query.words, key=len), Fragment("v"))
-        # Without its limit SQLite would move the test into the inner SELECT, to values that are not distinct.
-        values = f"SELECT DISTINCT v FROM term WHERE f = ? AND {likely.sql} LIMIT -1"
         words, open_end = query.words, query.open_end
-        return from_term(
-            Fragment(
-                f"t.f = ? AND t.v IN (SELECT v FROM ({values}) WHERE has_value(?, v))",
-                (field.number, field.number, *likely.parameters, lambda text: has_words(text, words, open_end)),
-            ),
-            5,
-        )
+        likely = likely_value(max(words, key=len), Fragment("v"))
+        return tested_values(field, likely, lambda text: has_words(text, words, open_end))
+
+    def _text_pattern(self, query: Prefix | Wildcard | Regexp) -> Rows:
+        match query:
+            case Prefix(path, value, insensitive):
+                return self._pattern("prefix", path, value, None, insensitive)
+            case Wildcard(path, value, insensitive):
+                return self._pattern("wildcard", path, literal_prefix(value), value, insensitive)
+            case Regexp(path, value):
+                return self._regexp(path, value)
+
+    def _regexp(self, path: str, pattern: str) -> Rows:
+        field = self._fields.field(path)
+        if field is None:
+            return NO_ROWS
+        check_keyword("regexp", path, field.type, RUNNER)
+        return tested_values(field, TRUE, compiled(pattern))
 
     def _term(self, query: Term) -> Rows:
         field = self._fields.field(query.field)

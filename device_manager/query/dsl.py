@@ -41,10 +41,12 @@ from device_manager.query.tree import (
     Words,
 )
 
+_Rich = Match | MultiMatch | Words | Regexp | Nested | GeoDistance | GeoBox | GeoPolygon
+
 
 def to_dsl(query: Query) -> dict[str, Any]:
     """The query as the Elasticsearch DSL writes it."""
-    if isinstance(query, Match | MultiMatch | Words | Nested | GeoDistance | GeoBox | GeoPolygon):
+    if isinstance(query, _Rich):
         return _rich(query)
     if isinstance(query, Term | Prefix | Wildcard):
         content: dict[str, Any] = {"value": query.value}
@@ -62,8 +64,6 @@ def to_dsl(query: Query) -> dict[str, Any]:
             return {"exists": {"field": field}}
         case Ids(values):
             return {"ids": {"values": list(values)}}
-        case Regexp(field, value):
-            return {"regexp": {field: {"value": value}}}
         case Bool():
             return {"bool": _bool(query)}
 
@@ -97,9 +97,11 @@ def search_body(search: Search, types: Mapping[str, FieldType] | None = None) ->
     return body
 
 
-def _rich(query: Match | MultiMatch | Words | Nested | GeoDistance | GeoBox | GeoPolygon) -> dict[str, Any]:
-    """The clauses about words, nested objects and places."""
+def _rich(query: _Rich) -> dict[str, Any]:
+    """The clauses about words, patterns, nested objects and places."""
     match query:
+        case Regexp(field, pattern):
+            return {"regexp": {field: {"value": pattern}}}
         case Match():
             return {query.kind: {query.field: _match(query) | ({"boost": query.boost} if query.boost != 1 else {})}}
         case MultiMatch():

@@ -10,7 +10,7 @@ from device_manager.query.conversions import Refused, text_of
 from device_manager.query.geo import Point, point_of
 from device_manager.query.members import HARMLESS, check_members, choice, flag, members, one_field, scalar
 from device_manager.query.refusals import malformed, not_runnable
-from device_manager.query.tree import GeoBox, GeoDistance, Query
+from device_manager.query.tree import GeoBox, GeoDistance, GeoPolygon, Query
 
 METERS: dict[str, float] = {
     "mm": 0.001, "millimeters": 0.001, "cm": 0.01, "centimeters": 0.01, "m": 1.0, "meters": 1.0,
@@ -23,6 +23,9 @@ METERS: dict[str, float] = {
 _DISTANCE = re.compile(r"\s*([0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?)\s*([A-Za-z]*)\s*")
 _BOX = re.compile(r"\s*BBOX\s*\(\s*(\S+)\s*,\s*(\S+)\s*,\s*(\S+)\s*,\s*(\S+)\s*\)\s*", re.IGNORECASE)
 _OPTIONS = HARMLESS | {"validation_method", "ignore_unmapped"}
+MAX_CORNERS = 1000
+"""Most corners of a polygon."""
+
 _EDGES = ("top", "left", "bottom", "right")
 
 
@@ -37,15 +40,20 @@ def _geo_distance(content: Any, where: str) -> Query:
 
 
 def distance_of(value: Any, unit: Any, where: str) -> float:
-    """Meters of a distance such as `10km`; a number without a unit is in `unit`."""
+    """Meters of a distance such as `10km`, more than 0; a number without a unit is in `unit`."""
+    meters = length_of(value, unit, where)
+    if not 0 < meters < float("inf"):
+        raise malformed(f"{where}.distance", "the distance has to be more than 0")
+    return meters
+
+
+def length_of(value: Any, unit: Any, where: str) -> float:
+    """Meters of a distance, which may be 0."""
     match = _DISTANCE.fullmatch(text_of(scalar(value, f"{where}.distance")))
     name = match[2] or unit if match else None
     if match is None or not isinstance(name, str) or name not in METERS:
         raise malformed(f"{where}.distance", f"expected a number and a unit ({', '.join(METERS)})")
-    meters = float(match[1]) * METERS[name]
-    if not 0 < meters < float("inf"):
-        raise malformed(f"{where}.distance", "the distance has to be more than 0")
-    return meters
+    return float(match[1]) * METERS[name]
 
 
 def _geo_bounding_box(content: Any, where: str) -> Query:
@@ -56,6 +64,23 @@ def _geo_bounding_box(content: Any, where: str) -> Query:
     if edges[0] < edges[2]:
         raise malformed(f"{where}.{field}", "the top is below the bottom")
     return GeoBox(field, *edges, ignore)
+
+
+def _geo_polygon(content: Any, where: str) -> Query:
+    field, polygon = one_field(content, where, _OPTIONS)
+    ignore = _options(content, where)
+    where = f"{where}.{field}"
+    polygon = members(polygon, where)
+    check_members(polygon, {"points"}, where)
+    points = polygon.get("points")
+    if not isinstance(points, list) or len(points) > MAX_CORNERS:
+        raise malformed(f"{where}.points", f"expected an array of at most {MAX_CORNERS} points")
+    corners = [_corner(point, f"{where}.points[{place}]") for place, point in enumerate(points)]
+    if len(corners) > 1 and corners[0] == corners[-1]:
+        corners.pop()
+    if len(corners) < 3:
+        raise malformed(f"{where}.points", "a polygon has at least 3 corners")
+    return GeoPolygon(field, tuple(corners), ignore)
 
 
 def _box(box: dict[str, Any], where: str) -> tuple[float, float, float, float]:
@@ -108,5 +133,6 @@ def _options(content: dict[str, Any], where: str) -> bool:
 CLAUSES: dict[str, Callable[[Any, str], Query]] = {
     "geo_distance": _geo_distance,
     "geo_bounding_box": _geo_bounding_box,
+    "geo_polygon": _geo_polygon,
 }
 """Parsers of the geographic clauses, by name."""

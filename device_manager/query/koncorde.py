@@ -8,10 +8,11 @@ from typing import Any
 from device_manager.errors import ApiError, api_error
 from device_manager.query.brackets import BadBrackets, field_and_value
 from device_manager.query.clauses import LEAVES, MAX_CLAUSES, MAX_DEPTH, ClauseParser
-from device_manager.query.tree import MATCH_ALL, Bool, Exists, Query, Range, Scalar
+from device_manager.query.geo_clauses import length_of
+from device_manager.query.tree import MATCH_ALL, MATCH_NONE, Bool, Exists, Query, Range, Scalar
 
-NOT_RUNNABLE = frozenset({"geoDistanceRange", "geoPolygon", "nothing", "regexp", "select"})
-"""Keywords that exist, but that no store runs yet."""
+NOT_RUNNABLE = frozenset({"select"})
+"""Keywords of subscriptions that no store runs: they do not keep the order of arrays."""
 
 
 def parse_koncorde(filter: Any) -> Query:
@@ -70,7 +71,7 @@ def _unknown(keyword: str, where: str) -> ApiError:
         return api_error("api.assert.koncorde_restricted_keyword", "operator", "bool")
     if keyword in NOT_RUNNABLE:
         accepted = ", ".join(sorted(KEYWORDS.keys() | {"and", "or", "not"}))
-        return _wrong(where, f"the keyword is not supported in searches yet. Supported: {accepted}")
+        return _wrong(where, f"the keyword is for subscriptions, searches cannot run it. Supported: {accepted}")
     return api_error("services.storage.unknown_query_keyword", keyword)
 
 
@@ -105,6 +106,19 @@ def _missing(content: Any, where: str) -> Query:
     return Bool(must_not=(Exists(field),))
 
 
+def _geo_distance_range(content: Any, where: str) -> Query:
+    if not isinstance(content, dict) or not {"from", "to"} <= content.keys():
+        raise _wrong(where, 'expected a field and the members "from" and "to"')
+    center = {name: value for name, value in content.items() if name not in {"from", "to"}}
+    near, far = (length_of(content[name], center.get("unit", "m"), f"{where}.{name}") for name in ("from", "to"))
+    if near >= far:
+        raise _wrong(where, '"from" has to be less than "to"')
+    inside = LEAVES["geo_distance"]({**center, "distance": content["to"]}, where)
+    if not near:
+        return inside
+    return Bool(filter=(inside,), must_not=(LEAVES["geo_distance"]({**center, "distance": content["from"]}, where),))
+
+
 KEYWORDS: dict[str, Callable[[Any, str], Query]] = {
     "equals": _leaf("term"),
     "in": _leaf("terms"),
@@ -112,6 +126,9 @@ KEYWORDS: dict[str, Callable[[Any, str], Query]] = {
     "missing": _missing,
     "geoBoundingBox": _leaf("geo_bounding_box"),
     "geoDistance": _leaf("geo_distance"),
+    "geoDistanceRange": _geo_distance_range,
+    "geoPolygon": _leaf("geo_polygon"),
+    "nothing": lambda content, where: MATCH_NONE,
     **{clause: _leaf(clause) for clause in LEAVES.keys() - {"exists"}},
     "nested": lambda content, where: ClauseParser().nested(content, where, 1),
 }

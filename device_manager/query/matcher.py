@@ -12,12 +12,15 @@ from device_manager.query.distances import is_inside, is_near
 from device_manager.query.fields import FieldType
 from device_manager.query.geo import CHECKS, Point, geo_points
 from device_manager.query.patterns import ascii_lower, expression
+from device_manager.query.polygons import is_within
 from device_manager.query.refusals import not_run_by, wrong_field
+from device_manager.query.regexp_clauses import compiled
 from device_manager.query.tree import (
     Bool,
     Exists,
     GeoBox,
     GeoDistance,
+    GeoPolygon,
     Ids,
     MatchAll,
     MatchNone,
@@ -25,6 +28,7 @@ from device_manager.query.tree import (
     Prefix,
     Query,
     Range,
+    Regexp,
     Term,
     Terms,
     Wildcard,
@@ -42,8 +46,13 @@ Matcher = Callable[[str, dict[str, Any]], bool]
 LeafMatcher = tuple[tuple[str, ...], Callable[[str, Any], bool]]
 """A path, and a test that takes the id of a document and what it holds there."""
 
-Tested = Words | Nested | GeoDistance | GeoBox
+Tested = Words | Nested | GeoDistance | GeoBox | GeoPolygon
 """The clauses that look at one place of a document."""
+
+Places = GeoDistance | GeoBox | GeoPolygon
+"""The clauses about points."""
+
+_PLACES = {GeoDistance: "geo_distance", GeoBox: "geo_bounding_box", GeoPolygon: "geo_polygon"}
 
 Test = Callable[[Any], bool]
 Read = Callable[[Any], Iterator[Any]]
@@ -96,9 +105,9 @@ class _Compiler:
                 return self._exists(path)
             case Bool():
                 return self._bool(query)
-            case Nested() | GeoDistance() | GeoBox() | Words():
+            case Nested() | GeoDistance() | GeoBox() | GeoPolygon() | Words():
                 return self._tested(query)
-            case Term() | Terms() | Range() | Prefix() | Wildcard():
+            case Term() | Terms() | Range() | Prefix() | Wildcard() | Regexp():
                 type = self._types.get(query.field)
                 if type is None or type.type == "nested":
                     return _nothing
@@ -116,11 +125,11 @@ class _Compiler:
                 return self._path(query.path), lambda id, leaf: any(
                     isinstance(inner, dict) and matches(id, inner) for inner in _elements(leaf)
                 )
-            case GeoDistance() | GeoBox():
+            case GeoDistance() | GeoBox() | GeoPolygon():
                 type = geo_type(self._types, query, RUNNER)
                 if type is None:
                     return None
-                test = partial(is_near, query) if isinstance(query, GeoDistance) else partial(is_inside, query)
+                test = place_test(query)
                 return self._path(type.source), lambda id, leaf: any(map(test, _points(leaf)))
             case Words(field, words, open_end):
                 path = self._path(self._types[field].source)
@@ -145,7 +154,7 @@ class _Compiler:
 
         return matches
 
-    def _test(self, query: Term | Terms | Range | Prefix | Wildcard, type: FieldType) -> Test:
+    def _test(self, query: Term | Terms | Range | Prefix | Wildcard | Regexp, type: FieldType) -> Test:
         """The test of one value."""
         match query:
             case Term(case_insensitive=True):
@@ -168,6 +177,9 @@ class _Compiler:
                 check_keyword("wildcard", field, type.type, RUNNER)
                 pattern = expression(value, case_insensitive=insensitive)
                 return lambda value: bool(pattern.fullmatch(ascii_lower(value) if insensitive else value))
+            case Regexp(field, value):
+                check_keyword("regexp", field, type.type, RUNNER)
+                return compiled(value)
 
     def _exists(self, path: str) -> Matcher:
         below = f"{path}."
@@ -234,21 +246,32 @@ def find_nested(types: Mapping[str, FieldType], path: str) -> FieldType | None:
     return None
 
 
-def geo_type(types: Mapping[str, FieldType], query: GeoDistance | GeoBox, runner: str) -> FieldType | None:
+def geo_type(types: Mapping[str, FieldType], query: Places, runner: str) -> FieldType | None:
     """The field of points that a clause names; None when it may be missing and is.
 
     Raises:
         ApiError: 400, the field holds no points.
     """
-    clause = "geo_distance" if isinstance(query, GeoDistance) else "geo_bounding_box"
-    type = types.get(query.field)
-    if type is None:
+    clause = _PLACES[type(query)]
+    field = types.get(query.field)
+    if field is None:
         if query.ignore_unmapped:
             return None
         raise not_run_by(runner, f'the clause "{clause}" on the field "{query.field}", which is not mapped')
-    if type.type != "geo_point":
-        raise wrong_field(clause, query.field, type.type, runner)
-    return type
+    if field.type != "geo_point":
+        raise wrong_field(clause, query.field, field.type, runner)
+    return field
+
+
+def place_test(query: Places) -> Callable[[Point], bool]:
+    """The test of one point."""
+    match query:
+        case GeoDistance():
+            return partial(is_near, query)
+        case GeoBox():
+            return partial(is_inside, query)
+        case GeoPolygon():
+            return partial(is_within, query)
 
 
 def _texts(leaf: Any) -> Iterable[str]:

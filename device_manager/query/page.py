@@ -8,6 +8,9 @@ from typing import Any
 from device_manager.query.refusals import malformed, not_runnable
 from device_manager.query.search import Sort, SourceFilter
 
+MAX_SORTS = 32
+"""Sort keys of one search: each costs every hit a comparison."""
+
 
 def parse_sort(sort: Any) -> tuple[Sort, ...]:
     """Parse `sort` in all its forms: a text, an object, or an array of these.
@@ -23,6 +26,8 @@ def parse_sort(sort: Any) -> tuple[Sort, ...]:
         for where in (f"sort[{place}]" if isinstance(sort, list) else "sort",)
         for field, options in _sort_parts(part, where)
     ]
+    if len(keys) > MAX_SORTS:
+        raise malformed("sort", f"more than {MAX_SORTS} sort keys")
     return tuple(keys)
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from device_manager.query.distances import kept_point
+from device_manager.query.distances import box_around, kept_point
 from device_manager.query.geo import Point
-from device_manager.query.tree import GeoBox, GeoPolygon
+from device_manager.query.tree import GeoBox, GeoDistance, GeoPolygon
 
 
 def is_within(query: GeoPolygon, point: Point) -> bool:
@@ -21,8 +21,12 @@ def is_within(query: GeoPolygon, point: Point) -> bool:
     return inside
 
 
-def box_of(query: GeoPolygon) -> GeoBox:
-    """The box around the polygon."""
+def box_of(query: GeoDistance | GeoBox | GeoPolygon) -> GeoBox:
+    """A box that holds the place."""
+    if isinstance(query, GeoBox):
+        return query
+    if isinstance(query, GeoDistance):
+        return box_around(query)
     lats, lons = zip(*query.corners, strict=True)
     return GeoBox(query.field, max(lats), min(lons), min(lats), max(lons))
 

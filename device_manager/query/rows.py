@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import orjson
@@ -45,6 +45,19 @@ def points(number: int, values: Sequence[SqlValue]) -> Rows:
         )
     point = (number, values[0])
     return Rows(from_term(Fragment("t.f = ? AND t.v = ?", point), 1).select, 1, point)
+
+
+def tested_values(field: FieldRef, likely: Fragment, test: Callable[[str], bool]) -> Rows:
+    """Documents with a keyword that passes a test; each distinct value for which `likely` holds is tested once."""
+    # Without its limit SQLite would move the test into the inner SELECT, to values that are not distinct.
+    values = f"SELECT DISTINCT v FROM term WHERE f = ? AND {likely.sql} LIMIT -1"
+    return from_term(
+        Fragment(
+            f"t.f = ? AND t.v IN (SELECT v FROM ({values}) WHERE has_value(?, v))",
+            (field.number, field.number, *likely.parameters, test),
+        ),
+        5,
+    )
 
 
 def interval_rows(field: FieldRef, interval: Interval) -> Rows:

@@ -14,11 +14,12 @@ from typing import Any
 import orjson
 
 from device_manager.query.conversions import text_of
-from device_manager.query.distances import MARGIN_DEGREES, box_around
+from device_manager.query.distances import MARGIN_DEGREES
 from device_manager.query.fields import FieldType
 from device_manager.query.fragments import TRUE, Fragment, joined
 from device_manager.query.matcher import Tested, compile_leaf, compile_matcher, find_nested
-from device_manager.query.tree import Bool, GeoBox, GeoDistance, Nested, Query, Term, Words
+from device_manager.query.polygons import box_of
+from device_manager.query.tree import Bool, GeoBox, GeoDistance, GeoPolygon, Nested, Query, Term, Words
 
 TextTest = Callable[[str, str | None], bool]
 """Takes the id of a document and JSON text."""
@@ -98,8 +99,8 @@ def source_test(query: Tested, types: Mapping[str, FieldType], now: int) -> Sour
             return SourceTest(_likely_text(max(words, key=len), place), holds, field)
         case Nested():
             return SourceTest(_likely_nested(query, types), holds, None)
-        case GeoDistance() | GeoBox():
-            box = box_around(query) if isinstance(query, GeoDistance) else query
+        case GeoDistance() | GeoBox() | GeoPolygon():
+            box = box_of(query)
             return SourceTest(TRUE if place is None else _likely_point(place, box), holds, query.field)
 
 

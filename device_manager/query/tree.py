@@ -226,3 +226,4 @@ Query = (
 )  # fmt: skip
 
 MATCH_ALL = MatchAll()
+MATCH_NONE = MatchNone()

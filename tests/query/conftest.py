@@ -205,6 +205,40 @@ def random_part(chance: random.Random) -> dict[str, Any]:
     }
 
 
+PLAIN: dict[str, Any] = {
+    "dynamic": "false",
+    "properties": {
+        "kind": {"type": "keyword"},
+        "meta": {"properties": {"kind": {"type": "keyword"}}},
+        "count": {"type": "long"},
+        "size": {"type": "double"},
+        "on": {"type": "boolean"},
+        "tags": {"type": "keyword"},
+        "place": {"type": "geo_point"},
+    },
+}
+"""Fields whose values subscriptions compare as searches do."""
+
+
+def plain_document(chance: random.Random) -> dict[str, Any]:
+    """A document whose fields hold one scalar of their type each; `tags` holds an array."""
+    document: dict[str, Any] = {
+        "kind": chance.choice(["", "a", "b", "ab", "A", "é", "5", "aab"]),
+        "meta": {"kind": chance.choice(["a", "b", "c"])},
+        "count": chance.choice([-1, 0, 1, 2, 5, 2**53 + 1]),
+        "size": chance.choice([-0.5, 0.25, 1.0, 2, 1.5, 1e300]),
+        "on": chance.choice([True, False]),
+        "tags": chance.sample(["red", "blue", "green"], chance.randrange(1, 3)),
+        "place": chance.choice(
+            [
+                {"lat": chance.choice([48.85, 48.0, 0.05, -33.9]), "lon": chance.choice([2.35, 2.0, 179.95, 151.2])},
+                f"{chance.choice([48.86, 0.1, 89.9])},{chance.choice([2.36, -179.9, 10.0])}",
+            ]
+        ),
+    }
+    return {name: value for name, value in document.items() if chance.random() < 0.8}
+
+
 class Corpus:
     """The same documents in three places, and the same question asked in three ways."""
 
@@ -259,6 +293,14 @@ def rich(elasticsearch_url: str, tmp_path_factory: pytest.TempPathFactory) -> It
     chance = random.Random(2)
     documents = {f"{number:03}": rich_document(chance, number) for number in range(250)}
     with filled_corpus(RICH, documents, elasticsearch_url, tmp_path_factory.mktemp("rich")) as corpus:
+        yield corpus
+
+
+@pytest.fixture(scope="session")
+def plain(elasticsearch_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Corpus]:
+    chance = random.Random(3)
+    documents = {f"{number:03}": plain_document(chance) for number in range(120)}
+    with filled_corpus(PLAIN, documents, elasticsearch_url, tmp_path_factory.mktemp("plain")) as corpus:
         yield corpus
 
 

@@ -8,7 +8,20 @@ import pytest
 
 from device_manager.errors import ApiError
 from device_manager.query.koncorde import NOT_RUNNABLE, parse_koncorde
-from device_manager.query.tree import MATCH_ALL, Bool, Exists, Ids, Query, Range, Term, Terms
+from device_manager.query.tree import (
+    MATCH_ALL,
+    MATCH_NONE,
+    Bool,
+    Exists,
+    GeoDistance,
+    GeoPolygon,
+    Ids,
+    Query,
+    Range,
+    Regexp,
+    Term,
+    Terms,
+)
 
 READ: list[tuple[Any, Query]] = [
     (None, MATCH_ALL),
@@ -34,6 +47,14 @@ READ: list[tuple[Any, Query]] = [
     ({"not": {"equals": {"f": 1}}}, Bool(must_not=(Term("f", 1),))),
     ({"not": {"and": [{"missing": "f"}]}}, Bool(must_not=(Bool(filter=(Bool(must_not=(Exists("f"),)),)),))),
     ({"term": {"f": "v"}}, Term("f", "v")),
+    ({"nothing": {}}, MATCH_NONE),
+    ({"regexp": {"f": "a.*"}}, Regexp("f", "a.*")),
+    ({"geoPolygon": {"f": {"points": ["1,2", "3,4", [6, 5]]}}}, GeoPolygon("f", ((1, 2), (3, 4), (5, 6)))),
+    (
+        {"geoDistanceRange": {"f": "1,2", "from": "1m", "to": "2km"}},
+        Bool(filter=(GeoDistance("f", 1, 2, 2000),), must_not=(GeoDistance("f", 1, 2, 1),)),
+    ),
+    ({"geoDistanceRange": {"f": "1,2", "from": "0km", "to": 5}}, GeoDistance("f", 1, 2, 5)),
 ]
 
 
@@ -58,6 +79,10 @@ WRONG: list[tuple[Any, str, str]] = [
     ({"and": [{"exists": "f"}, {}]}, "api.assert.koncorde_dsl_error", '"and[1]": a filter is an object'),
     ({"not": []}, "api.assert.koncorde_dsl_error", '"not": a filter is an object'),
     ([], "api.assert.koncorde_dsl_error", "a filter is an object"),
+    ({"geoDistanceRange": {"f": "1,2", "to": 5}}, "api.assert.koncorde_dsl_error", '"from" and "to"'),
+    ({"geoDistanceRange": {"f": "1,2", "from": 5, "to": 5}}, "api.assert.koncorde_dsl_error", "less than"),
+    ({"geoDistanceRange": {"from": 1, "to": 5}}, "services.storage.unexpected_bad_request", "exactly one field"),
+    ({"regexp": {"f": "^a"}}, "services.storage.unexpected_bad_request", "[regexp.f]"),
     ({"equals": {"f": None}}, "services.storage.unexpected_bad_request", "[equals]"),
     ({"in": {"f": "a"}}, "services.storage.unexpected_bad_request", "[in]"),
     ({"range": {"f": 5}}, "services.storage.unexpected_bad_request", "[range]"),
@@ -74,7 +99,7 @@ def test_wrong_filters_are_refused(filter: Any, id: str, said: str) -> None:
 
 
 @pytest.mark.parametrize("keyword", sorted(NOT_RUNNABLE))
-def test_keywords_that_no_store_runs_are_refused_by_name(keyword: str) -> None:
+def test_keywords_of_subscriptions_alone_are_refused_by_name(keyword: str) -> None:
     with pytest.raises(ApiError) as refusal:
         parse_koncorde({"not": {keyword: {"f": "x"}}})
     assert refusal.value.status == 400

@@ -100,9 +100,20 @@ BOXES: list[Any] = [
 ]
 
 
+POLYGONS: list[Any] = [
+    [{"lat": 49, "lon": 2}, "48,2", [3, 48], {"lat": 48.9, "lon": 3.1}],
+    ["48.7,2.2", "49.1,2.36", "48.7,2.5", "48.85,2.4", "48.7,2.2"],
+    ["-80,-170", "80,-170", "80,170", "-80,170"],
+    ["48.9,2", "48.1,3", "48.9,3", "48.1,2"],
+    [{"lat": "0", "lon": "0"}, {"lat": 50, "lon": 0}, {"lat": 20, "lon": 100}, {"lat": 5, "lon": 8}],
+]
+
+
 @st.composite
 def places(draw: st.DrawFn, fields: tuple[str, ...] = ("place", "meta.place")) -> dict[str, Any]:
     field = draw(st.sampled_from(fields))
+    if draw(st.integers(0, 2)) == 0:
+        return {"geo_polygon": {field: {"points": draw(st.sampled_from(POLYGONS))}}}
     if draw(st.booleans()):
         return {"geo_bounding_box": {field: draw(st.sampled_from(BOXES))}}
     return {"geo_distance": {field: draw(st.sampled_from(CENTERS)), "distance": draw(st.sampled_from(DISTANCES))}}
@@ -180,6 +191,7 @@ REFUSED: list[dict[str, Any]] = [
     {"geo_distance": {"no.such": "1,1", "distance": "1km"}},
     {"geo_distance": {"words": "1,1", "distance": "1km"}},
     {"geo_bounding_box": {"number": {"top": 1, "left": 0, "bottom": 0, "right": 1}}},
+    {"geo_polygon": {"words": {"points": ["0,0", "0,1", "1,1"]}}},
     {"nested": {"path": "parts", "query": {"match": {"parts.size": "x"}}}},
 ]
 

@@ -127,7 +127,7 @@ class FilterIndex:
                 return min(map(self._necessary, node.nodes), key=lambda found: found[0])
             case Any():
                 costs, found = zip(*map(self._necessary, node.nodes), strict=True)
-                return sum(costs), tuple(dict.fromkeys(leaf for leaves in found for leaf in leaves or ()))
+                return sum(costs), tuple({listed.key: listed for leaves in found for listed in leaves or ()}.values())
 
     def _cost(self, listed: Leaf) -> int:
         """About how often a document meets the condition for nothing."""

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, Protocol
 
-from device_manager.query.distances import box_around
 from device_manager.query.polygons import box_of
 from device_manager.query.tree import GeoBox
 from device_manager.realtime.koncorde.conditions import (
@@ -194,6 +193,6 @@ def _box(place: Box | Ring | Polygon) -> GeoBox:
         case Box():
             return place.box
         case Ring():
-            return box_around(place.far)
+            return box_of(place.far)
         case Polygon():
             return box_of(place.polygon)
