@@ -12,7 +12,7 @@ from device_manager.settings import Settings
 HIDDEN = "***"
 """Stands for what is not told."""
 
-_CREDENTIALS = re.compile(r"://[^/@]*@")
+_CREDENTIALS = re.compile(r"://[^/]*@")
 _SECRET = re.compile(r"password|secret|token$|key$")
 
 

@@ -17,19 +17,17 @@ import structlog
 from device_manager.controllers.admin import AdminController
 from device_manager.controllers.assets import AssetsController
 from device_manager.controllers.auth import AuthController
-from device_manager.controllers.collection import CollectionController
 from device_manager.controllers.decoders import DecodersController
 from device_manager.controllers.devices import DevicesController
-from device_manager.controllers.document import DocumentController
 from device_manager.controllers.engine import EngineController
 from device_manager.controllers.groups import GroupsController
-from device_manager.controllers.index import IndexController
 from device_manager.controllers.models import ModelsController
+from device_manager.controllers.native import native_controllers
 from device_manager.controllers.password import PasswordController
 from device_manager.controllers.payloads import PayloadsController
 from device_manager.controllers.realtime import RealtimeController
 from device_manager.controllers.security import SecurityController
-from device_manager.controllers.server import ServerController, ServerParts
+from device_manager.controllers.server import ServerController
 from device_manager.controllers.tasks import TasksController
 from device_manager.decoders import Decoders
 from device_manager.decoders.shipped import shipped_decoders
@@ -38,6 +36,7 @@ from device_manager.errors import ApiError
 from device_manager.events import Answers, EventBus, UnknownEvent
 from device_manager.figures import figures_of
 from device_manager.gateways.server import Gateway
+from device_manager.operations import server_parts_of, upkeep_of
 from device_manager.plugins import PluginContext, PluginError, Plugins
 from device_manager.router.controller import Controller
 from device_manager.router.idempotency import Idempotency
@@ -79,6 +78,7 @@ class Application:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.stopping = asyncio.Event()
         self.store = open_store(settings)
         self.store_watch = StoreWatch()
         self.store_watch.watch(self.store)
@@ -128,19 +128,7 @@ class Application:
         )
 
     def _controllers(self) -> list[Controller]:
-        server = ServerController(
-            ServerParts(
-                router=self.router,
-                settings=self.settings,
-                storage=self.settings.store.partition(":")[0],
-                services={"storageEngine": self.store.is_healthy},
-                plugins={name: {} for name in self.plugins.names},
-                first_admin=self.security.first_admin,
-                metrics=self.metrics,
-                statistics=self.statistics,
-                connections=lambda: self.gateway.connections,
-            )
-        )
+        server = ServerController(server_parts_of(self))
         twins = self.twins
         tokens = self.security.tokens
         exporting = [AssetsController(twins, tokens), DevicesController(twins, tokens)]
@@ -150,9 +138,10 @@ class Application:
         domain.append(TasksController(twins.tasks, twins.platform))
         domain += [DecodersController(twins, self.decoders), PayloadsController(twins, self.decoders)]
         documents = self.documents
-        native = [IndexController(documents), CollectionController(documents), DocumentController(documents)]
-        native.append(RealtimeController(self.realtime, documents, self.router))
-        admin = AdminController(documents, self.security.accounts.users, self.router)
+        native = [*native_controllers(documents), RealtimeController(self.realtime, documents, self.router)]
+        admin = AdminController(
+            documents, self.security.accounts.users, self.router, upkeep_of(self, may_open=self._may_open)
+        )
         accounts = [
             controller(self.security, self.router.registry, self.settings, self.events)
             for controller in (AuthController, SecurityController, PasswordController)
@@ -215,12 +204,21 @@ class Application:
             await self.security.stop()
             await self.store.close()
 
+    def stop_soon(self) -> None:
+        """Let `serve` stop the server."""
+        self.stopping.set()
+
+    @property
+    def _may_open(self) -> bool:
+        """Whether everybody may be allowed to do everything: strangers cannot reach the server, or it was said so."""
+        return self.settings.insecure or _is_loopback(self.settings.host)
+
     def _check_exposure(self) -> None:
         """Refuse addresses that strangers may reach while they may do everything, and remind of it (design 8)."""
         settings = self.settings
         if not self.security.is_open:
             return
-        if not settings.insecure and not _is_loopback(settings.host):
+        if not self._may_open:
             raise InvalidSettings(
                 f'Unusable setting "host": anonymous callers may do everything here, so only loopback addresses are '
                 f"served, not {settings.host}. Make an administrator with `device-manager user create NAME "
@@ -253,12 +251,11 @@ async def serve(settings: Settings) -> None:
     """
     configure_logging(settings.log_level)
     application = Application(settings)
-    stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+        asyncio.get_running_loop().add_signal_handler(number, application.stop_soon)
     await application.start()
     try:
-        await stopping.wait()
+        await application.stopping.wait()
     finally:
         await application.stop()
 

@@ -87,6 +87,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     metrics_networks: tuple[str, ...] = ()
     """Networks, such as `127.0.0.1` or `10.0.0.0/8`, from which `GET /metrics` needs no right; from elsewhere it needs
     that to `server:prometheus`. What comes through a proxy is never taken for one of them. The figures name engines."""
+    dump_directory: str = "./dumps"
+    """Directory into which `admin:dump` writes its archives."""
+    dumps_kept: int = 5
+    """Archives that stay there; older ones are removed."""
     telemetry: str = ""
     """Address to which OpenTelemetry traces are sent over HTTP, such as `http://127.0.0.1:4318/v1/traces`; needs the
     extra `telemetry`. Without it there are none, and they cost nothing."""

@@ -13,7 +13,7 @@ from device_manager.query.instants import DEFAULT_FORMAT, compile_format
 from device_manager.router.controller import action
 from device_manager.router.request import Request
 from device_manager.router.response import Response
-from device_manager.router.statistics import Frame, Statistics
+from device_manager.router.statistics import Frame
 from device_manager.security.scope import Scope
 
 _READ_DATE = compile_format(DEFAULT_FORMAT)
@@ -56,12 +56,7 @@ class Measuring(ServerPart):
         Example result:
 
             "# HELP device_manager_requests_running Requests that have a slot.\n"
-
-        Raises:
-            ApiError: `services.statistics.not_available`.
         """
-        if self._parts.metrics is None:
-            raise api_error("services.statistics.not_available")
         text = self._parts.metrics.text()
         headers = {"content-type": CONTENT_TYPE}
         if request.connection.protocol == "http":
@@ -82,11 +77,8 @@ class Measuring(ServerPart):
                        "ongoingRequests": {"websocket": 8}, "connections": {"websocket": 13},
                        "timestamp": 1795392000000}],
              "total": 1}
-
-        Raises:
-            ApiError: `services.statistics.not_available`.
         """
-        return _hits(self._statistics().frames)
+        return _hits(self._parts.statistics.frames)
 
     @action(http=["GET /_getLastStats"])
     def get_last_stats(self) -> dict[str, Any]:
@@ -100,11 +92,8 @@ class Measuring(ServerPart):
 
             {"completedRequests": {"websocket": 148}, "failedRequests": {"websocket": 1},
              "ongoingRequests": {"websocket": 8}, "connections": {"websocket": 13}, "timestamp": 1795392000000}
-
-        Raises:
-            ApiError: `services.statistics.not_available`.
         """
-        frame: dict[str, Any] = msgspec.to_builtins(self._statistics().last)
+        frame: dict[str, Any] = msgspec.to_builtins(self._parts.statistics.last)
         return frame
 
     @action(http=["GET /_getStats"])
@@ -124,15 +113,9 @@ class Measuring(ServerPart):
              "total": 1}
 
         Raises:
-            ApiError: `api.assert.invalid_argument`, `services.statistics.not_available`.
+            ApiError: `api.assert.invalid_argument`.
         """
-        statistics = self._statistics()
-        return _hits(statistics.between(_moment("startTime", start_time), _moment("stopTime", stop_time)))
-
-    def _statistics(self) -> Statistics:
-        if self._parts.statistics is None:
-            raise api_error("services.statistics.not_available")
-        return self._parts.statistics
+        return _hits(self._parts.statistics.between(_moment("startTime", start_time), _moment("stopTime", stop_time)))
 
 
 def _hits(frames: list[Frame]) -> dict[str, Any]:

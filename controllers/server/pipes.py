@@ -37,11 +37,12 @@ class Pipes(ServerPart):
         """
         bus = self._parts.router.bus
         chains = bus.chains() if event is None else [(event, bus.chain(event))]
-        return {"events": [_shown(name, chain) for name, chain in chains], "hooksRunning": bus.hooks_running}
+        return {"events": listed_chains(chains), "hooksRunning": bus.hooks_running}
 
 
-def _shown(event: str, chain: Chain) -> dict[str, Any]:
-    return {"event": event, "pipes": _listed(chain.pipes), "hooks": _listed(chain.hooks)}
+def listed_chains(chains: Iterable[tuple[str, Chain]]) -> list[dict[str, Any]]:
+    """Chains by event as they are shown."""
+    return [{"event": event, "pipes": _listed(chain.pipes), "hooks": _listed(chain.hooks)} for event, chain in chains]
 
 
 def _listed(links: Iterable[Link]) -> list[dict[str, Any]]:

@@ -33,25 +33,25 @@ class ServerParts:
 
     Attributes:
         router: has the routes, the bounds and the pipes.
+        metrics: figures for Prometheus.
+        statistics: what happened in the last hour.
         settings: of the server.
         storage: name of the store behind everything, such as `sqlite`.
         services: health checks by service name; the store's is called `storageEngine`.
         plugins: plugin name -> what is told about it.
         first_admin: knows whether there is an administrator.
-        metrics: figures for Prometheus.
-        statistics: what happened in the last hour.
         connections: open connections by protocol.
         realtime: number of rooms and of subscriptions.
     """
 
     router: Router
+    metrics: Metrics
+    statistics: Statistics
     settings: Settings = field(default_factory=Settings)
     storage: str = ""
     services: Mapping[str, HealthCheck] = field(default_factory=dict)
     plugins: Mapping[str, Any] = field(default_factory=dict)
     first_admin: FirstAdmin | None = None
-    metrics: Metrics | None = None
-    statistics: Statistics | None = None
     connections: Callable[[], Mapping[str, int]] = no_connections
     realtime: Callable[[], tuple[int, int]] = no_realtime
 

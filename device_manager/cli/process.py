@@ -95,9 +95,12 @@ class ServerProcess:
 
     def stop(self, timeout: float = 30.0) -> int:
         """Ask it to stop and wait; its exit status."""
-        process = self._running()
-        process.terminate()
-        return process.wait(timeout)
+        self._running().terminate()
+        return self.wait(timeout)
+
+    def wait(self, timeout: float = 30.0) -> int:
+        """Wait for its end; its exit status. Raises `subprocess.TimeoutExpired`."""
+        return self._running().wait(timeout)
 
     def kill(self) -> None:
         """End it at once, as a power failure would."""

@@ -302,6 +302,13 @@ TABLE: dict[tuple[str, int, int], list[tuple[str, int, int, str]]] = {
         ("unauthorized", 1, 401, 'Log in to use "{0}":"{1}" (user "{2}" has no right to it).'),
         ("forbidden", 2, 403, 'The action "{0}":"{1}" is forbidden for the user "{2}".'),
         ("failsafe_mode_admin_only", 3, 403, "Only administrators may use the server in failsafe mode."),
+        (
+            "would_open",
+            4,
+            412,
+            "Resetting users and rights would let everybody do everything, and strangers can reach this server: let it "
+            "listen on loopback, or start it with --insecure.",
+        ),
     ],
     ("security.user", 7, 4): [
         ("already_exists", 1, 412, 'The user "{0}" already exists.'),

@@ -72,11 +72,14 @@ class Controller:
     Attributes:
         scope: which tenants its actions concern, unless they say otherwise themselves (design 8). An action for which
             nobody says it counts as one that concerns the whole platform.
+        dead_routes: routes that clients know and that lead to no action, each with the name of that: callers are told
+            that there is no such action, instead of that there is no such route.
     """
 
     name: ClassVar[str]
     scope: ClassVar[Scope | None] = None
     aliases: ClassVar[tuple[ControllerAlias, ...]] = ()
+    dead_routes: ClassVar[tuple[tuple[str, str], ...]] = ()
 
     def declared_actions(self) -> Iterable[DeclaredAction]:
         """The marked methods in the order of their definition, those of base classes first.

@@ -9,7 +9,7 @@ from typing import Any
 from device_manager.errors import api_error
 from device_manager.events import EventBus
 from device_manager.router.binding import Binder, compile_binder
-from device_manager.router.controller import ActionDeclaration, Controller, DeclaredAction, HttpRoute
+from device_manager.router.controller import ActionDeclaration, Controller, DeclaredAction, HttpRoute, routes_of
 from device_manager.router.request import Request
 from device_manager.router.routes import RouteTree
 from device_manager.router.traffic import Traffic
@@ -129,6 +129,9 @@ class Registry:
             for event in (bound.before, bound.after, bound.error):
                 self._bus.declare(event)
         self._mount(name, declared)
+        for text, action in controller.dead_routes:
+            (route,) = routes_of((text,))
+            self.routes.add(route.verb, route.path, name, action)
         for alias in controller.aliases:
             actions = self._bind(controller, declared, takes_index=True)
             for old, new in alias.actions.items():

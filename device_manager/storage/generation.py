@@ -100,13 +100,15 @@ class Generation:
             except ApiError as error:
                 log.warning(f"cannot look for changed {self._content}", reason=error.message)
 
-    async def look(self) -> None:
-        """Read the generation, and everything when it is not the one that memory is at.
+    async def look(self, *, again: bool = False) -> None:
+        """Read the generation, and everything when it is not the one that memory is at, or when it is to be read again.
 
         Raises:
             ApiError: the store does not answer.
         """
         async with self._loading:
+            if again:
+                self._generation = -1
             started = time.monotonic()
             generation = await self._read_generation()
             while generation != self._generation:

@@ -17,6 +17,7 @@ from device_manager.twins.assets import Assets
 from device_manager.twins.bulk.actions import Bulk
 from device_manager.twins.call import Call
 from device_manager.twins.catalogue import Catalogue
+from device_manager.twins.database_reset import DatabaseReset
 from device_manager.twins.decoders import payloads_collection, with_models_of
 from device_manager.twins.detaching import Detaching
 from device_manager.twins.devices import Devices
@@ -52,6 +53,7 @@ class Twins:
         catalogue: models and engines, from memory.
         engines: engine administration.
         engine_deletion: deletion of engines.
+        database_reset: removal of everything but users and rights.
         models: models, from the request to the last twin.
         assets: creation, change and deletion of assets.
         devices: creation, attachment and change of devices.
@@ -80,6 +82,7 @@ class Twins:
         self.catalogue = Catalogue(store, places)
         self.engines = Engines(store, self.catalogue, places)
         self.engine_deletion = EngineDeletion(store, self.catalogue, places, self.tasks)
+        self.database_reset = DatabaseReset(store, places, self.tasks, self.engine_deletion, self._furnish)
         self.measures = Measures(store, self.catalogue, places, self.tasks, settings)
         self.models = ModelDomain(
             store, self.catalogue, self.engines, self.tasks, twin_events.documents, places, settings
@@ -96,6 +99,8 @@ class Twins:
         self.ingestion = Ingestion(store, self.catalogue, events, places, self.measures, settings)
         self.exports = Exports(store, self.catalogue, self.measures.reading, settings)
         self.native_writes = NativeWrites(self.catalogue, self.models.propagation, places)
+        self._models: tuple[ModelDeclaration, ...] = ()
+        self._decoders: tuple[Decoder, ...] = ()
 
     async def start(self, models: Iterable[ModelDeclaration] = (), decoders: Sequence[Decoder] = ()) -> None:
         """Create what is missing of the platform, load models and engines, write the models of plugins and decoders.
@@ -103,6 +108,26 @@ class Twins:
         Raises:
             ApiError: the store refuses a collection or a model.
         """
+        self._models, self._decoders = tuple(models), tuple(decoders)
+        await self._make_collections()
+        await self.tasks.prepare()
+        await self.catalogue.start()
+        await self.measures.following.start()
+        await self._write_models()
+        await self.tasks.open()
+        await self.tenants.retention.start()
+
+    async def _furnish(self) -> None:
+        """Make what a platform begins with, as far as it is missing."""
+        await self._make_collections()
+        await self._write_models()
+
+    async def _write_models(self) -> None:
+        """Map all collections, and store the models that plugins and decoders bring along."""
+        await self.models.mapping.map_at_start()
+        await self.models.writing.register(with_models_of(self._decoders, self._models, self.catalogue.models))
+
+    async def _make_collections(self) -> None:
         store, platform = self._store, self.platform
         if platform not in await store.indices():
             try:
@@ -113,16 +138,9 @@ class Twins:
         await prepare_unique_keys(store)
         await store.create_collection(platform, CONFIG, PLATFORM_CONFIG)
         await store.create_collection(platform, MODELS, MODELS_COLLECTION)
-        await store.create_collection(platform, PAYLOADS, payloads_collection(decoders))
+        await store.create_collection(platform, PAYLOADS, payloads_collection(self._decoders))
         await store.create_collection(platform, DEVICES, platform_devices(Models()))
         await self._write_plugin_config()
-        await self.tasks.prepare()
-        await self.catalogue.start()
-        await self.measures.following.start()
-        await self.models.mapping.map_at_start()
-        await self.models.writing.register(with_models_of(decoders, models, self.catalogue.models))
-        await self.tasks.open()
-        await self.tenants.retention.start()
 
     async def _write_plugin_config(self) -> None:
         key = self._places.plugin_config()

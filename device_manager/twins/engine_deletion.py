@@ -70,17 +70,20 @@ class EngineDeletion:
         plan = self._tasks.plan(DELETION, {"engine": index}, call, id=f"{DELETION}-{index}")
 
         def decide(tx: Transaction) -> str:
-            config = tx.read((key, GENERATION, plan.key)).get(key)
-            engine = read_engine(config) if config else None
-            if config is None or engine is None:
+            tx.read((key, GENERATION, plan.key))
+            if not _mark(tx, key, call.user_id):
                 raise api_error("device_manager.engines.not_found", index)
-            if not engine.closing:
-                source = config.source | {"engine": config.source["engine"] | {"closing": True}}
-                tx.replace(key, changed(source, stamp_now(call.user_id)))
-                raise_generation(tx)
             return add_task(tx, plan).id
 
         return await self._store.transact(decide, dry_run=call.dry_run)
+
+    async def remove(self, index: str, progress: Progress) -> None:
+        """Delete an engine as a part of another task's step; nothing happens when `index` is none."""
+        key = self._places.engine_config(index)
+        if await self._store.transact(lambda tx: _mark(tx, key, progress.user_id)):
+            cursor = None
+            while (cursor := await self._step({"engine": index}, cursor, progress)) is not None:
+                await progress.save()
 
     async def _step(self, arguments: Source, cursor: Sequence[str] | None, progress: Progress) -> list[str] | None:
         """See `TaskKind`: the cursor names what is left to remove, each step removes the first of it."""
@@ -132,6 +135,19 @@ class EngineDeletion:
                 raise_generation(tx)
 
         await self._store.transact(decide, refresh=True)
+
+
+def _mark(tx: Transaction, key: Key, user_id: str | None) -> bool:
+    """Note that an engine is being deleted; False when there is none."""
+    config = tx.read((key, GENERATION)).get(key)
+    engine = read_engine(config) if config else None
+    if config is None or engine is None:
+        return False
+    if not engine.closing:
+        source = config.source | {"engine": config.source["engine"] | {"closing": True}}
+        tx.replace(key, changed(source, stamp_now(user_id)))
+        raise_generation(tx)
+    return True
 
 
 def _free(tx: Transaction, keys: list[Key], index: str, user_id: str | None) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import inspect
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
@@ -13,15 +14,13 @@ import orjson
 import pytest
 import pytest_asyncio
 
-from device_manager.controllers.admin import AdminController
+from device_manager.controllers.admin import AdminController, SupportArchive, Upkeep
 from device_manager.controllers.assets import AssetsController
-from device_manager.controllers.collection import CollectionController
 from device_manager.controllers.devices import DevicesController
-from device_manager.controllers.document import DocumentController
 from device_manager.controllers.engine import EngineController
 from device_manager.controllers.groups import GroupsController
-from device_manager.controllers.index import IndexController
 from device_manager.controllers.models import ModelsController
+from device_manager.controllers.native import native_controllers
 from device_manager.controllers.tasks import TasksController
 from device_manager.documents.domain import Documents
 from device_manager.errors import ApiError
@@ -32,6 +31,7 @@ from device_manager.router.idempotency import Idempotency
 from device_manager.router.parse import Refused, parse
 from device_manager.router.request import Connection
 from device_manager.router.router import Router
+from device_manager.security.reset import SecurityReset
 from device_manager.security.service import Security
 from device_manager.settings import Settings
 from device_manager.storage.contract import Key, Store, Transaction
@@ -88,7 +88,7 @@ MODELS = [
     ModelDeclaration("device", PROBE),
 ]
 
-NATIVE = ("index", "collection", "document", "admin")
+NATIVE = ("index", "collection", "document", "bulk", "admin")
 
 Envelope = dict[str, Any]
 MakePlatform = Callable[..., Awaitable["Platform"]]
@@ -120,9 +120,17 @@ class Platform:
             self.router.register(controller(self.twins))
         self.router.register(TasksController(self.twins.tasks, self.twins.platform))
         documents = Documents(store, bus, settings, self.twins.native_writes)
-        for native in (IndexController, CollectionController, DocumentController):
-            self.router.register(native(documents))
-        self.router.register(AdminController(documents, Security(store, settings).accounts.users, self.router))
+        for native in native_controllers(documents):
+            self.router.register(native)
+        accounts = Security(store, settings).accounts
+        upkeep = Upkeep(
+            store=store,
+            database_reset=self.twins.database_reset,
+            security_reset=SecurityReset(store, accounts, self.twins.tasks, may_open=True),
+            archive=SupportArchive(Path(settings.dump_directory), settings.dumps_kept, {}),
+            stop=lambda: None,
+        )
+        self.router.register(AdminController(documents, accounts.users, self.router, upkeep))
         self.router.compile()
 
     async def ask(self, action: str, **payload: Any) -> Envelope:

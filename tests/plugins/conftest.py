@@ -12,8 +12,10 @@ import pytest
 
 from device_manager.controllers.server import ServerController, ServerParts
 from device_manager.events import Answers, EventBus
+from device_manager.metrics import Metrics
 from device_manager.plugins import PluginContext, Plugins
 from device_manager.router.router import Router
+from device_manager.router.statistics import Statistics
 from device_manager.settings import Settings
 from device_manager.storage.contract import Store
 from device_manager.storage.opening import open_store
@@ -72,7 +74,9 @@ def start_with(bus: EventBus, store: Store) -> StartWith:
 
         plugins.attach(bus)
         plugins.prepare(make_context, sections)
-        router.register(ServerController(ServerParts(router=router)))
+        router.register(
+            ServerController(ServerParts(router=router, metrics=Metrics(), statistics=Statistics(router, dict)))
+        )
         for controller in plugins.controllers():
             router.register(controller)
         router.compile()

@@ -9,7 +9,9 @@ import pytest
 
 from device_manager.controllers.server import ServerController, ServerParts
 from device_manager.events import EventBus
+from device_manager.metrics import Metrics
 from device_manager.router.router import Router
+from device_manager.router.statistics import Statistics
 
 Ask = Callable[..., Awaitable[dict[str, Any]]]
 
@@ -33,7 +35,14 @@ def health() -> Health:
 async def router(bus: EventBus, health: Health) -> AsyncIterator[Router]:
     router = Router(bus)
     services = {"storageEngine": health.check}
-    parts = ServerParts(router=router, storage="sqlite", services=services, plugins={"audit": {}})
+    parts = ServerParts(
+        router=router,
+        metrics=Metrics(),
+        statistics=Statistics(router, dict),
+        storage="sqlite",
+        services=services,
+        plugins={"audit": {}},
+    )
     router.register(ServerController(parts))
     router.compile()
     yield router

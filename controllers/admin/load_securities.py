@@ -27,16 +27,10 @@ class SecuritiesBody(msgspec.Struct):
 
 
 class LoadSecurities(Controller):
-    """Loads what an installation needs of roles, profiles and users.
+    """`admin`: `loadSecurities`."""
 
-    Args:
-        users: tells which users exist.
-        caller: makes the requests.
-    """
-
-    def __init__(self, users: Users, caller: Caller) -> None:
-        self._users = users
-        self._caller = caller
+    _users: Users
+    _caller: Caller
 
     @action(http=["POST /admin/_loadSecurities"], writes=True, secret=True, scope=Scope.ALL)
     async def load_securities(

@@ -1,30 +1,21 @@
-"""The controller `admin` (router-protocol 5.8)."""
+"""Loading mappings and documents by the file (router-protocol 5.8)."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from device_manager.controllers.calls import call_of
-from device_manager.controllers.load_securities import LoadSecurities
-from device_manager.documents.domain import Documents
-from device_manager.plugins.context import Caller
-from device_manager.router.controller import action
+from device_manager.documents.fixtures import Loading
+from device_manager.router.controller import Controller, action
 from device_manager.router.parameters import Refresh
 from device_manager.router.request import Request
 from device_manager.router.response import ABSENT, Response
-from device_manager.security.scope import Scope
-from device_manager.security.users import Users
 
 
-class AdminController(LoadSecurities):
-    """`admin`: load what a test or an installation needs."""
+class LoadDocuments(Controller):
+    """`admin`: `loadMappings`, `loadFixtures`."""
 
-    name = "admin"
-    scope = Scope.PLATFORM
-
-    def __init__(self, documents: Documents, users: Users, caller: Caller) -> None:
-        super().__init__(users, caller)
-        self._loading = documents.loading
+    _loading: Loading
 
     @action(http=["POST /admin/_loadMappings"], writes=True)
     async def load_mappings(self, request: Request, body: dict[str, Any]) -> dict[str, bool]:

@@ -1,0 +1,48 @@
+"""Stopping a server, and writing down what it is doing (router-protocol 5.8)."""
+
+from __future__ import annotations
+
+from device_manager.controllers.admin.upkeep import UpkeepPart
+from device_manager.router.controller import action
+from device_manager.router.parameters import Refresh
+from device_manager.security.scope import Scope
+
+
+class Running(UpkeepPart):
+    """`admin`: `dump`, `shutdown`."""
+
+    @action(http=["POST /admin/_dump"], scope=Scope.ALL)
+    async def dump(self, suffix: str = "manual", refresh: Refresh = True) -> dict[str, str | bool]:
+        """Write an archive for those who are to find out what is wrong with a server, on the server's disk.
+
+        It holds versions, settings, figures, statistics, pipes, routes, mappings and what the code is doing right now;
+        no documents, no passwords, no tokens. The file is in the setting `dump_directory`, where the newest few stay.
+        With `refresh` false the answer does not wait for it.
+
+        Example request:
+
+            {"controller": "admin", "action": "dump", "suffix": "slow-links"}
+
+        Example result:
+
+            {"acknowledge": true, "file": "dump-20261123T073015Z-slow-links.zip"}
+
+        Raises:
+            ApiError: `api.assert.invalid_argument`, `api.process.action_locked`.
+        """
+        return {"acknowledge": True, "file": await self._upkeep.archive.write(suffix, wait=refresh)}
+
+    @action(http=["POST /admin/_shutdown"], scope=Scope.ALL)
+    async def shutdown(self) -> dict[str, bool]:
+        """Stop the server as SIGTERM does: what runs is answered, then the process ends.
+
+        Example request:
+
+            {"controller": "admin", "action": "shutdown"}
+
+        Example result:
+
+            {"acknowledge": true}
+        """
+        self._upkeep.stop()
+        return {"acknowledge": True}

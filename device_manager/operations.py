@@ -1,0 +1,108 @@
+"""The wiring of what operators use: what a server tells of itself, what looks after it (router-protocol 5.1, 5.8)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from device_manager.controllers.admin import SupportArchive, Upkeep
+from device_manager.controllers.server import ServerParts
+from device_manager.controllers.server.pipes import listed_chains
+from device_manager.controllers.shown_settings import shown_settings
+from device_manager.security.reset import SecurityReset
+from device_manager.storage.contract import Store
+
+if TYPE_CHECKING:
+    from device_manager.app import Application
+
+
+def server_parts_of(application: Application) -> ServerParts:
+    """What the controller `server` tells of an application."""
+    return ServerParts(
+        router=application.router,
+        metrics=application.metrics,
+        statistics=application.statistics,
+        settings=application.settings,
+        storage=application.settings.store.partition(":")[0],
+        services={"storageEngine": application.store.is_healthy},
+        plugins={name: {} for name in application.plugins.names},
+        first_admin=application.security.first_admin,
+        connections=lambda: application.gateway.connections,
+    )
+
+
+def upkeep_of(application: Application, *, may_open: bool) -> Upkeep:
+    """What the controller `admin` does for an application.
+
+    Args:
+        application: whose.
+        may_open: whether users and rights may be reset, after which everybody may do everything.
+    """
+    store, security, twins = application.store, application.security, application.twins
+
+    async def forget() -> None:
+        await security.memory.generation.look(again=True)
+        await twins.catalogue.generation.look(again=True)
+
+    return Upkeep(
+        store=store,
+        database_reset=twins.database_reset,
+        security_reset=SecurityReset(
+            store,
+            security.accounts,
+            twins.tasks,
+            may_open=may_open,
+            payload_gateway=len(application.decoders) > 0,
+        ),
+        archive=_archive(application),
+        stop=application.stop_soon,
+        caches={"internalCache": forget},
+    )
+
+
+def _archive(application: Application) -> SupportArchive:
+    settings, bus = application.settings, application.events
+
+    async def shown() -> dict[str, Any]:
+        return shown_settings(settings)
+
+    async def figures() -> bytes:
+        return application.metrics.text()
+
+    async def statistics() -> Any:
+        return msgspec.to_builtins(application.statistics.frames)
+
+    async def pipes() -> Any:
+        return listed_chains(bus.chains())
+
+    async def routes() -> Any:
+        return application.router.registry.public_api()
+
+    async def tasks() -> Any:
+        hidden = {"arguments", "cursor", "result"}  # these may quote documents
+        listed = map(msgspec.to_builtins, await application.twins.tasks.list())
+        return [{name: value for name, value in task.items() if name not in hidden} for task in listed]
+
+    return SupportArchive(
+        Path(settings.dump_directory),
+        settings.dumps_kept,
+        {
+            "settings.json": shown,
+            "figures.txt": figures,
+            "statistics.json": statistics,
+            "pipes.json": pipes,
+            "routes.json": routes,
+            "tasks.json": tasks,
+            "collections.json": lambda: _mappings(application.store),
+        },
+    )
+
+
+async def _mappings(store: Store) -> dict[str, dict[str, Any]]:
+    """The mapping of every public collection."""
+    return {
+        index: {name: await store.mappings(index, name) for name in await store.collections(index)}
+        for index in await store.indices()
+    }
