@@ -179,6 +179,7 @@ class DocumentBatches(DocumentsController):
         source: Any = True,
         silent: bool = False,
         force: bool = False,
+        retry_on_conflict: int = 0,
     ) -> dict[str, Any]:
         """Merge changes into documents; successes name the changed fields unless `silent`.
 
@@ -213,6 +214,7 @@ class DocumentBatches(DocumentsController):
         source: Any = True,
         silent: bool = False,
         force: bool = False,
+        retry_on_conflict: int = 0,
     ) -> dict[str, Any]:
         """Merge `changes` into documents; those that there are not are created from `default` over `changes`.
 

@@ -8,6 +8,7 @@ import msgspec
 import orjson
 
 from device_manager.documents.domain import Documents
+from device_manager.documents.updating import Change
 from device_manager.errors import api_error
 from device_manager.router.controller import Controller
 from device_manager.router.request import Request
@@ -33,10 +34,44 @@ class FieldsBody(msgspec.Struct):
     fields: list[str]
 
 
+class ChangesBody(msgspec.Struct):
+    """The body of `updateByQuery`."""
+
+    changes: dict[str, Any]
+    query: Any = None
+
+    def change(self, lang: str, *, force: bool) -> Change:
+        """What is to be changed.
+
+        Raises:
+            ApiError: `services.storage.missing_argument` for a query that is no object.
+        """
+        if not isinstance(self.query, dict):
+            raise api_error("services.storage.missing_argument", "body.query")
+        return Change(self.query, lang, self.changes, force)
+
+
 class DocumentsBody(msgspec.Struct):
     """The body of actions on many documents."""
 
     documents: list[Any]
+
+
+def read_query(body: dict[str, Any] | None, *, required: bool) -> Any:
+    """The query that says which documents are deleted.
+
+    Raises:
+        ApiError: `services.storage.missing_argument` when it is required and no object, `invalid_search_query` for
+            members of the body beside it.
+    """
+    content = body or {}
+    for name in content:
+        if name != "query":
+            raise api_error("services.storage.invalid_search_query", name)
+    query = content.get("query")
+    if required and not isinstance(query, dict):
+        raise api_error("services.storage.missing_argument", "body.query")
+    return query
 
 
 def read_ids(request: Request) -> list[Any]:

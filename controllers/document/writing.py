@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from device_manager.controllers.calls import call_of
-from device_manager.controllers.document.documents_controller import DocumentsController, FieldsBody, UpsertBody
+from device_manager.controllers.document.documents_controller import (
+    ChangesBody,
+    DocumentsController,
+    FieldsBody,
+    UpsertBody,
+    read_query,
+)
 from device_manager.documents import acts
 from device_manager.documents.acts import Act
 from device_manager.documents.addresses import Target
@@ -156,7 +162,8 @@ class DocumentWrites(DocumentsController):
         """
         call = call_of(request, refresh=refresh)
         target = Target(index, collection)
-        return await self._documents.removal.by_query(target, body or {}, lang, call, source=source, force=force)
+        query = read_query(body, required=False)
+        return await self._documents.removal.by_query(target, query, lang, call, source=source, force=force)
 
     @action(http=["DELETE /:index/:collection/:_id/_fields"], writes=True)
     async def delete_fields(
@@ -234,8 +241,11 @@ class DocumentWrites(DocumentsController):
         source: bool = False,
         silent: bool = False,
         force: bool = False,
+        retry_on_conflict: int = 0,
     ) -> dict[str, Any]:
         """Merge the body into a document, objects member by member; `source` shows the whole document.
+
+        Writers that are faster never make it fail; `retryOnConflict` is accepted and needs no number.
 
         Example request:
 
@@ -269,8 +279,11 @@ class DocumentWrites(DocumentsController):
         source: bool = False,
         silent: bool = False,
         force: bool = False,
+        retry_on_conflict: int = 0,
     ) -> dict[str, Any]:
         """Merge `changes` into a document, or create it from `changes` over `default`.
+
+        Writers that are faster never make it fail; `retryOnConflict` is accepted and needs no number.
 
         Example request:
 
@@ -287,3 +300,37 @@ class DocumentWrites(DocumentsController):
         """
         target, item = Target(index, collection), Item(_id, body.changes, body.default)
         return await self._run(acts.UPSERT, request, target, item, refresh=refresh, force=force, source=source)
+
+    @action(http=["PUT /:index/:collection/_query"], writes=True)
+    async def update_by_query(
+        self,
+        request: Request,
+        index: str,
+        collection: str,
+        lang: Lang,
+        refresh: Refresh,
+        body: ChangesBody,
+        source: bool = False,
+        silent: bool = False,
+        force: bool = False,
+    ) -> dict[str, Any]:
+        """Merge `changes` into the documents that match the body's query; `source` shows them.
+
+        Documents that are refused stand in `errors`, the others are changed.
+
+        Example request:
+
+            {"controller": "document", "action": "updateByQuery", "index": "weather", "collection": "stations",
+             "body": {"query": {"term": {"name": "North"}}, "changes": {"place": {"height": 12}}}}
+
+        Example result:
+
+            {"successes": [{"_id": "north", "_version": 2, "status": 200}], "errors": []}
+
+        Raises:
+            ApiError: `services.storage.missing_argument`, `write_limit_exceeded`, `unknown_index`,
+                `unknown_collection`.
+        """
+        call = call_of(request, refresh=refresh)
+        change = body.change(lang, force=force)
+        return await self._documents.updating.by_query(Target(index, collection), change, call, source=source)

@@ -25,6 +25,7 @@ class Act(NamedTuple):
         show: what it answers.
         injects: which marks the pipes of `injectMetadata` get.
         replaces: the author of the document is named as its updater too.
+        is_quiet: no generic events surround it.
     """
 
     kind: Kind
@@ -32,6 +33,7 @@ class Act(NamedTuple):
     show: Show
     injects: Literal["whole", "change", "both"] | None = None
     replaces: bool = False
+    is_quiet: bool = False
 
     def marks(self, call: Call) -> Marks:
         """The marks of a write at this moment."""
@@ -79,3 +81,4 @@ UPDATE = Act("Update", operations.update, _sent, injects="change")
 UPSERT = Act("Update", operations.upsert, _version_or_new, injects="both", replaces=True)
 DELETE_FIELDS = Act("Update", operations.delete_fields, _version)
 DELETE = Act("Delete", operations.delete, _gone)
+WRITE = Act("Write", operations.write, _whole, is_quiet=True)

@@ -32,6 +32,7 @@ class Batch(NamedTuple):
         needs_id: items without an id are refused.
         content: the member of an item that holds the content.
         tells_created: successes say whether the document is new, else which fields changed.
+        is_quiet: no generic events surround it, and there may be any number of items.
     """
 
     action: str
@@ -40,6 +41,7 @@ class Batch(NamedTuple):
     needs_id: bool = True
     content: str = "body"
     tells_created: bool = True
+    is_quiet: bool = False
 
 
 CREATE = Batch("mCreate", "Write", operations.create, needs_id=False)
@@ -47,6 +49,7 @@ CREATE_OR_REPLACE = Batch("mCreateOrReplace", "Write", operations.create_or_repl
 REPLACE = Batch("mReplace", "Write", operations.replace)
 UPDATE = Batch("mUpdate", "Update", operations.update, tells_created=False)
 UPSERT = Batch("mUpsert", "Update", operations.upsert_defaults_first, content="changes")
+WRITE = Batch("mWrite", "Write", operations.write, needs_id=False, is_quiet=True)
 DELETE = Batch("mDelete", "Delete", operations.delete, tells_created=False)
 
 
@@ -117,7 +120,7 @@ class BatchWriting:
                 raised.
         """
         check_address(*target)
-        if len(documents) > self._limit:
+        if len(documents) > self._limit and not batch.is_quiet:
             raise api_error("services.storage.write_limit_exceeded")
         items = [_read(batch, place, document) for place, document in enumerate(documents)]
         verdicts, items = await self._commit(batch, target, items, call, options)
@@ -127,7 +130,7 @@ class BatchWriting:
             for verdict, item in zip(verdicts, items, strict=True)
             if isinstance(verdict, Outcome) and isinstance(item, Item)
         ]
-        if self._events.listens_after(batch.kind) and not call.dry_run:
+        if self._events.listens_after(batch.kind) and not (call.dry_run or batch.is_quiet):
             successes = await self._events.after(batch.kind, successes, call.request)
         return {"successes": _bare(batch.kind, successes), "errors": refusals}
 
@@ -150,7 +153,8 @@ class BatchWriting:
         self, batch: Batch, target: Target, items: list[Item | Refusal], call: Call, options: BatchOptions
     ) -> tuple[list[Verdict], list[Item | Refusal]]:
         """Ask the pipes and write; what became of each item, and the items as the pipes left them."""
-        items = await self._ask(batch.kind, items, call)
+        if not batch.is_quiet:
+            items = await self._ask(batch.kind, items, call)
         index, collection = target
         writer = self._owner.writer(index, collection, call, force=options.force) or DIRECT
         place = Place(index, collection, writer)
@@ -169,7 +173,7 @@ class BatchWriting:
                     try:
                         verdicts.append(batch.operate(tx, place, item, marks))
                     except ApiError as error:
-                        verdicts.append(_refusal(batch, item, error))
+                        verdicts.append(refusal_of(batch, item, error))
                 else:
                     verdicts.append(item)
             if options.strict:
@@ -180,7 +184,8 @@ class BatchWriting:
         return await self._store.transact(decide, dry_run=call.dry_run, refresh=call.refresh, large=large)
 
 
-def _refusal(batch: Batch, item: Item, error: ApiError) -> Refusal:
+def refusal_of(batch: Batch, item: Item, error: ApiError) -> Refusal:
+    """The refusal of one item; raises what is about no item in particular."""
     if error.is_fault or error.id in WHOLE_REQUEST:
         raise error
     if batch.kind == "Delete":

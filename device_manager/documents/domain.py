@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from device_manager.documents.batches import BatchWriting
+from device_manager.documents.bulks import Bulks
 from device_manager.documents.collections import CollectionAdministration
+from device_manager.documents.exporting import DocumentExporting
 from device_manager.documents.fixtures import Loading
+from device_manager.documents.matching import Matching
 from device_manager.documents.reading import DocumentReading
 from device_manager.documents.removal import DocumentRemoval
 from device_manager.documents.searching import DocumentSearching
+from device_manager.documents.updating import DocumentUpdating
 from device_manager.documents.writers import NoOwner, Owner
 from device_manager.documents.writing import DocumentWriting
 from device_manager.events.bus import EventBus
@@ -31,8 +35,11 @@ class Documents:
         batches: by the list.
         reading: by id.
         searching: by query.
+        exporting: writes them down.
         removal: deletes by query.
+        updating: changes by query.
         collections: collections and indices.
+        bulks: by the lines of a bulk.
         loading: by the file.
     """
 
@@ -42,8 +49,12 @@ class Documents:
         self.writing = DocumentWriting(store, events, owner)
         self.batches = BatchWriting(store, events, owner, settings.documents_write_count)
         self.reading = DocumentReading(store, events, settings.search_size)
+        matching = Matching(store, settings.documents_write_count)
         scrolling = Scrolling(store, settings)
         self.searching = DocumentSearching(store, events, scrolling, settings.search_size)
-        self.removal = DocumentRemoval(store, events, owner, settings.documents_write_count)
+        self.exporting = DocumentExporting(store)
+        self.removal = DocumentRemoval(store, events, owner, matching)
+        self.updating = DocumentUpdating(store, events, owner, matching)
         self.collections = CollectionAdministration(store, owner, self.removal)
-        self.loading = Loading(store, owner, self.collections)
+        self.bulks = Bulks(store, owner)
+        self.loading = Loading(store, self.bulks, self.collections)

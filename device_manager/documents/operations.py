@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from device_manager.documents.writers import Writer
+from device_manager.documents.writers import DIRECT, Writer
 from device_manager.errors import api_error
 from device_manager.storage.contract import Document, Key, Transaction
 from device_manager.storage.sources import patched, without
@@ -113,6 +113,24 @@ def upsert(tx: Transaction, place: Place, item: Item, marks: Marks) -> Outcome:
 def upsert_defaults_first(tx: Transaction, place: Place, item: Item, marks: Marks) -> Outcome:
     """As `upsert`, but what is created is the default over the changes."""
     return _upserted(tx, place, item, item.body | (item.default or {}), marks)
+
+
+def update_or_add(tx: Transaction, place: Place, item: Item, marks: Marks) -> Outcome:
+    """Change a stored document, or add the default, or without one the changes. Raises what the mapping refuses."""
+    return _upserted(tx, place, item, item.body if item.default is None else item.default, marks)
+
+
+def write(tx: Transaction, place: Place, item: Item, marks: Marks) -> Outcome:
+    """Store a document as it is, with the `_kuzzle_info` that it brings along. Raises what the mapping refuses.
+
+    Documents with an owner get the marks of the write, because their history rests on them.
+    """
+    source = item.body if place.writer is DIRECT else item.body | {INFO: marks.whole}
+    stored = None if item.id is None else _find(tx, place, place.key(item.id))
+    if item.id is None or stored is None:
+        writer = place.writer
+        return Outcome(writer.create(tx, place.index, place.collection, source, item.id, marks.stamp), created=True)
+    return _replaced(tx, place, place.key(item.id), stored, source, marks)
 
 
 def delete_fields(tx: Transaction, place: Place, item: Item, marks: Marks) -> Outcome:

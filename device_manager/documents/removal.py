@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 from device_manager.call import Call
 from device_manager.documents import operations
 from device_manager.documents.addresses import Target, check_address
+from device_manager.documents.matching import PAGE, Matching, everything
 from device_manager.documents.operations import LARGE, Item, Place, marks_of
 from device_manager.documents.writers import DIRECT, Owner, Writer
-from device_manager.errors import api_error
 from device_manager.events.documents import DocumentEvents
-from device_manager.query.fields import field_types
-from device_manager.query.matcher import Matcher, compile_matcher
-from device_manager.query.tree import MATCH_ALL, Query
+from device_manager.query.matcher import Matcher
 from device_manager.storage.contract import Document, Store, Transaction
-from device_manager.storage.finding import read_search
 from device_manager.storage.stamps import Source, stamp_now
 from device_manager.storage.steps import step
-
-PAGE = 1000
-"""Documents that are deleted in one transaction."""
 
 
 class DocumentRemoval:
@@ -31,19 +26,19 @@ class DocumentRemoval:
         store: where the documents are.
         events: runs the pipes.
         owner: has rules for some collections.
-        limit: most documents of one call.
+        matching: finds them.
     """
 
-    def __init__(self, store: Store, events: DocumentEvents, owner: Owner, limit: int) -> None:
+    def __init__(self, store: Store, events: DocumentEvents, owner: Owner, matching: Matching) -> None:
         self._store = store
         self._events = events
         self._owner = owner
-        self._limit = limit
+        self._matching = matching
 
     async def by_query(
-        self, target: Target, body: Source, lang: str, call: Call, *, source: bool = False, force: bool = False
+        self, target: Target, query: Any, lang: str, call: Call, *, source: bool = False, force: bool = False
     ) -> Source:
-        """Delete what matches the body's query, without one everything: `{documents: [{_id, _source?}], ids}`.
+        """Delete what matches a query, without one everything: `{documents: [{_id, _source?}], ids}`.
 
         All that was acknowledged before is found. A document that has changed since it was found goes if it matches
         still.
@@ -53,14 +48,11 @@ class DocumentRemoval:
                 match than one call may write, `unknown_index`, `unknown_collection`, what the owner of the collection
                 refuses, and what a pipe raised.
         """
-        check_address(*target)
-        query = read_search(body, offset=None, size=0, lang=lang, limit=self._limit).query
-        writer = self._owner.writer(*target, call, force=force) or DIRECT
-        documents = await self._find(target, query)
-        matches = await self._matcher(target, query)
-        gone: list[Document] = []
-        for start in range(0, len(documents), PAGE):
-            gone += await self._delete(target, writer, documents[start : start + PAGE], matches, call)
+        gone = [
+            document
+            async for page in self._gone(target, query, lang, call, limited=True, force=force)
+            for document in page
+        ]
         shows: Any = [
             {"_id": document.id, "_source": document.source} if source else {"_id": document.id} for document in gone
         ]
@@ -68,16 +60,26 @@ class DocumentRemoval:
             shows = await self._events.after("Delete", shows, call.request)
         return {"documents": shows, "ids": [document.id for document in gone]}
 
-    @step
-    async def _find(self, target: Target, query: Query) -> list[Document]:
-        """What matches, found once: a retry would not find what is deleted already."""
-        await self._store.refresh(*target)
-        documents: list[Document] = []
-        async for page in self._store.scan(*target, query, page=min(PAGE, self._limit + 1)):
-            documents += page
-            if len(documents) > self._limit:
-                raise api_error("services.storage.write_limit_exceeded")
-        return await self._store.transact(lambda tx: documents)
+    async def any_number(self, target: Target, query: Any, lang: str, call: Call, *, force: bool = False) -> int:
+        """Delete what matches a query, however much that is; how many documents it was.
+
+        Raises:
+            ApiError: what `by_query` raises, but for the limit; when the store fails, some may be deleted.
+        """
+        pages = self._gone(target, query, lang, call, limited=False, force=force)
+        return sum([len(page) async for page in pages])
+
+    async def _gone(
+        self, target: Target, query: Any, lang: str, call: Call, *, limited: bool, force: bool
+    ) -> AsyncGenerator[list[Document], None]:
+        """Delete what matches page by page; what was deleted."""
+        check_address(*target)
+        parsed = self._matching.read(query, lang)
+        writer = self._owner.writer(*target, call, force=force) or DIRECT
+        matches = await self._matching.matcher(target, parsed)
+        async with contextlib.aclosing(self._matching.pages(target, parsed, limited=limited)) as pages:
+            async for page in pages:
+                yield await self._delete(target, writer, page, matches, call)
 
     async def all(self, target: Target, call: Call) -> None:
         """Delete every document of a collection as it is, whoever owns it; searches see it at once.
@@ -89,13 +91,8 @@ class DocumentRemoval:
         writer = self._owner.writer(*target, call, force=True) or DIRECT
         await self._store.refresh(*target)
         async for page in self._store.scan(*target, page=PAGE):
-            await self._delete(target, writer, page, _everything, call)
+            await self._delete(target, writer, page, everything, call)
         await self._store.refresh(*target)
-
-    async def _matcher(self, target: Target, query: Query) -> Matcher:
-        if query == MATCH_ALL:
-            return _everything
-        return compile_matcher(query, field_types(await self._store.mappings(*target)))
 
     @step
     async def _delete(
@@ -118,7 +115,3 @@ class DocumentRemoval:
 
         large = len(documents) >= LARGE
         return await self._store.transact(decide, known=known, dry_run=call.dry_run, refresh=call.refresh, large=large)
-
-
-def _everything(id: str, source: dict[str, Any]) -> bool:
-    return True

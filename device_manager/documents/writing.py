@@ -50,7 +50,7 @@ class DocumentWriting:
         check_address(index, collection)
         outcome, item, marks = await self._commit(act, target, item, call, force=force)
         result = act.show(outcome, item, marks, source)
-        if self._events.listens_after(act.kind) and not call.dry_run:
+        if self._events.listens_after(act.kind) and not (call.dry_run or act.is_quiet):
             (result,) = await self._events.after(act.kind, [result], call.request)
         return result
 
@@ -62,7 +62,8 @@ class DocumentWriting:
         marks = act.marks(call)
         if act.injects is not None and self._events.injects:
             marks = await self._inject(act, marks, call)
-        asked = await self._ask(act.kind, item, call) if self._events.listens_before(act.kind) else item
+        heard = self._events.listens_before(act.kind) and not act.is_quiet
+        asked = await self._ask(act.kind, item, call) if heard else item
         place = Place(*target, self._owner.writer(*target, call, force=force) or DIRECT)
         return await self._store.transact(
             lambda tx: (act.operate(tx, place, asked, marks), asked, marks), dry_run=call.dry_run, refresh=call.refresh

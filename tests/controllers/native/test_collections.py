@@ -258,7 +258,8 @@ NO_BULKS: list[Any] = [
 async def test_what_is_no_bulk_is_refused(stations: Any) -> None:
     for lines in NO_BULKS:
         error = await stations.platform.refused("admin:loadFixtures", body={stations.index: {"stations": lines}})
-        assert error["id"] in ("api.assert.invalid_type", "api.assert.invalid_argument")
+        wrong = ("invalid_type", "invalid_argument", "unexpected_argument")
+        assert error["id"].removeprefix("api.assert.") in wrong
         assert error["props"][0].startswith(f"body.{stations.index}.stations[")
         assert await stations.sources() == {}
 
