@@ -10,7 +10,11 @@ from device_manager.realtime.bus.entries import Happening
 from device_manager.storage.contract import Change, ChangeKind
 from device_manager.storage.stamps import INFO, Source
 
-REPLACING = frozenset({"createOrReplace", "replace", "mCreateOrReplace", "mReplace", "write", "mWrite", "import"})
+TOLD_IF_WANTED = frozenset({"write", "mWrite"})
+"""Actions of `bulk` that tell subscribers when `notify` is set; its other actions never do."""
+SILENT = frozenset({"admin", "collection", "index"})
+"""Controllers that fill, empty and rewrite whole collections: nobody wants to hear of each document."""
+REPLACING = frozenset({"createOrReplace", "replace", "mCreateOrReplace", "mReplace"} | TOLD_IF_WANTED)
 """Actions after which a document that was there before counts as replaced."""
 
 
@@ -30,12 +34,12 @@ class Origin(Protocol):
 
 
 def is_silent(origin: Origin | None) -> bool:
-    """Whether the writer wants nobody to be told: `silent`, and for bulk writes no `notify`."""
+    """Whether nobody is told of a write: it is `silent`, or concerns whole collections."""
     if origin is None:
         return False
     if origin.controller == "bulk":
-        return not _is_set(origin, "notify")
-    return _is_set(origin, "silent")
+        return origin.action not in TOLD_IF_WANTED or not _is_set(origin, "notify")
+    return origin.controller in SILENT or _is_set(origin, "silent")
 
 
 def _is_set(origin: Origin, name: str) -> bool:

@@ -108,6 +108,8 @@ class Delivery:
                     await self._entitlements.check()
                 if self._waiting:
                     await self._send_next(self._waiting.popleft())
+        except Exception:  # what waits goes on with the next entry, or with the next look at rights
+            log.exception("rights could not be looked at")
         finally:
             self._work = None
 

@@ -24,10 +24,7 @@ from device_manager.storage.stamps import Source
 
 log = structlog.get_logger("realtime")
 
-ALONE = (
-    "clients of this server hear only of what happens on this server: other servers on the same store are not heard "
-    "without --redis"
-)
+ALONE = "notifications stay in this server: others on the same cluster need the same --redis"
 
 
 class Wish(NamedTuple):

@@ -42,7 +42,7 @@ class Subscription:
     Attributes:
         room: where.
         client: who.
-        user_id: whose right it rests on; None for the server's own.
+        user_id: whose right it rests on, that of the last request for it; None for the server's own.
         volatile: what came with the first request for it.
     """
 
@@ -180,6 +180,7 @@ class Rooms:
             subscription = room.subscriptions[client.id] = Subscription(room, client, user_id, volatile)
             self._by_client.setdefault(client.id, {})[room.id] = subscription
             self.subscriptions += 1
+        subscription.user_id = user_id
         name = interest.channel(room.id)
         channel = room.channels.get(name)
         is_new_channel = channel is None

@@ -6,7 +6,7 @@ import orjson
 
 from device_manager.errors import ApiError
 from device_manager.events import EventBus
-from device_manager.realtime.opening import open_bus
+from device_manager.realtime.bus.opening import open_bus
 from device_manager.realtime.service import Realtime
 from device_manager.router.envelope import NODE
 from device_manager.router.registry import Registry

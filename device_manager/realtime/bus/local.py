@@ -32,7 +32,9 @@ class LocalBus:
         self._age = age
         self._clock = clock
         self._listener: BusListener | None = None
-        self._followed: dict[Place, float | None] = {}
+        self._most = entries
+        self._followed: set[Place] = set()
+        self._abandoned: dict[Place, float] = {}
         self._rooms: dict[str, tuple[int, bytes]] = {}
 
     @property
@@ -50,22 +52,24 @@ class LocalBus:
 
     async def follow(self, index: str, collection: str) -> None:
         """See `Bus.follow`."""
-        self._leave_abandoned()
-        self._followed[index, collection] = None
-        self._log.follow((index, collection))
+        place = (index, collection)
+        self._abandoned.pop(place, None)
+        self._followed.add(place)
+        self._log.follow(place)
 
     def release(self, index: str, collection: str) -> None:
         """See `Bus.release`."""
-        self._leave_abandoned()
-        if (index, collection) in self._followed:
-            self._followed[index, collection] = self._clock() + self._age
+        place = (index, collection)
+        if place in self._followed:
+            self._abandoned[place] = self._clock() + self._age
+            self._leave_abandoned()
 
     def is_followed(self, index: str, collection: str) -> bool:
         """See `Bus.is_followed`."""
         place = (index, collection)
         if place not in self._followed:
             return False
-        if self._followed[place] is not None:
+        if place in self._abandoned:
             self._leave_abandoned()
         return place in self._followed
 
@@ -105,8 +109,12 @@ class LocalBus:
         return None if found is None else found[1]
 
     def _leave_abandoned(self) -> None:
-        """Stop logging collections whose last client has been away for too long."""
+        """Stop logging collections whose last client has been away for too long, and the oldest of too many of them."""
         now = self._clock()
-        for place in [place for place, end in self._followed.items() if end is not None and end < now]:
-            del self._followed[place]
+        while self._abandoned:
+            place, end = next(iter(self._abandoned.items()))
+            if end >= now and len(self._abandoned) <= self._most:
+                return
+            del self._abandoned[place]
+            self._followed.discard(place)
             self._log.leave(place)

@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import structlog
-
 from device_manager.realtime.bus import Bus, LocalBus
 from device_manager.realtime.bus.shared import RedisBus
 from device_manager.settings import Settings
 
-log = structlog.get_logger("realtime")
 
-
-def open_bus(settings: Settings, *, shared_store: bool) -> Bus:
+def open_bus(settings: Settings) -> Bus:
     """A bus to the other servers if there is a Redis, otherwise one for this server alone.
 
     Args:
         settings: name the Redis and the bounds of the log.
-        shared_store: other servers may serve the same data, so that a bus for one server is worth a word.
 
     Raises:
         InvalidSettings: the URL of the Redis cannot be read.
     """
     entries, most_bytes, age = settings.realtime_log_entries, settings.realtime_log_bytes, settings.realtime_log_age
     if not settings.redis:
-        if shared_store:
-            log.warning("notifications stay in this server: others on the same cluster need the same --redis")
         return LocalBus(entries=entries, most_bytes=most_bytes, age=age)
     return RedisBus(
         settings.redis,
