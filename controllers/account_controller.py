@@ -15,6 +15,7 @@ from device_manager.router.controller import Controller
 from device_manager.router.parse import Refused, parse
 from device_manager.router.registry import Registry
 from device_manager.router.request import ANONYMOUS, Request
+from device_manager.security.addresses import client_address
 from device_manager.security.lifetimes import NEVER
 from device_manager.security.service import Security
 from device_manager.settings import Settings
@@ -49,6 +50,10 @@ class AccountController(Controller):
         self._settings = settings
         self._events = events
         self._lifetime = int(settings.token_lifetime * 1000) if settings.token_lifetime >= 0 else NEVER
+
+    def _address(self, request: Request) -> str:
+        """Where the caller is."""
+        return client_address(request.connection, self._settings.trusted_proxies)
 
     async def _is_allowed(self, request: Request, body: dict[str, Any], kuid: str) -> dict[str, bool]:
         """Whether a user might make the request that `body` is: `{allowed}`.
@@ -94,9 +99,3 @@ def caller_of(request: Request) -> str:
     if request.user_id is None or request.user_id == ANONYMOUS:
         raise api_error("security.rights.unauthorized", request.controller, request.action, ANONYMOUS)
     return request.user_id
-
-
-def address_of(request: Request) -> str:
-    """The address that the caller's connection comes from; empty for what comes from inside."""
-    ips = request.connection.ips
-    return ips[0] if ips else ""

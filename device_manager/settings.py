@@ -91,6 +91,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Directory into which `admin:dump` writes its archives."""
     dumps_kept: int = 5
     """Archives that stay there; older ones are removed."""
+    debug: bool = False
+    """Let `debug:enable` open sessions, in which administrators see where the code is and what takes memory."""
     telemetry: str = ""
     """Address to which OpenTelemetry traces are sent over HTTP, such as `http://127.0.0.1:4318/v1/traces`; needs the
     extra `telemetry`. Without it there are none, and they cost nothing."""
@@ -210,6 +212,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Different filters that one connection may follow; beyond it 413."""
     realtime_subscriptions: int = 500_000
     """Filters that all connections to this server may follow together; beyond it 413."""
+    realtime_conditions: int = 100
+    """Conditions of one filter, each value of `in`, `ids` and `match` being one; beyond it 400."""
     realtime_log_entries: int = 10_000
     """Changes of followed collections that are remembered for clients that come back, over all collections."""
     realtime_log_bytes: int = 32 << 20
@@ -252,6 +256,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     of one user from everywhere, 10 times as many from one address. 0 never makes anybody wait."""
     login_delay: float = 30.0
     """Seconds of the longest wait between two such logins; it begins with one second and doubles."""
+    trusted_proxies: int = 0
+    """Proxies in front of the server that append to `X-Forwarded-For`: tells callers apart where logins and anonymous
+    requests are counted by address. 0 takes the address that a connection comes from."""
     require_password: bool = False
     """Ask for `currentPassword` when users change or delete their own credentials."""
     password_reset_lifetime: float = 7200.0

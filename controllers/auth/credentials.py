@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from device_manager.controllers.account_controller import ACKNOWLEDGED, AccountController, address_of, caller_of
+from device_manager.controllers.account_controller import ACKNOWLEDGED, AccountController, caller_of
 from device_manager.controllers.calls import call_of
 from device_manager.router.controller import action
 from device_manager.router.request import Request
@@ -67,7 +67,7 @@ class CredentialsPart(AccountController):
     async def _confirm(self, request: Request, strategy: LocalStrategy, password: object) -> None:
         """Make sure that it is the user who calls, not somebody who found the device unlocked."""
         if self._settings.require_password:
-            await strategy.confirm(caller_of(request), password, address_of(request))
+            await strategy.confirm(caller_of(request), password, self._address(request))
 
     @action(http=_routes("DELETE", ""), writes=True)
     async def delete_my_credentials(

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from device_manager.controllers.account_controller import ACKNOWLEDGED, Lifetime, address_of, caller_of
+from device_manager.controllers.account_controller import ACKNOWLEDGED, Lifetime, caller_of
 from device_manager.controllers.session_controller import SessionController, session_answer
 from device_manager.errors import ApiError, api_error
 from device_manager.router.controller import action
@@ -57,7 +57,7 @@ class SessionsPart(SessionController):
         self._count_login(request)
         verifier = self._accounts.strategy(strategy)
         lifetime = read_lifetime(expires_in, self._lifetime)
-        kuid = await verifier.verify(body, address_of(request))
+        kuid = await verifier.verify(body, self._address(request))
         content = await self._authenticated(strategy, kuid)
         if not isinstance(content.get("_id"), str):  # a plugin asks for a further step
             return Response(request, result=content)

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import msgspec
 
 from device_manager.errors import ApiError, api_error
+from device_manager.security.addresses import client_address
 from device_manager.security.cookies import token_of
 from device_manager.security.documents import ANONYMOUS, User
 from device_manager.security.memory import SecurityMemory, profiles_of
@@ -158,15 +159,19 @@ class RightsGuard:
         tokens: verifies tokens.
         platform: the platform index, which is a tenant like any other.
         cookies: whether tokens may come by cookie.
+        proxies: see `client_address`.
     """
 
-    def __init__(self, memory: SecurityMemory, tokens: Verifier, platform: str, *, cookies: bool = True) -> None:
+    def __init__(
+        self, memory: SecurityMemory, tokens: Verifier, platform: str, *, cookies: bool = True, proxies: int = 0
+    ) -> None:
         self._memory = memory
         self._tokens = tokens
         self._link = tokens.links.link
         self._rates = PerSecond()
         self._platform = platform
         self._cookies = cookies
+        self._proxies = proxies
 
     def authorize(self, request: Call, rule: ActionRule | None) -> Awaitable[None] | None:
         """See `Guard.authorize`."""
@@ -291,7 +296,7 @@ class RightsGuard:
         if counts and granted.rate:
             who = request.user_id or ""
             if who == ANONYMOUS:  # strangers are told apart by where they are
-                who = f"{who} {request.connection.ips[:1]}"
+                who = f"{who} {client_address(request.connection, self._proxies)}"
             if not self._rates.passes(who, granted.rate):
                 raise api_error("api.process.too_many_requests")
 

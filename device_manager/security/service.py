@@ -32,7 +32,13 @@ class Security:
         self.tokens = Tokens(store, self.collections, settings)
         self.accounts = Accounts(store, self.collections, self.tokens, self.memory, settings)
         self.first_admin = FirstAdmin(store, self.accounts.users)
-        self.guard = RightsGuard(self.memory, self.tokens, settings.platform_index, cookies=settings.cookie_auth)
+        self.guard = RightsGuard(
+            self.memory,
+            self.tokens,
+            settings.platform_index,
+            cookies=settings.cookie_auth,
+            proxies=settings.trusted_proxies,
+        )
 
     async def start(self, *, payload_gateway: bool = False) -> None:
         """Store the roles and profiles that are missing, then follow what this and other processes change.

@@ -8,20 +8,31 @@ from collections.abc import AsyncIterator
 from typing import Any, NamedTuple
 
 import httpx
+import msgspec
 import pytest
 import pytest_asyncio
 
 from device_manager.app import Application
 from device_manager.cli.process import free_port
 from device_manager.errors import ApiError
-from device_manager.settings import Settings
+from device_manager.settings import AppliesTo, PasswordPolicy, Settings
 
 Envelope = dict[str, Any]
 DAY = 86_400.0
+STRICT_POLICIES = {
+    "everybody": PasswordPolicy(password_regex="/^[a-z0-9 \\/-]{4,}$/i"),
+    "crew": PasswordPolicy(
+        applies_to=AppliesTo(profiles=frozenset({"crew"})),
+        forbid_login_in_password=True,
+        forbid_reused_password_count=3,
+        must_change_password_if_set_by_admin=True,
+    ),
+    "guests": PasswordPolicy(applies_to=AppliesTo(roles=frozenset({"guest"})), expires_after="30d"),
+}
 
 
 class User(NamedTuple):
-    """A user who has logged in; the password is `secret-<username>`."""
+    """A user who has logged in; the password is `secret-<username>` unless said otherwise."""
 
     kuid: str
     username: str
@@ -152,8 +163,26 @@ async def api(
         bulk_records=20,
         password_memory=8192,
         password_passes=1,
+        login_failures=0,
     )
     async with serving(settings, request.param, answers) as api:
         yield api
         with contextlib.suppress(ApiError):  # tests that start servers wipe the cluster that all share
             await api.application.store.drop_index(settings.platform_index)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def strict_api(api: Api, tmp_path_factory: pytest.TempPathFactory, answers: Any) -> AsyncIterator[Api]:
+    """A second server, beside `api` on the same cluster, with all that makes life hard for those who log in."""
+    settings = api.application.settings
+    store = settings.store.partition(":")[0]
+    strict = msgspec.structs.replace(
+        settings,
+        store=f"sqlite:{tmp_path_factory.mktemp('strict')}" if store == "sqlite" else settings.store,
+        port=free_port(),
+        require_password=True,
+        login_failures=3,
+        password_policies=STRICT_POLICIES,
+    )
+    async with serving(strict, store, answers) as strict_api:
+        yield strict_api
