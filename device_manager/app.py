@@ -14,7 +14,6 @@ from typing import Any
 
 import structlog
 
-from device_manager.controllers.admin import AdminController
 from device_manager.controllers.assets import AssetsController
 from device_manager.controllers.auth import AuthController
 from device_manager.controllers.decoders import DecodersController
@@ -27,7 +26,6 @@ from device_manager.controllers.password import PasswordController
 from device_manager.controllers.payloads import PayloadsController
 from device_manager.controllers.realtime import RealtimeController
 from device_manager.controllers.security import SecurityController
-from device_manager.controllers.server import ServerController
 from device_manager.controllers.tasks import TasksController
 from device_manager.decoders import Decoders
 from device_manager.decoders.shipped import shipped_decoders
@@ -36,7 +34,7 @@ from device_manager.errors import ApiError
 from device_manager.events import Answers, EventBus, UnknownEvent
 from device_manager.figures import figures_of
 from device_manager.gateways.server import Gateway
-from device_manager.operations import server_parts_of, upkeep_of
+from device_manager.operations import operating_controllers
 from device_manager.plugins import PluginContext, PluginError, Plugins
 from device_manager.router.controller import Controller
 from device_manager.router.idempotency import Idempotency
@@ -128,7 +126,6 @@ class Application:
         )
 
     def _controllers(self) -> list[Controller]:
-        server = ServerController(server_parts_of(self))
         twins = self.twins
         tokens = self.security.tokens
         exporting = [AssetsController(twins, tokens), DevicesController(twins, tokens)]
@@ -139,14 +136,12 @@ class Application:
         domain += [DecodersController(twins, self.decoders), PayloadsController(twins, self.decoders)]
         documents = self.documents
         native = [*native_controllers(documents), RealtimeController(self.realtime, documents, self.router)]
-        admin = AdminController(
-            documents, self.security.accounts.users, self.router, upkeep_of(self, may_open=self._may_open)
-        )
+        operating = operating_controllers(self, documents, may_open=self._may_open)
         accounts = [
             controller(self.security, self.router.registry, self.settings, self.events)
             for controller in (AuthController, SecurityController, PasswordController)
         ]
-        return [server, *accounts, admin, *native, *domain, *self.plugins.controllers()]
+        return [*operating, *accounts, *native, *domain, *self.plugins.controllers()]
 
     async def start(self) -> None:
         """Open the store, prepare the domain, start the plugins, and listen last.

@@ -29,6 +29,7 @@ def figures_of(application: Application) -> Metrics:
     _store(metrics, application)
     _connections(metrics, application)
     _ingestion(metrics, application)
+    _realtime(metrics, application)
     return metrics
 
 
@@ -143,6 +144,19 @@ def _ingestion(metrics: Metrics, application: Application) -> None:
     metrics.gauge("spool_bytes", "Bytes of payloads that wait for the store.", lambda: twins.ingestion.spooled_bytes)
     metrics.gauge("tasks_running", "Tasks that this process works on.", lambda: _by_one(twins.tasks.running), ("kind",))
     metrics.gauge("engines", "Engines.", lambda: len(twins.catalogue.engines))
+
+
+def _realtime(metrics: Metrics, application: Application) -> None:
+    metrics.gauge("rooms", "Filters that clients follow.", lambda: len(application.realtime.rooms))
+    metrics.gauge(
+        "subscriptions", "Rooms of all connections together.", lambda: application.realtime.rooms.subscriptions
+    )
+    metrics.counter("notifications", "Notifications that were sent.", lambda: application.realtime.delivery.sent)
+    metrics.counter(
+        "notifications_dropped",
+        "Changes that nobody was told of, because pipes did not keep up.",
+        lambda: application.realtime.delivery.dropped,
+    )
 
 
 def _by_one(figures: Mapping[str, T]) -> dict[tuple[str, ...], T]:

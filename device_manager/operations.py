@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from device_manager.controllers.admin import SupportArchive, Upkeep
-from device_manager.controllers.server import ServerParts
+from device_manager.controllers.admin import AdminController, SupportArchive, Upkeep
+from device_manager.controllers.debug import DebugController
+from device_manager.controllers.server import ServerController, ServerParts
 from device_manager.controllers.server.pipes import listed_chains
 from device_manager.controllers.shown_settings import shown_settings
+from device_manager.documents.domain import Documents
+from device_manager.router.controller import Controller
 from device_manager.security.reset import SecurityReset
 from device_manager.storage.contract import Store
 
@@ -30,16 +33,28 @@ def server_parts_of(application: Application) -> ServerParts:
         plugins={name: {} for name in application.plugins.names},
         first_admin=application.security.first_admin,
         connections=lambda: application.gateway.connections,
+        realtime=lambda: (len(application.realtime.rooms), application.realtime.rooms.subscriptions),
     )
 
 
-def upkeep_of(application: Application, *, may_open: bool) -> Upkeep:
-    """What the controller `admin` does for an application.
+def operating_controllers(application: Application, documents: Documents, *, may_open: bool) -> list[Controller]:
+    """The controllers that operators use.
 
     Args:
-        application: whose.
+        application: whose; every other part of it has to be there.
+        documents: loads mappings and documents.
         may_open: whether users and rights may be reset, after which everybody may do everything.
     """
+    users, upkeep = application.security.accounts.users, upkeep_of(application, may_open=may_open)
+    return [
+        ServerController(server_parts_of(application)),
+        AdminController(documents, users, application.router, upkeep),
+        DebugController(allowed=application.settings.debug),
+    ]
+
+
+def upkeep_of(application: Application, *, may_open: bool) -> Upkeep:
+    """What the controller `admin` does for an application; see `operating_controllers`."""
     store, security, twins = application.store, application.security, application.twins
 
     async def forget() -> None:

@@ -52,6 +52,9 @@ class ServerProcess:
         for plugin in plugins:
             self._command += ["--plugin", plugin]
         for name, value in (settings or {}).items():
+            if isinstance(value, bool):
+                self._command.append(f"--{'' if value else 'no-'}{name.replace('_', '-')}")
+                continue
             for one in value if isinstance(value, (tuple, list)) else (value,):
                 self._command += [f"--{name.replace('_', '-')}", str(one)]
         self._process: subprocess.Popen[bytes] | None = None
