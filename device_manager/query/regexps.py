@@ -9,8 +9,8 @@ import re2
 MAX_PATTERN = 1000
 """Characters of a pattern; Elasticsearch's own limit."""
 
-MAX_MEMORY = 1 << 20
-"""Bytes that a compiled pattern may take, and as many again while it runs."""
+MAX_MEMORY = 1 << 16
+"""Bytes that a compiled pattern and its running may take: enough for some hundred characters and repetitions."""
 
 
 class InvalidPattern(ValueError):

@@ -57,8 +57,8 @@ def test_patterns_find_the_same_everywhere(corpus: Corpus, field: str, pattern: 
 
 REFUSED = [
     "", "^a", "a$", "a**", "a*?", "a+?", "*a", "|a", "a|", "(a", "a)", "()", "(?:a)", "(?i)a", "[a", "[]", "[^]",
-    "[a-]",     "[z-a]", "[[:alpha:]]", "[\\d]", "a{", "a}", "a{2,1}", "a{,2}", "~a", "a&b", "<1-5>", "a@", "a#", 'a"b"', "\\b",
-    "\\s",     "\\1", "\\", "a\\", "(a{1000}){1000}", "a{2000}", "x" * 1001,
+    "[a-]", "[z-a]", "[[:alpha:]]", "[\\d]", "a{", "a}", "a{2,1}", "a{,2}", "~a", "a&b", "<1-5>", "a@", "a#", 'a"b"',
+    "\\b", "\\s", "\\1", "\\", "a\\", "(a{1000}){1000}", "a{2000}", "x" * 1001,
 ]  # fmt: skip
 
 
@@ -97,7 +97,7 @@ def test_a_pattern_takes_time_in_proportion_to_the_text() -> None:
 
 @pytest.mark.parametrize("pattern", ["(", "(?=a)", "\\1", "((a{100}){100}){10}", "[z-a]", "\ud800", "a" * 1001])
 def test_what_is_no_pattern_says_why(pattern: str) -> None:
-    with pytest.raises(InvalidPattern, match=r"pattern|[a-z]: "):
+    with pytest.raises(InvalidPattern, match=r"pattern|missing|invalid|bad"):
         searcher(pattern)
 
 

@@ -8,7 +8,6 @@ from typing import Any
 from device_manager.query.geo import Point
 from device_manager.query.tree import GeoBox, GeoDistance, GeoPolygon
 from device_manager.realtime.koncorde.conditions import Box, Condition, Polygon, Ring
-from device_manager.realtime.koncorde.limits import MAX_CORNERS
 from device_manager.realtime.koncorde.points import degrees_of, meters_of, point_at
 from device_manager.realtime.koncorde.reading import Reader, wrong
 
@@ -62,11 +61,7 @@ def _geo_distance_range(reader: Reader, content: Any, where: str) -> Condition:
 def _geo_polygon(reader: Reader, content: Any, where: str) -> Condition:
     field, polygon = reader.one_field(content, where)
     where = f"{where}.{field}"
-    points = reader.members(polygon, where).get("points")
-    if not isinstance(points, list) or len(points) < 3:
-        raise wrong(f"{where}.points", "expected an array of at least 3 points")
-    if len(points) > MAX_CORNERS:
-        raise wrong(f"{where}.points", f"a polygon has at most {MAX_CORNERS} corners")
+    points = reader.corners(reader.members(polygon, where).get("points"), f"{where}.points")
     corners = tuple(_point(point, f"{where}.points[{place}]") for place, point in enumerate(points))
     return Polygon(field, GeoPolygon(field, corners))
 

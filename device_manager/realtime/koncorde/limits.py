@@ -10,11 +10,14 @@ MAX_CONDITIONS: Final = 100
 MAX_DEPTH: Final = 30
 """Deepest nesting of keywords, and of what `match` holds."""
 
-MAX_TEXT: Final = 65_536
+MAX_TEXT: Final = 16_384
 """Characters of all paths, values and patterns of one filter together."""
 
 MAX_PATH_DEPTH: Final = 50
 """Names in the path of a field."""
 
-MAX_CORNERS: Final = 1000
-"""Corners of one polygon."""
+CORNER: Final = 32
+"""Characters that a corner of a polygon counts as."""
+
+MAX_UNICODE_CLASSES: Final = 10
+"""Classes of Unicode, such as `\\pL`, in all patterns of one filter together: each takes long to compile."""

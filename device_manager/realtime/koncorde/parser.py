@@ -205,7 +205,7 @@ def _regexp(reader: Reader, content: Any, where: str) -> Condition:
             raise wrong(where, 'expected the members "value" and "flags"')
         flags = reader.text(pattern.get("flags", ""), f"{where}.flags", "flags as a text")
         pattern = pattern.get("value")
-    pattern = reader.text(pattern, where, "a regular expression as a text")
+    pattern = reader.pattern(pattern, where)
     if not _FLAGS.issuperset(flags):
         raise wrong(f"{where}.flags", f"expected flags out of {', '.join(sorted(_FLAGS))}")
     chosen = frozenset(flags) - _FLAGS_WITHOUT_EFFECT

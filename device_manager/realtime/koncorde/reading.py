@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 from device_manager.errors import ApiError, api_error
-from device_manager.realtime.koncorde.limits import MAX_CONDITIONS, MAX_DEPTH, MAX_PATH_DEPTH, MAX_TEXT
+from device_manager.realtime.koncorde.limits import (
+    CORNER,
+    MAX_CONDITIONS,
+    MAX_DEPTH,
+    MAX_PATH_DEPTH,
+    MAX_TEXT,
+    MAX_UNICODE_CLASSES,
+)
 from device_manager.realtime.koncorde.scalars import Key, NotScalar, key_of
+
+_UNICODE_CLASS = re.compile(r"\\[pP]")
 
 
 def wrong(where: str, why: str) -> ApiError:
@@ -22,6 +32,7 @@ class Reader:
         self._max_conditions = max_conditions
         self._conditions = 0
         self._characters = 0
+        self._unicode_classes = 0
 
     def count(self, where: str, conditions: int = 1) -> None:
         """Note further conditions."""
@@ -38,10 +49,28 @@ class Reader:
         """`value`, which has to be a text."""
         if not isinstance(value, str):
             raise wrong(where, f"expected {what}")
-        self._characters += len(value)
-        if self._characters > MAX_TEXT:
-            raise wrong(where, f"a filter has at most {MAX_TEXT} characters of text")
+        self._weigh(len(value), where)
         return value
+
+    def corners(self, points: Any, where: str) -> list[Any]:
+        """`points`, which have to be the corners of a polygon."""
+        if not isinstance(points, list) or len(points) < 3:
+            raise wrong(where, "expected an array of at least 3 points")
+        self._weigh(CORNER * len(points), where)
+        return points
+
+    def pattern(self, value: Any, where: str) -> str:
+        """`value`, which has to be the text of a regular expression."""
+        pattern = self.text(value, where, "a regular expression as a text")
+        self._unicode_classes += len(_UNICODE_CLASS.findall(pattern))
+        if self._unicode_classes > MAX_UNICODE_CLASSES:
+            raise wrong(where, f"the patterns of a filter have at most {MAX_UNICODE_CLASSES} classes of Unicode")
+        return pattern
+
+    def _weigh(self, characters: int, where: str) -> None:
+        self._characters += characters
+        if self._characters > MAX_TEXT:
+            raise wrong(where, f"a filter has at most {MAX_TEXT} characters of text, {CORNER} for each corner")
 
     def path(self, value: Any, where: str) -> str:
         """`value`, which has to be the path of a field."""
