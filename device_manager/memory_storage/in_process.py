@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import fakeredis
+import redis
+from fakeredis._socket import FakeSocket
 from redis.exceptions import ResponseError
 
 from device_manager.errors import ApiError, api_error
@@ -40,6 +43,26 @@ class _Server(fakeredis.FakeServer):
     """Iterations that are remembered, each with a list of all names; the default is 1,024."""
 
 
+class _Session(FakeSocket):
+    """Runs commands from their words: taking a long one apart again from its bytes takes a time that grows squared."""
+
+    reply: Any = None
+
+    def put_response(self, msg: Any) -> None:
+        self.reply = msg
+
+    def execute(self, *words: Word) -> Any:
+        """The reply to a command.
+
+        Raises:
+            ResponseError: it is refused.
+        """
+        self._process_command([word if isinstance(word, bytes) else str(word).encode() for word in words])
+        if isinstance(self.reply, ResponseError):
+            raise self.reply
+        return _decoded(self.reply)
+
+
 class ProcessStorage:
     """See `MemoryStorage`. What it may take is counted as it grows, and measured when the count reaches the limit.
 
@@ -53,11 +76,9 @@ class ProcessStorage:
         self._most_bytes = most_bytes
         self._counted = 0
         self._server = _Server(version=(7,))
-        self._client = fakeredis.FakeRedis(
-            server=self._server, protocol=2, decode_responses=True, encoding_errors="replace"
-        )
-        self._client.response_callbacks.clear()
-        self._execute: Callable[..., Any] = self._client.execute_command
+        session = _Session(self._server, db=0, client_class=redis.Redis, client_info={"resp": 2})
+        self._execute: Callable[..., Any] = session.execute
+        self._lock = threading.Lock()
         self._emulated: Mapping[str, Callable[..., Any]] = {"OBJECT": self._object, "TOUCH": self._touch}
 
     async def run(self, *words: Word) -> Any:
@@ -69,7 +90,8 @@ class ProcessStorage:
 
     async def run_together(self, commands: Sequence[Command]) -> list[Any]:
         """See `MemoryStorage`."""
-        if self._counted > LARGE and any(_name(words) in LOOKING for words in commands):
+        is_large = self._counted > LARGE and any(_name(words) in LOOKING for words in commands)
+        if is_large or self._lock.locked():
             return await asyncio.to_thread(self._run_all, commands)
         return self._run_all(commands)
 
@@ -79,11 +101,11 @@ class ProcessStorage:
 
     async def close(self) -> None:
         """See `MemoryStorage`."""
-        self._client.close()
 
     def _run_all(self, commands: Sequence[Command]) -> list[Any]:
-        self._make_room(sum(self._growth(words) for words in commands))
-        return [self._run(words) for words in commands]
+        with self._lock:
+            self._make_room(sum(self._growth(words) for words in commands))
+            return [self._run(words) for words in commands]
 
     def _run(self, words: Command) -> Any:
         name, *arguments = words
@@ -134,6 +156,12 @@ class ProcessStorage:
                 limit = f"{self._most_bytes} bytes, see the setting memory_storage_bytes."
                 raise api_error("services.cache.memory_exceeded", limit)
         self._counted += growth
+
+
+def _decoded(reply: Any) -> Any:
+    if isinstance(reply, bytes):
+        return reply.decode(errors="replace")
+    return [_decoded(item) for item in reply] if isinstance(reply, list) else reply
 
 
 def _name(words: Command) -> str:
