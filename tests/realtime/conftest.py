@@ -178,6 +178,8 @@ class Home:
         realtime: the engine.
     """
 
+    listener = Listener
+
     def __init__(self, store: Store, settings: Settings) -> None:
         self.store = store
         self.events = EventBus()
