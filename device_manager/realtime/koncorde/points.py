@@ -65,7 +65,7 @@ def degrees_of(value: Any, limit: int) -> float | None:
 
 
 def meters_of(value: Any) -> float | None:
-    """Meters of a distance such as `1 000,5 Ft`, or of a number of meters; None for what is no distance."""
+    """Meters of a distance such as `1 000,5 Ft`, or of a number of meters, to the micrometer; None for none."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         text = repr(value)
     elif isinstance(value, str) and len(value) <= _LONGEST:
@@ -76,4 +76,4 @@ def meters_of(value: Any) -> float | None:
     if match is None or match[2] not in METERS:
         return None
     meters = float(match[1]) * METERS[match[2]]
-    return meters if math.isfinite(meters) else None
+    return round(meters, 6) if math.isfinite(meters) else None

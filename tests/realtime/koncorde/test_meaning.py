@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from device_manager.realtime.koncorde import FilterIndex, normalise, room_id
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(data=st.data())
 def test_a_filter_means_what_was_written(examples: Any, data: st.DataObject) -> None:
     filter = data.draw(examples.filters, label="filter")
@@ -45,7 +45,7 @@ def test_the_index_finds_what_trying_every_filter_finds(examples: Any, data: st.
             del rooms[room]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_the_order_of_operands_makes_no_other_room(examples: Any, data: st.DataObject) -> None:
     filter = data.draw(examples.filters, label="filter")
