@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 
-from benchmarks import ingestion, links, rights, server_now
+from benchmarks import documents, ingestion, links, rights, server_now
 from benchmarks.table import Row
 
 
@@ -14,6 +14,8 @@ def benchmarks(payloads: int = ingestion.PAYLOADS) -> dict[str, Callable[[int], 
     return {
         "server-now": server_now.measure,
         "rights": rights.measure,
+        "documents-sqlite": documents.measure_sqlite,
+        "documents-elasticsearch": documents.measure_elasticsearch,
         "links-sqlite": links.measure_sqlite,
         "links-elasticsearch": links.measure_elasticsearch,
         "ingestion-sqlite": functools.partial(ingestion.measure_sqlite, payloads=payloads),

@@ -320,6 +320,14 @@ def _some_documents(client: httpx.Client, indices: str) -> list[dict[str, str]]:
 
 
 @pytest.fixture
+def empty_cluster(elasticsearch_url: str) -> Iterator[str]:
+    """The cluster that tests share, without what the product keeps there, before the test and after it."""
+    wipe_cluster(elasticsearch_url)
+    yield elasticsearch_url
+    wipe_cluster(elasticsearch_url)
+
+
+@pytest.fixture
 def start_server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Servers]:
     """Starts any number of servers for one test."""
     servers = Servers(request, tmp_path)

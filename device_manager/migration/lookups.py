@@ -26,12 +26,16 @@ class Lookups:
         store: where the data is.
         survey: what there is.
         platform: name of the platform index.
+
+    Attributes:
+        steps: what is done, by index.
     """
 
     def __init__(self, store: Store, survey: Survey, platform: str) -> None:
         self._store = store
         self._platform = platform
         self._survey = survey
+        self.steps = {(stage.index, stage.does) for stage in survey.stages}
         self._present = set(survey.names)
         self._engines = {engine.index: engine for engine in survey.engines}
         self._models: Models | None = None

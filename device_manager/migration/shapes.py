@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping
 from typing import Any, NamedTuple
 
-Source = dict[str, Any]
+from device_manager.migration.shaping import Note, Shaped, Shaping, Source, objects
 
 INFO = "_kuzzle_info"
 NEWEST_KEPT = 5
@@ -27,34 +27,10 @@ GROUP = frozenset(("name", "path", "model", "lastUpdate", "metadata", INFO))
 MODEL = frozenset(("type", "engineGroup", "closing", "measure", "asset", "device", "group", INFO))
 """What documents of this product have; the rest is data that it keeps without knowing it."""
 
+UNREADABLE = "members of another form than either version has, kept"
+
 ANY_AFFINITY: Source = {"type": ["assets", "devices"], "models": {"assets": [], "devices": []}, "strict": False}
 """Of groups that any twin may be in, as all groups of version 2 were."""
-
-
-class Note(NamedTuple):
-    """Something that people should know.
-
-    Attributes:
-        kind: what sort of thing; notes of a kind are counted.
-        text: of this one, for people.
-    """
-
-    kind: str
-    text: str
-
-
-class Shaped(NamedTuple):
-    """A content in this product's shape.
-
-    Attributes:
-        source: the content.
-        changes: what changed, each as a phrase; empty when nothing did.
-        notes: what needs attention.
-    """
-
-    source: Source
-    changes: tuple[str, ...] = ()
-    notes: tuple[Note, ...] = ()
 
 
 class TwinModel(NamedTuple):
@@ -62,30 +38,6 @@ class TwinModel(NamedTuple):
 
     slots: list[Source]
     locales: Source
-
-
-class _Shaping:
-    """A content on its way, with a record of what was done to it."""
-
-    def __init__(self, source: Source) -> None:
-        self.source = dict(source)
-        self.changes: list[str] = []
-        self.notes: list[Note] = []
-
-    def set(self, member: str, value: Any, change: str) -> None:
-        self.source[member] = value
-        self.changes.append(change)
-
-    def drop(self, member: str, change: str) -> None:
-        if member in self.source:
-            del self.source[member]
-            self.changes.append(change)
-
-    def note(self, kind: str, text: str) -> None:
-        self.notes.append(Note(kind, text))
-
-    def finished(self) -> Shaped:
-        return Shaped(self.source, tuple(dict.fromkeys(self.changes)), tuple(self.notes))
 
 
 def shape_asset(
@@ -99,13 +51,8 @@ def shape_asset(
         paths: group id -> path.
         unrecorded: slots whose embedded measure is not in history; these stay.
     """
-    shaping = _Shaping(source)
-    if "linkedDevices" in source:
-        links = [*_objects(source.get("linkedMeasures"))]
-        known = {entry.get("deviceId") for entry in links}
-        links += [link for link in _asset_links(source) if link["deviceId"] not in known]
-        shaping.set("linkedMeasures", links, "linkedDevices became linkedMeasures")
-        del shaping.source["linkedDevices"]
+    shaping = Shaping(source)
+    _shape_links(shaping)
     _complete_twin(shaping, source, model, paths)
     if "modelLocales" not in source:
         shaping.set("modelLocales", model.locales if model else {}, "modelLocales taken from the model")
@@ -131,16 +78,16 @@ def shape_device(
         device_id: its id.
         unrecorded: slots whose embedded measure is not in history; these stay.
     """
-    shaping = _Shaping(source)
+    shaping = Shaping(source)
     asset_id = source.get("assetId")
     if asset_id:
-        pairs = _pairs_with(asset or {}, device_id)
-        known = {entry.get("assetId") for entry in _objects(source.get("linkedMeasures"))}
-        if pairs and asset_id not in known:
-            link = {"assetId": asset_id, "measureSlots": pairs}
-            links = [*_objects(source.get("linkedMeasures")), link]
+        links = objects(source.get("linkedMeasures"))
+        is_known = any(entry.get("assetId") == asset_id for entry in links)
+        pairs = [] if is_known else _pairs_with(asset or {}, device_id)
+        if pairs:
+            links = [*links, {"assetId": asset_id, "measureSlots": pairs}]
             shaping.set("linkedMeasures", links, "assetId became linkedMeasures")
-        if pairs or asset_id in known:
+        if pairs or is_known:
             shaping.drop("assetId", "assetId became linkedMeasures")
         else:
             text = f'names the asset "{asset_id}", which {"does not name it" if asset else "does not exist"}'
@@ -160,19 +107,22 @@ def shape_provisioning(source: Source, model: TwinModel | None, engine_device: S
         model: its model; None when there is none.
         engine_device: the device in the engine that it names; None when no engine has it.
     """
-    shaping = _Shaping(source)
+    shaping = Shaping(source)
     attached = engine_device is not None
     embedded = _embedded(source)
     if "measureSlots" not in source:
         shaping.set("measureSlots", _slots(shaping, source, model), "measureSlots taken from the model")
     if "lastMeasures" not in source:
-        newest = [] if attached else _last_measures(embedded)
+        newest = [] if attached else _last_measures(embedded or {})
         shaping.set("lastMeasures", newest, "lastMeasures made of measures")
         shaping.set("lastMeasuredAt", newest[0]["measuredAt"] if newest else None, "lastMeasures made of measures")
     if "provisionedAt" not in source:
         created_at = (source.get(INFO) or {}).get("createdAt")
         shaping.set("provisionedAt", created_at, "provisionedAt taken from createdAt")
-    shaping.drop("measures", "measures dropped, the engine's device or lastMeasures have them")
+    if embedded is not None:
+        shaping.drop("measures", "measures dropped, the engine's device or lastMeasures have them")
+    else:
+        shaping.note(UNREADABLE, "has measures of another form")
     if not source.get("assetId") or attached:
         shaping.drop("assetId", "assetId dropped, the engine's device has it")
     for member in ("metadata", "groups", "linkedMeasures"):
@@ -188,14 +138,12 @@ def shape_history(source: Source, paths: Mapping[str, str]) -> Shaped:
     asset = source.get("asset")
     if not isinstance(asset, dict) or not asset.keys() & {"linkedDevices", "measures", "lastMeasuredAt", "groups"}:
         return Shaped(source)
-    shaping = _Shaping(asset)
-    if "linkedDevices" in asset:
-        shaping.set("linkedMeasures", _asset_links(asset), "linkedDevices became linkedMeasures")
-        del shaping.source["linkedDevices"]
+    shaping = Shaping(asset)
+    _shape_links(shaping)
     _shape_groups(shaping, paths)
     _drop_embedded(shaping, ())
     shaped = shaping.finished()
-    return shaped._replace(source=source | {"asset": shaped.source}) if shaped.changes else Shaped(source)
+    return shaped._replace(source=source | {"asset": shaped.source})
 
 
 def shape_measure(source: Source, paths: Mapping[str, str]) -> Shaped:
@@ -206,7 +154,7 @@ def shape_measure(source: Source, paths: Mapping[str, str]) -> Shaped:
     for member in ("asset", "origin"):
         context = source.get(member)
         if isinstance(context, dict) and context.get("groups"):
-            shaping = _Shaping(context)
+            shaping = Shaping(context)
             _shape_groups(shaping, paths)
             shaped = shaping.finished()
             notes += shaped.notes
@@ -220,7 +168,7 @@ def shape_group(source: Source, group_id: str, parent_exists: bool) -> Shaped:
     """A group of version 2, which knows its parent and its children; it stays as it is once it has a path."""
     if "path" in source:
         return Shaped(source)
-    shaping = _Shaping(source)
+    shaping = Shaping(source)
     parent = source.get("parent")
     if parent and not parent_exists:
         shaping.note("group whose parent does not exist, made a root", f'named "{parent}" as its parent')
@@ -253,18 +201,18 @@ def shape_model(source: Source) -> Shaped:
 def group_ids(source: Source) -> Iterable[str]:
     """The groups that a twin, a measure or a history entry names by id, as version 2 did."""
     for place in (source, source.get("asset"), source.get("origin")):
-        for entry in _objects(place.get("groups") if isinstance(place, dict) else None):
-            if "path" not in entry and isinstance(entry.get("id"), str):
+        for entry in objects(place.get("groups") if isinstance(place, dict) else None):
+            if _names_group(entry):
                 yield entry["id"]
 
 
 def embedded_measures(source: Source) -> dict[str, int]:
     """When the measure was taken that a twin of version 2 embeds, by slot."""
-    found = {slot: measure.get("measuredAt") for slot, measure in _embedded(source).items()}
+    found = {slot: measure.get("measuredAt") for slot, measure in (_embedded(source) or {}).items()}
     return {slot: at for slot, at in found.items() if isinstance(at, int)}
 
 
-def _complete_twin(shaping: _Shaping, source: Source, model: TwinModel | None, paths: Mapping[str, str]) -> None:
+def _complete_twin(shaping: Shaping, source: Source, model: TwinModel | None, paths: Mapping[str, str]) -> None:
     """The members that twins of both kinds have."""
     if "linkedMeasures" not in shaping.source:
         shaping.set("linkedMeasures", [], "linkedMeasures added, empty")
@@ -278,37 +226,72 @@ def _complete_twin(shaping: _Shaping, source: Source, model: TwinModel | None, p
         _shape_groups(shaping, paths)
 
 
-def _slots(shaping: _Shaping, source: Source, model: TwinModel | None) -> list[Source]:
+def _slots(shaping: Shaping, source: Source, model: TwinModel | None) -> list[Source]:
     """The slots that the model declares; without a model, those that can be seen in use."""
     if model is not None:
         return model.slots
     shaping.note("unknown model, slots taken from what is in use", f'has the model "{source.get("model")}"')
-    used = {slot: measure.get("type") for slot, measure in _embedded(source).items()}
-    for entry in _objects(source.get("linkedDevices")):
-        used |= {pair["asset"]: pair.get("type") for pair in _objects(entry.get("measureNames")) if "asset" in pair}
+    used = {slot: measure.get("type") for slot, measure in (_embedded(source) or {}).items()}
+    for entry in objects(source.get("linkedDevices")):
+        used |= {pair["asset"]: pair.get("type") for pair in objects(entry.get("measureNames")) if _is_pair(pair)}
     return [{"name": name, "type": type} for name, type in used.items() if isinstance(type, str)]
 
 
-def _shape_groups(shaping: _Shaping, paths: Mapping[str, str]) -> None:
+def _shape_groups(shaping: Shaping, paths: Mapping[str, str]) -> None:
     entries = shaping.source.get("groups")
-    if not isinstance(entries, list) or all(not isinstance(entry, dict) or "id" not in entry for entry in entries):
+    if not isinstance(entries, list) or not any(map(_names_group, entries)):
         return
     shaped: list[Any] = []
     for entry in entries:
-        if not isinstance(entry, dict) or "id" not in entry:
+        if not _names_group(entry):
             shaped.append(entry)
             continue
         id = entry["id"]
-        if id not in paths and "path" not in entry:
+        if id not in paths:
             shaping.note("membership in a group that does not exist, kept with its id as path", f'is in "{id}"')
         others = {name: value for name, value in entry.items() if name != "id"}
         shaped.append({"path": paths.get(id, id)} | others)
     shaping.set("groups", shaped, "group ids became paths")
 
 
-def _drop_embedded(shaping: _Shaping, unrecorded: Container[str]) -> None:
+def _names_group(entry: Any) -> bool:
+    """Whether an entry of `groups` names its group by id, as version 2 did."""
+    return isinstance(entry, dict) and "path" not in entry and isinstance(entry.get("id"), str)
+
+
+def _shape_links(shaping: Shaping) -> None:
+    """The links of an asset; entries of another form stay where they are."""
+    if "linkedDevices" not in shaping.source:
+        return
+    links = objects(shaping.source.get("linkedMeasures"))
+    known = [entry.get("deviceId") for entry in links]
+    new = [link for link in _asset_links(shaping.source) if link["deviceId"] not in known]
+    if new or "linkedMeasures" not in shaping.source:
+        shaping.set("linkedMeasures", [*links, *new], "linkedDevices became linkedMeasures")
+    entries = shaping.source["linkedDevices"]
+    if entries is None or (isinstance(entries, list) and all(map(_is_old_link, entries))):
+        shaping.drop("linkedDevices", "linkedDevices became linkedMeasures")
+    else:
+        shaping.note(UNREADABLE, "has linkedDevices of another form")
+
+
+def _is_old_link(entry: Any) -> bool:
+    is_link = isinstance(entry, dict) and isinstance(entry.get("_id"), str)
+    names = entry.get("measureNames") if is_link else None
+    return isinstance(names, list) and all(map(_is_pair, names))
+
+
+def _is_pair(pair: Any) -> bool:
+    return isinstance(pair, dict) and isinstance(pair.get("asset"), str) and isinstance(pair.get("device"), str)
+
+
+def _drop_embedded(shaping: Shaping, unrecorded: Container[str]) -> None:
     """Take out the newest measures, which history has, and their date."""
-    kept = {slot: measure for slot, measure in _embedded(shaping.source).items() if slot in unrecorded}
+    embedded = _embedded(shaping.source)
+    if embedded is None:
+        shaping.note(UNREADABLE, "has measures of another form")
+        return
+    kept = {slot: measure for slot, measure in embedded.items() if slot in unrecorded}
     if kept:
         if kept.keys() != shaping.source["measures"].keys():
             shaping.set("measures", kept, "embedded measures dropped, history has them")
@@ -323,7 +306,7 @@ def _asset_links(asset: Source) -> list[Source]:
     """The links of an asset of version 2, in this product's form."""
     return [
         {"deviceId": entry["_id"], "measureSlots": _pairs(entry)}
-        for entry in _objects(asset.get("linkedDevices"))
+        for entry in objects(asset.get("linkedDevices"))
         if isinstance(entry.get("_id"), str)
     ]
 
@@ -331,16 +314,16 @@ def _asset_links(asset: Source) -> list[Source]:
 def _pairs(entry: Source) -> list[Source]:
     return [
         {"asset": pair["asset"], "device": pair["device"]}
-        for pair in _objects(entry.get("measureNames"))
-        if "asset" in pair and "device" in pair
+        for pair in objects(entry.get("measureNames"))
+        if _is_pair(pair)
     ]
 
 
 def _pairs_with(asset: Source, device_id: str) -> list[Source]:
     """The slot pairs of an asset, of either version, with a device."""
-    for entry in _objects(asset.get("linkedMeasures")):
+    for entry in objects(asset.get("linkedMeasures")):
         if entry.get("deviceId") == device_id:
-            return _objects(entry.get("measureSlots"))
+            return objects(entry.get("measureSlots"))
     for link in _asset_links(asset):
         if link["deviceId"] == device_id:
             pairs: list[Source] = link["measureSlots"]
@@ -363,10 +346,12 @@ def _last_measures(embedded: Mapping[str, Source]) -> list[Source]:
     return sorted(measures, key=lambda measure: -measure["measuredAt"])[:NEWEST_KEPT]
 
 
-def _embedded(source: Source) -> dict[str, Source]:
-    measures = source.get("measures")
-    found = measures.items() if isinstance(measures, dict) else ()
-    return {slot: measure for slot, measure in found if isinstance(measure, dict)}
+def _embedded(source: Source) -> dict[str, Source] | None:
+    """The measures that a twin embeds, by slot; None when they have another form."""
+    measures = source.get("measures") or {}
+    if not isinstance(measures, dict) or not all(isinstance(measure, dict) for measure in measures.values()):
+        return None
+    return measures
 
 
 def _is_empty(value: Any) -> bool:
@@ -376,7 +361,3 @@ def _is_empty(value: Any) -> bool:
     if isinstance(value, list):
         return all(map(_is_empty, value))
     return value is None
-
-
-def _objects(value: Any) -> list[Source]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

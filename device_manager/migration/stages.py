@@ -11,7 +11,7 @@ from device_manager.migration import shapes
 from device_manager.migration.destination import Arrival, Destination, Written
 from device_manager.migration.lookups import Lookups
 from device_manager.migration.mapping import current_mapping
-from device_manager.migration.shapes import Shaped
+from device_manager.migration.shaping import Shaped
 from device_manager.migration.survey import OLD_GROUPS, OTHERS, Stage
 from device_manager.migration.tally import Tally
 from device_manager.storage.contract import INTERNAL_INDEX, Document, Key, Put, PutKind, Store
@@ -294,12 +294,17 @@ class Stages:
 
         return shape_page
 
+    def _records(self, engine: str) -> Store | None:
+        """Where the records of last measures are; None in a dry run for an engine that has none yet."""
+        has_records = (engine, "last_measures") not in self._lookups.steps
+        return self._destination.store or (self._source if has_records else None)
+
     def _devices(self, engine: str) -> ShapePage:
         async def shape_page(page: Sequence[Document]) -> list[Shaped]:
             models = await self._lookups.twin_models("device", page, None)
             paths = await self._lookups.paths(engine, page)
             assets = await self._lookups.linked_assets(engine, page)
-            kept = await self._lookups.unrecorded(self._destination.store, engine, "device", page)
+            kept = await self._lookups.unrecorded(self._records(engine), engine, "device", page)
             return [
                 shapes.shape_device(
                     one.source,
@@ -318,7 +323,7 @@ class Stages:
         async def shape_page(page: Sequence[Document]) -> list[Shaped]:
             models = await self._lookups.twin_models("asset", page, self._lookups.engine(engine).group)
             paths = await self._lookups.paths(engine, page)
-            kept = await self._lookups.unrecorded(self._destination.store, engine, "asset", page)
+            kept = await self._lookups.unrecorded(self._records(engine), engine, "asset", page)
             return [shapes.shape_asset(one.source, models.get(one.id), paths, kept.get(one.id, ())) for one in page]
 
         return shape_page

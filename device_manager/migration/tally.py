@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from device_manager.errors import ApiError
-from device_manager.migration.shapes import Note, Shaped
+from device_manager.migration.shaping import Note, Shaped
 
 EXAMPLES = 10
 """Documents that are named of each sort of note and refusal."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -56,7 +57,8 @@ class KuzzlePlatform:
     Attributes:
         url: of the cluster.
         version: 2 or 3.
-        engines: engine index -> engine group.
+        hotel: an engine of the group `commons`; its name is new, since the product keeps collections by that name.
+        ward: an engine of the group `clinics`; None for none.
         rooms: assets in each engine.
         linked: how many of them are linked with a device.
         measures: measures of each linked device.
@@ -65,11 +67,17 @@ class KuzzlePlatform:
 
     url: str
     version: int
-    engines: dict[str, str] = field(default_factory=lambda: {"hotel": "commons", "ward": "clinics"})
+    hotel: str = field(default_factory=lambda: f"hotel-{uuid.uuid4().hex[:6]}")
+    ward: str | None = field(default_factory=lambda: f"ward-{uuid.uuid4().hex[:6]}")
     rooms: int = 7
     linked: int = 5
     measures: int = 4
     historizes: bool = True
+
+    @property
+    def engines(self) -> dict[str, str]:
+        """Engine index -> engine group."""
+        return {self.hotel: "commons"} | ({self.ward: "clinics"} if self.ward else {})
 
     def write(self) -> None:
         with httpx.Client(base_url=self.url, timeout=120) as client:
@@ -217,7 +225,7 @@ class KuzzlePlatform:
         users = [("ada", {"profileIds": ["admin"], "fullName": "Ada L.", "_kuzzle_info": info()})]
         users.append(("bob", {"profileIds": ["readers"], "_kuzzle_info": info()}))
         self._collection("%kuzzle", "users", with_fields(loose, {"profileIds": KEYWORD}), users)
-        restricted = [{"roleId": "readers", "restrictedTo": [{"index": "hotel"}]}]
+        restricted = [{"roleId": "readers", "restrictedTo": [{"index": self.hotel}]}]
         profiles = {"readers": restricted, "admin": [{"roleId": "admin"}], "anonymous": [{"roleId": "anonymous"}]}
         documents = [(id, {"policies": policies, "rateLimit": 0}) for id, policies in profiles.items()]
         self._collection("%kuzzle", "profiles", loose, documents)
