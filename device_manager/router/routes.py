@@ -1,4 +1,8 @@
-"""The tree of HTTP routes (router-protocol 1.7): literal over `:param`, no backtracking, empty segments collapse."""
+"""The tree of HTTP routes (router-protocol 1.7): literal over `:param`, empty segments collapse.
+
+An index or engine may be called like the first word of other routes, such as `users`: where a literal leads nowhere,
+the parameter in its place is tried. Words that begin with `_` are never anything but themselves.
+"""
 
 from __future__ import annotations
 
@@ -74,22 +78,29 @@ class RouteTree:
         if node is None:
             return None
         values: list[str] = []
-        for raw in raw_path.split(b"/"):
-            if not raw:
-                continue
-            segment = _decode(raw)
-            literal = node.literals.get(segment)
-            if literal is not None:
-                node = literal
-            elif node.param is not None:
-                node = node.param
-                values.append(segment)
-            else:
-                return None
-        leaf = node.leaf
+        leaf = _find(node, [_decode(raw) for raw in raw_path.split(b"/") if raw], 0, values)
         if leaf is None:
             return None
         return Match(leaf.controller, leaf.action, dict(zip(leaf.names, values, strict=True)))
+
+
+def _find(node: _Node, segments: list[str], place: int, values: list[str]) -> _Leaf | None:
+    """What the segments from `place` on lead to below `node`; `values` gets those of parameters."""
+    if place == len(segments):
+        return node.leaf
+    segment = segments[place]
+    literal = node.literals.get(segment)
+    if literal is not None:
+        leaf = _find(literal, segments, place + 1, values)
+        if leaf is not None or segment.startswith("_"):
+            return leaf
+    if node.param is None:
+        return None
+    values.append(segment)
+    leaf = _find(node.param, segments, place + 1, values)
+    if leaf is None:
+        values.pop()
+    return leaf
 
 
 def _decode(raw: bytes) -> str:

@@ -52,7 +52,7 @@ class Line:
         text = message.replace("@@", id) if isinstance(message, str) else json.dumps(message | {"requestId": id})
         answer = self._waiting[id] = asyncio.get_running_loop().create_future()
         await self.connection.send(text)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(30):
             return await answer
 
     async def ask_all(self, messages: Iterable[Message | str]) -> list[Envelope]:
@@ -69,8 +69,8 @@ class Line:
         try:
             async for text in self.connection:
                 content = orjson.loads(text)
-                waiting = self._waiting.pop(str(content.get("requestId")), None)
-                if content.get("room") != content.get("requestId") or waiting is None:
+                waiting = self._waiting.pop(str(content.get("room")), None)
+                if waiting is None:
                     self.notifications.append(content)
                 elif not waiting.done():
                     waiting.set_result(content)
@@ -111,7 +111,7 @@ class Fortress:
         controller, _, name = action.rpartition(":")
         answer = self.ask(user, {"controller": controller, "action": name, **arguments})
         assert answer["error"] is None, (action, arguments, answer["error"])
-        return answer["result"]
+        return answer.get("result")
 
     def refused(self, user: str | None, action: str, **arguments: Any) -> dict[str, Any]:
         """The error of a call that has to be refused; it tells nothing of the other tenant."""

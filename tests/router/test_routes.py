@@ -13,6 +13,8 @@ def routes() -> RouteTree:
     tree = RouteTree()
     tree.add("GET", "/", "server", "info")
     tree.add("GET", "/_now", "server", "now")
+    tree.add("GET", "/users/:_id", "security", "getUser")
+    tree.add("GET", "/:index/:collection/:_id", "document", "getDocument")
     tree.add("GET", "/_/dm/:engineId/assets/:_id", "assets", "get")
     tree.add("PUT", "/_/dm/:engineId/devices/:_id/_link", "devices", "linkAssets")
     tree.add("PUT", "/_/dm/devices/_mLink", "devices", "mLinkAssets")
@@ -36,6 +38,11 @@ def routes() -> RouteTree:
         ("PUT", b"/_/dm/e1/devices/d/_link", "linkAssets", {"engineId": "e1", "_id": "d"}),
         ("PUT", b"/_/dm/devices/_mLink", "mLinkAssets", {}),
         ("DELETE", b"/_/dm/e1/devices/d/unlink", "unlinkAssets", {"index": "e1", "id": "d"}),
+        # Where a literal leads nowhere, it is a value: an engine may be called "devices".
+        ("PUT", b"/_/dm/devices/devices/d/_link", "linkAssets", {"engineId": "devices", "_id": "d"}),
+        ("GET", b"/_/dm/devices/assets/a", "get", {"engineId": "devices", "_id": "a"}),
+        ("GET", b"/users/stations/s1", "getDocument", {"index": "users", "collection": "stations", "_id": "s1"}),
+        ("GET", b"/users/u1", "getUser", {"_id": "u1"}),
     ],
 )
 def test_matches(routes: RouteTree, verb: str, path: bytes, action: str, params: dict[str, str]) -> None:
@@ -52,8 +59,9 @@ def test_matches(routes: RouteTree, verb: str, path: bytes, action: str, params:
         ("GET", b"/_now/more"),
         ("GET", b"/_/dm/e1/assets"),
         ("GET", b"/_NOW"),
-        # A literal that matches wins for good: the engine "devices" cannot be reached.
-        ("PUT", b"/_/dm/devices/devices/d/_link"),
+        # What begins with an underscore is no value.
+        ("GET", b"/_/dm/stations"),
+        ("GET", b"/_now/stations/s1"),
     ],
 )
 def test_matches_nothing(routes: RouteTree, verb: str, path: bytes) -> None:
