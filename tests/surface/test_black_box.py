@@ -29,6 +29,7 @@ HELD_TO_IT = {
     "device-manager/tasks",
     "document",
     "index",
+    "realtime",
 }
 """Controllers whose actions must all have been tested."""
 

@@ -38,6 +38,7 @@ ARGUMENTS: dict[str, list[dict[str, Any]]] = {
     "security:getCredentialsById": [{"strategy": "local", "_id": "ada"}],
     "security:getCredentialFields": [{"strategy": "local"}],
     "security:getAllCredentialFields": [{}],
+    "realtime:list": [{}],
     "index:exists": [{"index": ENGINE}, {"index": "nowhere"}],
     "index:list": [{}, {"countCollection": True}, {"countCollection": False}],
     "collection:exists": [{"index": ENGINE, "collection": "assets"}],
