@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import ipaddress
-import logging
 import signal
 import socket
-import sys
 import time
 from typing import Any
 
@@ -34,9 +32,13 @@ from device_manager.errors import ApiError
 from device_manager.events import Answers, EventBus, UnknownEvent
 from device_manager.figures import figures_of
 from device_manager.gateways.server import Gateway
-from device_manager.operations import operating_controllers
+from device_manager.logs import configure_logging
+from device_manager.memory_storage import open_memory_storage
+from device_manager.operations import observed, open_telemetry, operating_controllers
 from device_manager.plugins import PluginContext, PluginError, Plugins
 from device_manager.router.controller import Controller
+from device_manager.router.envelope import NODE
+from device_manager.router.foreign import ForeignInterfaces
 from device_manager.router.idempotency import Idempotency
 from device_manager.router.router import Router
 from device_manager.router.statistics import Statistics
@@ -45,6 +47,7 @@ from device_manager.security.service import Security
 from device_manager.settings import InvalidSettings, Settings
 from device_manager.storage.contract import StoreError
 from device_manager.storage.opening import open_store
+from device_manager.storage.servers import Servers
 from device_manager.storage.watching import StoreWatch
 from device_manager.twins.domain import Twins
 from device_manager.twins.ingestion.questions import answer_questions
@@ -79,8 +82,11 @@ class Application:
         self.stopping = asyncio.Event()
         self.store = open_store(settings)
         self.store_watch = StoreWatch()
-        self.store_watch.watch(self.store)
+        self.telemetry = open_telemetry(settings)
+        self.store_watch.watch(self.store, self.telemetry.around if self.telemetry else None)
         self.events = EventBus(warning=settings.pipe_warning, deadline=settings.pipe_deadline)
+        self.servers = Servers(self.store, NODE)
+        self.memory_storage = open_memory_storage(settings)
         self.answers = Answers()
         self.security = Security(self.store, settings)
         self.twins = Twins(self.store, self.events, settings)
@@ -108,7 +114,12 @@ class Application:
             self.router.register(controller)
         self.router.compile()
         self.gateway = Gateway(
-            self.router, settings, ready=lambda: self._healthy, events=self.events, metrics=self.metrics
+            observed(self.router, settings, self.telemetry),
+            settings,
+            ready=lambda: self._healthy,
+            events=self.events,
+            metrics=self.metrics,
+            foreign=ForeignInterfaces(self.router, self.plugins.foreign_interfaces()),
         )
         self._healthy = False
         self._health_watch: asyncio.Task[None] | None = None
@@ -164,6 +175,7 @@ class Application:
             self._healthy = True
             await self.events.pipe("kuzzle:state:live", None)
             await self.gateway.start()
+            await self.servers.start(f"{self.settings.host}:{self.gateway.port}")
             await self.events.pipe("kuzzle:state:ready", None)
         except BaseException:
             await self.realtime.stop()
@@ -188,6 +200,8 @@ class Application:
             log.error("a pipe refused the shutdown, which goes on", reason=error.message)
         await self.gateway.stop()
         await self.router.drain()
+        await self.servers.stop()
+        await self.memory_storage.close()
         await self.realtime.stop()
         await self.twins.ingestion.stop()
         await self.idempotency.stop()
@@ -244,7 +258,7 @@ async def serve(settings: Settings) -> None:
     Raises:
         InvalidSettings: see `Application`; and whatever `Application` and `Application.start` raise.
     """
-    configure_logging(settings.log_level)
+    configure_logging(settings.log_level, settings.log_format)
     application = Application(settings)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, application.stop_soon)
@@ -253,31 +267,6 @@ async def serve(settings: Settings) -> None:
         await application.stopping.wait()
     finally:
         await application.stop()
-
-
-def configure_logging(level: str) -> None:
-    """Send this product's log and that of its libraries to standard error, from `level` upwards.
-
-    Raises:
-        InvalidSettings: there is no such level.
-    """
-    number = logging.getLevelNamesMapping().get(level.upper())
-    if number is None:
-        raise InvalidSettings(f'Unusable setting "log_level": "{level}"; debug, info, warning and error exist.')
-    logging.basicConfig(level=number, format="%(asctime)s %(levelname)-8s %(name)s  %(message)s")
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.dev.set_exc_info,
-            structlog.processors.TimeStamper(fmt="%Y-%m-%d %H:%M:%S", utc=False),
-            # Not the default one for errors: it shows the variables of every function, passwords and tokens among them.
-            structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
-    )
 
 
 def _is_loopback(host: str) -> bool:

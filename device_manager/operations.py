@@ -8,17 +8,23 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from device_manager.controllers.admin import AdminController, SupportArchive, Upkeep
+from device_manager.controllers.cluster import ClusterController
 from device_manager.controllers.debug import DebugController
+from device_manager.controllers.memory_storage import MemoryStorageController
 from device_manager.controllers.server import ServerController, ServerParts
 from device_manager.controllers.server.pipes import listed_chains
 from device_manager.controllers.shown_settings import shown_settings
 from device_manager.documents.domain import Documents
 from device_manager.router.controller import Controller
+from device_manager.router.observing import AccessLog, Observe, ObservedRouter
+from device_manager.router.router import Router
 from device_manager.security.reset import SecurityReset
+from device_manager.settings import InvalidSettings, Settings
 from device_manager.storage.contract import Store
 
 if TYPE_CHECKING:
     from device_manager.app import Application
+    from device_manager.telemetry import Telemetry
 
 
 def server_parts_of(application: Application) -> ServerParts:
@@ -29,7 +35,11 @@ def server_parts_of(application: Application) -> ServerParts:
         statistics=application.statistics,
         settings=application.settings,
         storage=application.settings.store.partition(":")[0],
-        services={"storageEngine": application.store.is_healthy},
+        services={
+            "internalCache": application.memory_storage.is_healthy,
+            "memoryStorage": application.memory_storage.is_healthy,
+            "storageEngine": application.store.is_healthy,
+        },
         plugins={name: {} for name in application.plugins.names},
         first_admin=application.security.first_admin,
         connections=lambda: application.gateway.connections,
@@ -50,7 +60,36 @@ def operating_controllers(application: Application, documents: Documents, *, may
         ServerController(server_parts_of(application)),
         AdminController(documents, users, application.router, upkeep),
         DebugController(allowed=application.settings.debug),
+        ClusterController(application.servers),
+        MemoryStorageController(application.memory_storage),
     ]
+
+
+def open_telemetry(settings: Settings) -> Telemetry | None:
+    """The traces that the settings ask for.
+
+    Raises:
+        InvalidSettings: what they need is not installed.
+    """
+    if not settings.telemetry:
+        return None
+    try:
+        from device_manager.telemetry import telemetry_to  # takes a tenth of a second that others need not wait
+    except ImportError as error:
+        raise InvalidSettings(
+            'Unusable setting "telemetry": install it with `pip install "device-manager[telemetry]"`.'
+        ) from error
+    return telemetry_to(settings.telemetry)
+
+
+def observed(router: Router, settings: Settings, telemetry: Telemetry | None) -> Router | ObservedRouter:
+    """The router as gateways see it: itself, unless somebody wants to look at every request."""
+    observers: list[Observe] = []
+    if telemetry is not None:
+        observers.append(telemetry.observe)
+    if settings.access_log:
+        observers.append(AccessLog)
+    return ObservedRouter(router, observers) if observers else router
 
 
 def upkeep_of(application: Application, *, may_open: bool) -> Upkeep:
@@ -60,6 +99,9 @@ def upkeep_of(application: Application, *, may_open: bool) -> Upkeep:
     async def forget() -> None:
         await security.memory.generation.look(again=True)
         await twins.catalogue.generation.look(again=True)
+
+    async def empty() -> None:
+        await application.memory_storage.run("FLUSHDB")
 
     return Upkeep(
         store=store,
@@ -73,7 +115,7 @@ def upkeep_of(application: Application, *, may_open: bool) -> Upkeep:
         ),
         archive=_archive(application),
         stop=application.stop_soon,
-        caches={"internalCache": forget},
+        caches={"internalCache": forget, "memoryStorage": empty},
     )
 
 

@@ -61,7 +61,7 @@ class ServerParts:
         stored = {"backend": self.storage}
         cached = {"backend": "redis" if self.settings.redis else "memory"}
         return {
-            "internalCache": {"backend": "memory"},
+            "internalCache": cached,
             "internalStorage": stored,
             "memoryStorage": cached,
             "publicStorage": stored,

@@ -10,14 +10,13 @@ import asyncio
 import contextlib
 import os
 import socket
-import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import NamedTuple
 
 import structlog
 
 from device_manager.errors import ApiError
 from device_manager.query.tree import Range
+from device_manager.storage.beats import Beats
 from device_manager.storage.contract import INTERNAL_INDEX, Document, Key, Put, PutKind, Store
 from device_manager.storage.ids import new_id
 from device_manager.storage.stamps import Source
@@ -37,11 +36,6 @@ ABSENT = ("services.storage.unknown_index", "services.storage.unknown_collection
 log = structlog.get_logger("ingestion")
 
 Heal = Callable[[str, Sequence[Document]], Awaitable[None]]
-
-
-class _Seen(NamedTuple):
-    beat: int
-    since: float
 
 
 class Checkpoints:
@@ -65,7 +59,7 @@ class Checkpoints:
         self._interval = interval
         self._key = Key(INTERNAL_INDEX, PROCESSES, new_id())
         self._beat = 0
-        self._seen: dict[str, _Seen] = {}
+        self._beats = Beats(MISSED * interval)
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -115,19 +109,9 @@ class Checkpoints:
             ApiError: the store does not answer.
         """
         await self._store.refresh(INTERNAL_INDEX, PROCESSES)
-        now = time.monotonic()
-        present: dict[str, _Seen] = {}
-        gone: list[Document] = []
-        async for page in self._store.scan(INTERNAL_INDEX, PROCESSES):
-            for process in page:
-                beat = process.source["beat"]
-                seen = self._seen.get(process.id)
-                present[process.id] = seen if seen is not None and seen.beat == beat else _Seen(beat, now)
-                if process.id != self._key.id and now - present[process.id].since > MISSED * self._interval:
-                    gone.append(process)
-        self._seen = present
-        for process in gone:
-            await self._clean_up(process)
+        found = {process.id: process async for page in self._store.scan(INTERNAL_INDEX, PROCESSES) for process in page}
+        for id in self._beats.gone({id: process.source["beat"] for id, process in found.items()}) - {self._key.id}:
+            await self._clean_up(found[id])
 
     async def _clean_up(self, process: Document) -> None:
         """Heal first, then remove: whoever dies in between leaves it to the next one."""
