@@ -24,6 +24,7 @@ from device_manager.controllers.password import PasswordController
 from device_manager.controllers.payloads import PayloadsController
 from device_manager.controllers.realtime import RealtimeController
 from device_manager.controllers.security import SecurityController
+from device_manager.controllers.shown_settings import without_credentials
 from device_manager.controllers.tasks import TasksController
 from device_manager.decoders import Decoders
 from device_manager.decoders.shipped import shipped_decoders
@@ -187,7 +188,9 @@ class Application:
         await self.idempotency.start()
         self.statistics.start()
         _quieten_garbage_collector()
-        log.info("serving", host=self.settings.host, port=self.gateway.port, store=self.settings.store)
+        log.info(
+            "serving", host=self.settings.host, port=self.gateway.port, store=without_credentials(self.settings.store)
+        )
 
     async def stop(self) -> None:
         """Answer what runs, close the port, then the plugins, the domain and the store."""
@@ -212,6 +215,8 @@ class Application:
             await self.twins.stop()
             await self.security.stop()
             await self.store.close()
+            if self.telemetry is not None:
+                await asyncio.to_thread(self.telemetry.close)
 
     def stop_soon(self) -> None:
         """Let `serve` stop the server."""

@@ -20,6 +20,7 @@ from device_manager.gateways.log_limit import limit_log
 from device_manager.gateways.service import Handler, Service
 from device_manager.gateways.websocket import GOING_AWAY, WebSocketProtocol
 from device_manager.metrics import Metrics
+from device_manager.router.foreign import ForeignInterfaces
 from device_manager.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -133,6 +134,7 @@ class Gateway:
         ready: whether the process can serve, asked by `GET /_ready`.
         events: runs the pipes on messages, and the hooks of `connection:new` and `connection:remove`.
         metrics: figures for Prometheus.
+        foreign: the foreign interfaces.
 
     Raises:
         InvalidSettings: `metrics_networks` lists something else than networks.
@@ -146,9 +148,11 @@ class Gateway:
         ready: Callable[[], bool],
         events: EventBus | None = None,
         metrics: Metrics | None = None,
+        foreign: ForeignInterfaces | None = None,
     ) -> None:
         date = formatdate(usegmt=True).encode()
-        self._service = Service(router, settings, ready, events or EventBus(), date=date, metrics=metrics)
+        events = events or EventBus()
+        self._service = Service(router, settings, ready, events, date=date, metrics=metrics, foreign=foreign)
         self._server: DrainingServer | None = None
         self._serving: asyncio.Task[None] | None = None
         self._port = 0

@@ -12,6 +12,7 @@ from device_manager.gateways.incoming import IncomingMemory
 from device_manager.gateways.networks import Networks
 from device_manager.gateways.origins import Origins
 from device_manager.metrics import Metrics
+from device_manager.router.foreign import ForeignInterfaces
 from device_manager.router.request import Request
 from device_manager.router.response import Response
 from device_manager.router.routes import Match
@@ -50,6 +51,7 @@ class Service:
         metrics: figures for Prometheus, which the setting `metrics_networks` gives to callers without a right.
         open_to: those networks.
         cut: WebSocket clients that were cut so far because they did not read.
+        foreign: the foreign interfaces.
         hears_http, hears_websocket: whether anything listens to the events of one protocol's messages.
     """
 
@@ -64,6 +66,7 @@ class Service:
     metrics: Metrics | None = None
     open_to: Networks = field(init=False)
     cut: int = 0
+    foreign: ForeignInterfaces | None = None
     hears_http: bool = False
     hears_websocket: bool = False
 

@@ -29,6 +29,11 @@ def controllers(context: PluginContext) -> Sequence[Any]:  # type: ignore[empty-
 
 
 @hookspec
+def foreign_interfaces(context: PluginContext) -> Sequence[Any]:  # type: ignore[empty-body]
+    """Instances of `ForeignInterface`, which speak another system's language on paths of their own."""
+
+
+@hookspec
 def decoders(context: PluginContext) -> Sequence[Any]:  # type: ignore[empty-body]
     """Instances of `Decoder`; each is an action of `device-manager/payloads` and brings its device model along."""
 

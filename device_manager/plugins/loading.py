@@ -16,7 +16,7 @@ from device_manager.plugins.discovery import PluginError, given, installed
 from device_manager.plugins.markers import MARK, PROJECT, Mark
 from device_manager.plugins.models import ModelDeclaration
 
-INTERFACE_VERSION = (1, 1)
+INTERFACE_VERSION = (1, 2)
 """Version of the plugin interface. The second number grows with additions; the first when something is taken away,
 which is announced by a warning at start for one version before. A plugin may state `INTERFACE_VERSION = (1, 0)`."""
 
@@ -122,6 +122,10 @@ class Plugins:
     def decoders(self) -> list[Any]:
         """The decoders of all plugins."""
         return [decoder for _, decoders in self._each("decoders") for decoder in decoders]
+
+    def foreign_interfaces(self) -> list[Any]:
+        """The foreign interfaces of all plugins."""
+        return [interface for _, interfaces in self._each("foreign_interfaces") for interface in interfaces]
 
     async def start(self) -> None:
         """Start all plugins, one after another.

@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
@@ -34,6 +34,8 @@ OVERLOAD_FILL = 0.1
 """Part of the waiting room that may be taken before `core:overload` is emitted."""
 OVERLOAD_INTERVAL = 0.5
 """Seconds between two `core:overload`."""
+
+T = TypeVar("T")
 
 log = structlog.get_logger("router")
 
@@ -237,6 +239,32 @@ class Router:
         else:
             response = await self._pipeline.run_quietly(quiet, request, pending)
         return response if response.stream is None else self._hold(response, response.stream)
+
+    async def admitted(self, connection: Connection, work: Callable[[], Awaitable[T]]) -> T:
+        """Do what is no request of ours, in a slot of its own; its calls of actions need none.
+
+        Args:
+            connection: who wants it; nothing is done when they have left before their turn.
+            work: what to do.
+
+        Raises:
+            ApiError: `network.entrypoint.shutting_down`, `api.process.overloaded`, `connection_dropped`; and whatever
+                `work` raises.
+        """
+        if self.draining:
+            raise api_error("network.entrypoint.shutting_down")
+        slot = self.admission.enter() or self.admission.queue("")
+        if slot is None:
+            self._tell_overload()
+            raise api_error("api.process.overloaded")
+        try:
+            if not await slot.wait():
+                raise api_error("api.process.overloaded")
+            if not connection.alive:
+                raise api_error("api.process.connection_dropped")
+            return await work()
+        finally:
+            slot.release()
 
     def _tell_overload(self) -> None:
         fill = self.admission.fill

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from device_manager.cli.process import ServerProcess
@@ -32,7 +33,7 @@ def python_with(part: str) -> str:
 
 def test_every_block_is_tested_below() -> None:
     kinds = [kind for kind, _ in BLOCKS]
-    assert {kind: kinds.count(kind) for kind in set(kinds)} == {"console": 5, "python": 10, "bash": 1, "toml": 2}
+    assert {kind: kinds.count(kind) for kind in set(kinds)} == {"console": 5, "python": 11, "bash": 1, "toml": 2}
 
 
 @pytest.mark.parametrize(
@@ -68,6 +69,7 @@ def test_the_first_try(start_server: Callable[..., ServerProcess], tmp_path: Pat
 def test_the_other_plugins_of_the_page(start_server: Callable[..., ServerProcess], tmp_path: Path) -> None:
     parts = {"refusing": "refuse_maintenance", "ordered": "any_action", "logging": "link-log", "greeting": "Greetings"}
     parts["doors"] = "class DoorSensorDecoder"
+    parts["labels"] = "class LabelPrinter"
     for name, part in parts.items():
         (tmp_path / f"page_{name}.py").write_text(python_with(part))
     started = start_server(plugins=[str(tmp_path / f"page_{name}.py") for name in parts])
@@ -110,6 +112,14 @@ def test_the_other_plugins_of_the_page(start_server: Callable[..., ServerProcess
         "battery": ({"voltage": 3.866}, ["7:5"]),
         "door": ({"open": True}, ["7:5"]),
     }
+
+    for path, status, text in (
+        (f"/labels/{engine}/Box-1", 200, "Box-1\nBox\n"),
+        (f"/labels/{engine}/Box-9", 404, f'ERROR Document "Box-9" not found in "{engine}":"assets".\n'),
+    ):
+        label = httpx.get(f"{started.url}{path}")
+        assert (label.status_code, label.headers["content-type"]) == (status, "text/plain; charset=utf-8")
+        assert label.text == text
 
     assert server.call("acme/greetings", "greet", engineId=engine) == {"text": "Hello, workshop."}
     assert server.call("acme/greetings", "greet", engineId="nowhere", loud=True) == {"text": "HELLO?"}
