@@ -69,7 +69,7 @@ class CredentialsPart(AccountController):
         if self._settings.require_password:
             await strategy.confirm(caller_of(request), password, self._address(request))
 
-    @action(http=_routes("DELETE", ""), writes=True)
+    @action(http=_routes("DELETE", ""), writes=True, secret=True)
     async def delete_my_credentials(
         self, request: Request, strategy: str, body: dict[str, Any] | None = None
     ) -> dict[str, bool]:

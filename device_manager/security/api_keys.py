@@ -15,6 +15,7 @@ from device_manager.security.revocations import announce
 from device_manager.security.tokens import Tokens, fingerprint_of
 from device_manager.storage.contract import Document, Key, Store, Transaction
 from device_manager.storage.stamps import created, stamp_now
+from device_manager.storage.steps import step
 
 Hit = dict[str, Any]
 """`{_id, _source}`."""
@@ -66,6 +67,7 @@ class ApiKeys:
         found = await self._store.search(API_KEYS.index, API_KEYS.collection, search)
         return [{"_id": hit.id, "_source": hit.source} for hit in found.hits]
 
+    @step
     async def delete(self, kuid: str, id: str, call: Call) -> None:
         """Delete a key; it is refused from then on. Raises `services.storage.not_found` for one of somebody else."""
         await self._collections.ready(API_KEYS, TOKENS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -15,11 +16,8 @@ ATTEMPTS = 5
 """Searches before the request is refused because others are always faster."""
 
 
-class _Moved:
+class _Moved(Exception):  # no error: it only ends a transaction with nothing written
     """The watched document was written between the search and the commit."""
-
-
-_MOVED = _Moved()
 
 
 async def decide_on_findings(
@@ -50,12 +48,13 @@ async def decide_on_findings(
         seen = _version((await store.read((watched,))).get(watched))
         found = await find()
 
-        def run(tx: Transaction, found: Found = found, seen: int = seen) -> T | _Moved:
-            return decide(tx, found) if _version(tx.read((watched,)).get(watched)) == seen else _MOVED
+        def run(tx: Transaction, found: Found = found, seen: int = seen) -> T:
+            if _version(tx.read((watched,)).get(watched)) != seen:
+                raise _Moved
+            return decide(tx, found)
 
-        outcome = await store.transact(run, dry_run=dry_run, refresh=refresh)
-        if not isinstance(outcome, _Moved):
-            return outcome
+        with contextlib.suppress(_Moved):
+            return await store.transact(run, dry_run=dry_run, refresh=refresh)
     raise api_error("services.storage.too_many_changes", watched.id)
 
 

@@ -17,6 +17,7 @@ from device_manager.security.memory import GENERATION
 from device_manager.security.searching import Hit
 from device_manager.security.users import Content, Users
 from device_manager.storage.contract import Store, Transaction
+from device_manager.storage.steps import step
 
 
 class FirstAdmin:
@@ -70,6 +71,7 @@ class FirstAdmin:
         await self._store.refresh(SECURITY_INDEX, USERS)
         return (await self._store.search(SECURITY_INDEX, USERS, Search(query=Term("profileIds", ADMIN), size=0))).total
 
+    @step
     async def restrict_default_rights(self, call: Call) -> None:
         """Leave strangers no more than logging in."""
         await self._store.transact(lambda tx: restrict(tx, call.user_id), dry_run=call.dry_run, refresh=call.refresh)

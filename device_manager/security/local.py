@@ -40,6 +40,7 @@ from device_manager.security.revocations import revoke_all
 from device_manager.storage.contract import Document, Key, Store, Transaction
 from device_manager.storage.mappings import check_id
 from device_manager.storage.stamps import stamp_now
+from device_manager.storage.steps import step
 
 T = TypeVar("T")
 
@@ -301,6 +302,7 @@ class LocalStrategy:
 
         return await self._decide(kuid, decide, call)
 
+    @step
     async def delete(self, kuid: str, call: Call) -> None:
         """Take the credentials away. Raises `security.user.not_found`, `security.credentials.not_found`."""
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from device_manager.errors import ApiError, api_error
 from device_manager.security.definitions import ADMIN
-from device_manager.security.documents import ANONYMOUS, User
+from device_manager.security.documents import User
 from device_manager.security.lifetimes import read_lifetime
 from device_manager.security.memory import SecurityMemory, profiles_of
 from device_manager.settings import InvalidSettings, PasswordPolicy
@@ -67,7 +67,7 @@ class Rules(NamedTuple):
         since = changed_at(dict(stored))
         if any(rule.expires_after is not None and now > since + rule.expires_after for rule in self.rules):
             return api_error(f"{PLUGIN}.expired_password")
-        by_others = "updater" in stored and stored["updater"] not in (self.kuid, ANONYMOUS)
+        by_others = "updater" in stored and stored["updater"] != self.kuid
         changes = any(rule.policy.must_change_password_if_set_by_admin for rule in self.rules)
         return api_error(f"{PLUGIN}.must_change_password") if by_others and changes and not self.is_admin else None
 

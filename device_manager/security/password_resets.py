@@ -40,9 +40,9 @@ class PasswordResets:
     async def make(self, stored: Document) -> str:
         """A token for credentials; it is good until they change, within its lifetime."""
         await self._signer.ready()
-        now = int(time.time())
+        now = time.time()
         claims = {"resetForKuid": stored.source.get("kuid"), "changedAt": changed_at(stored.source)}
-        return self._signer.sign(claims | {"iat": now, "exp": now + max(1, int(self._lifetime))})
+        return self._signer.sign(claims | {"iat": int(now), "exp": now + self._lifetime})
 
     async def read(self, token: str) -> Reset:
         """What a token says.

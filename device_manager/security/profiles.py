@@ -104,6 +104,7 @@ class Profiles:
                 if collection not in known:
                     raise api_error("services.storage.unknown_collection", index, collection)
 
+    @step
     async def delete(self, id: str, call: Call, *, remove_from_users: bool = False) -> None:
         """Delete a profile that nobody has, or take it from everybody first; whoever has no other gets `anonymous`.
 

@@ -78,6 +78,7 @@ class Roles:
             raise api_error("security.role.login_required")
         return content
 
+    @step
     async def delete(self, id: str, call: Call) -> None:
         """Delete a role that no profile has. Raises `security.role.cannot_delete`, `not_found`, `in_use`."""
         if id in PROTECTED:

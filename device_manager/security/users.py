@@ -174,6 +174,7 @@ class Users:
 
         return await self._store.transact(decide, dry_run=call.dry_run, refresh=call.refresh)
 
+    @step
     async def delete(self, kuid: str, call: Call) -> None:
         """Delete a user with credentials, API keys and session tokens.
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import json
 import uuid
 from collections.abc import AsyncIterator
 from typing import Any, NamedTuple
@@ -11,6 +13,7 @@ import httpx
 import msgspec
 import pytest
 import pytest_asyncio
+from websockets.asyncio.client import ClientConnection, connect
 
 from device_manager.app import Application
 from device_manager.cli.process import free_port
@@ -123,6 +126,71 @@ class Api:
         id = self.name("profile")
         await self.do("security:createProfile", _id=id, body={"policies": [{"roleId": role or await self.new_role()}]})
         return id
+
+
+class Socket:
+    """A WebSocket client: its calls, and what it is told unasked.
+
+    Attributes:
+        told: messages that answer nothing.
+    """
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self._connection = connection
+        self._answers: dict[str, asyncio.Future[Envelope]] = {}
+        self.told: list[Envelope] = []
+        self._reading = asyncio.create_task(self._read())
+
+    async def _read(self) -> None:
+        async for text in self._connection:
+            message: Envelope = json.loads(text)
+            waiting = self._answers.pop(message.get("requestId") or "", None)
+            if waiting is None or message.get("type") is not None:
+                self.told.append(message)
+            else:
+                waiting.set_result(message)
+
+    async def ask(self, action: str, **payload: Any) -> Envelope:
+        """The envelope that answers a request."""
+        controller, _, name = action.partition(":")
+        id = uuid.uuid4().hex
+        waiting = self._answers[id] = asyncio.get_running_loop().create_future()
+        message = {"controller": controller, "action": name, "requestId": id, **payload}
+        await self._connection.send(json.dumps(message))
+        return await asyncio.wait_for(waiting, 20)
+
+    async def do(self, action: str, **payload: Any) -> Any:
+        """The result of a request that has to succeed."""
+        envelope = await self.ask(action, **payload)
+        assert envelope["error"] is None, envelope["error"]
+        return envelope["result"]
+
+    async def subscribe(self, jwt: str | None, collection: str) -> str:
+        """Follow a collection; the id of the room."""
+        result = await self.do("realtime:subscribe", jwt=jwt, index="harbour", collection=collection, body={})
+        return str(result["roomId"])
+
+    @property
+    def endings(self) -> int:
+        """How often it was told that its token has ended."""
+        return sum(message.get("type") == "TokenExpired" for message in self.told)
+
+
+@contextlib.asynccontextmanager
+async def open_socket(api: Api) -> AsyncIterator[Socket]:
+    """A WebSocket client of a server."""
+    async with connect(f"ws://127.0.0.1:{api.application.gateway.port}") as connection:
+        socket = Socket(connection)
+        try:
+            yield socket
+        finally:
+            socket._reading.cancel()
+
+
+@pytest.fixture(scope="session")
+def sockets() -> Any:
+    """`open_socket`, for tests that need several."""
+    return open_socket
 
 
 @contextlib.asynccontextmanager
