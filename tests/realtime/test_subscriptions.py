@@ -7,7 +7,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
+import orjson
 import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosedError
 
 from device_manager.cli.client import Client
 from device_manager.cli.process import ServerProcess
@@ -264,8 +267,8 @@ async def test_links_are_told_to_who_follows_assets_and_devices(server: ServerPr
 async def test_wishes_that_cannot_be_met_are_refused(server: ServerProcess, connect_to: Any) -> None:
     peer = await connect_to(server)
 
-    async def refused(**request: Any) -> tuple[int, str]:
-        answer = await peer.ask("realtime:subscribe", **request)
+    async def refused(action: str = "subscribe", **request: Any) -> tuple[int, str]:
+        answer = await peer.ask(f"realtime:{action}", **request)
         return answer["status"], answer["error"]["id"]
 
     assert await refused(**at(body={"equals": {"a": {}}})) == (400, "api.assert.koncorde_dsl_error")
@@ -275,9 +278,54 @@ async def test_wishes_that_cannot_be_met_are_refused(server: ServerProcess, conn
     assert await refused(index=INDEX, body={}) == (400, "api.assert.missing_argument")
     assert await refused(index="", collection="x", body={}) == (400, "api.assert.missing_argument")
     for index in ("%kuzzle", "device-manager-internal"):
-        assert (await refused(index=index, collection="users", body={}))[1] == "services.storage.unknown_index"
+        for action in ("subscribe", "publish"):
+            answer = await refused(action, index=index, collection="users", body={})
+            assert answer[1] == "services.storage.unknown_index"
     assert (await refused(**at(body={}, search={"query": {"nosuch": {}}})))[0] == 400
-    assert (await refused(index=INDEX, collection="nowhere", body={}, search={}))[
-        1
-    ] == "services.storage.unknown_collection"
+    place = {"index": INDEX, "collection": "nowhere"}
+    assert (await refused(**place, body={}, search={}))[1] == "services.storage.unknown_collection"
+    assert await refused("publish", index=INDEX, collection="", body={}) == (400, "api.assert.missing_argument")
     assert await peer.do("realtime:list") == {}
+    room = {"roomId": (await peer.subscribe(INDEX, "things"))["roomId"]}
+    assert await refused("join", body=room, scope="some") == (400, "core.realtime.invalid_scope")
+    assert await refused("join", body=room, users="some") == (400, "core.realtime.invalid_users")
+    async with httpx.AsyncClient(base_url=server.url) as http:
+        for action, request in (("subscribe", at(body={})), ("join", {"body": room})):
+            message = {"controller": "realtime", "action": action, **request}
+            answer = (await http.post("/_query", json=message)).json()
+            assert answer["error"]["id"] == "api.assert.unsupported_protocol"
+
+
+async def test_one_connection_follows_a_bounded_number_of_filters(server: ServerProcess, connect_to: Any) -> None:
+    peer, other = await connect_to(server), await connect_to(server)
+    for start in range(0, 1000, 250):
+        filters = [{"equals": {"size": number}} for number in range(start, start + 250)]
+        await asyncio.gather(*(peer.subscribe(INDEX, "things", filter) for filter in filters))
+    answer = await peer.ask("realtime:subscribe", **at(body={}))
+    assert (answer["status"], answer["error"]["id"]) == (413, "core.realtime.too_many_rooms")
+    room = (await other.subscribe(INDEX, "things"))["roomId"]
+    answer = await peer.ask("realtime:join", body={"roomId": room})
+    assert (answer["status"], answer["error"]["id"]) == (413, "core.realtime.too_many_rooms")
+    await other.do("realtime:publish", **at(body={"size": 77}))
+    assert len(await peer.news(1)) == len(await other.news(1)) == 1
+    await peer.leave()
+    assert await other.do("realtime:list") == {INDEX: {"things": {room: 1}}}
+
+
+async def test_follower_that_does_not_read_is_cut_and_others_are_not(server: ServerProcess, connect_to: Any) -> None:
+    writer, reader = await connect_to(server), await connect_to(server)
+    await reader.subscribe(INDEX, "loud")
+    async with connect(f"ws://127.0.0.1:{server.port}", max_queue=1, max_size=None, compression=None) as sleeper:
+        subscribe = {"controller": "realtime", "action": "subscribe", "index": INDEX, "collection": "loud", "body": {}}
+        await sleeper.send(orjson.dumps(subscribe).decode())
+        await sleeper.recv()
+        for number in range(16):
+            body = {"number": number, "noise": "x" * (2 << 20)}
+            await writer.do("realtime:publish", index=INDEX, collection="loud", body=body)
+        with pytest.raises(ConnectionClosedError) as closed:
+            async with asyncio.timeout(20):
+                while True:
+                    await sleeper.recv()
+        assert closed.value.rcvd is not None and closed.value.rcvd.code == 1011
+    numbers = [message["result"]["_source"]["number"] for message in await reader.news(16)]
+    assert numbers == list(range(16))
