@@ -13,6 +13,7 @@ from device_manager.query.polygons import is_within
 from device_manager.query.tree import GeoBox, GeoDistance, GeoPolygon
 from device_manager.realtime.koncorde.documents import fields_of
 from device_manager.realtime.koncorde.elements import holds_elements
+from device_manager.realtime.koncorde.literals import required_texts
 from device_manager.realtime.koncorde.points import point_at
 from device_manager.realtime.koncorde.scalars import Key, key_of, scalar_of
 
@@ -161,6 +162,11 @@ class Regexp:
     pattern: str
     flags: str
     matches: Callable[[str], bool] = member(compare=False, repr=False)
+
+    @property
+    def texts(self) -> list[str]:
+        """Texts that a value that matches holds, all of them."""
+        return [] if "i" in self.flags else required_texts(self.pattern)
 
     def test(self, value: Any) -> bool:
         """Only texts match."""

@@ -2,7 +2,8 @@
 
 Each kind of condition has a structure of its own, so that the conditions that a value cannot fulfil are not looked at:
 tables for equality, an interval tree for ranges, a grid for places, an index of its own for the elements that `select`
-asks. Regular expressions, and objects or arrays as elements of an array, are tried one by one.
+asks, pieces of text for regular expressions. Expressions that need no certain text, and objects or arrays as elements
+of an array, are tried one by one.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from device_manager.realtime.koncorde.conditions import (
     OneOf,
     Polygon,
     Range,
+    Regexp,
     Ring,
     Select,
     kind_of,
@@ -31,6 +33,7 @@ from device_manager.realtime.koncorde.grid import Grid
 from device_manager.realtime.koncorde.intervals import Intervals
 from device_manager.realtime.koncorde.points import point_at
 from device_manager.realtime.koncorde.scalars import Key, NotScalar, key_of
+from device_manager.realtime.koncorde.substrings import Substrings
 
 _FEW = 100
 """Intervals up to which those around a number are counted to see how selective another one there is."""
@@ -76,12 +79,13 @@ class FieldPostings:
         self._present: set[Posting] = set()
         self._elements: dict[int, ElementIndex] = {}
         self._selected: dict[str, Posting] = {}
+        self._patterns: Substrings[Posting] = Substrings()
         self._tried: set[Posting] = set()
 
     def __bool__(self) -> bool:
         return bool(
             self._equal or self._containing or self._intervals or self._places
-            or self._kinds or self._present or self._selected or self._tried
+            or self._kinds or self._present or self._selected or self._patterns or self._tried
         )  # fmt: skip
 
     def add(self, posting: Posting) -> None:
@@ -102,7 +106,7 @@ class FieldPostings:
                 if isinstance(condition, Exists):
                     self._present.add(posting)
                 elif not isinstance(condition, OneOf | Contains | Kind):
-                    self._tried.add(posting)
+                    self._try(posting)
 
     def remove(self, posting: Posting) -> None:
         """Forget a posting that was listed."""
@@ -124,7 +128,13 @@ class FieldPostings:
                     if not table[key]:
                         del table[key]
                 self._present.discard(posting)
+                self._patterns.discard(posting)
                 self._tried.discard(posting)
+
+    def _try(self, posting: Posting) -> None:
+        condition = posting.condition
+        if not isinstance(condition, Regexp) or not self._patterns.add(condition.texts, posting):
+            self._tried.add(posting)
 
     def _tables(self, condition: Condition) -> Iterable[tuple[dict[Any, set[Posting]], Any]]:
         """The tables that list a condition, each with the key to list it under."""
@@ -154,6 +164,8 @@ class FieldPostings:
     def _likely(self, value: Any) -> Iterator[Posting]:
         """Postings that have to be tried."""
         yield from self._tried
+        if self._patterns and value.__class__ is str:
+            yield from self._patterns.inside(value)
         if self._intervals and value.__class__ in (int, float):
             yield from self._intervals.around(value)
         if self._containing and value.__class__ is list:
@@ -176,16 +188,19 @@ class FieldPostings:
             case Range() as range:
                 if range.low is None or range.high is None:
                     return self._open_ranges // 2
-                return sum(1 for _ in islice(self._intervals.around((range.low + range.high) / 2), _FEW))
+                around = islice(self._intervals.around((range.low + range.high) / 2), _FEW)
+                return sum(not _is_open(posting.condition) for posting in around)
             case Exists():
                 return len(self._present)
             case Box() | Ring() | Polygon() | Select():
                 return 0
+            case Regexp() as regexp if (load := self._patterns.load(regexp.texts)) is not None:
+                return load
         return len(self._tried)
 
 
-def _is_open(range: Range) -> bool:
-    return range.low is None or range.high is None
+def _is_open(condition: Condition) -> bool:
+    return isinstance(condition, Range) and (condition.low is None or condition.high is None)
 
 
 def _box(place: Box | Ring | Polygon) -> GeoBox:

@@ -14,7 +14,7 @@ Document = dict[str, Any]
 
 SCALARS: list[Any] = ["", "a", "b", "ab", "1", 0, 1, 1.0, 2, 1.5, -3, 2**53 + 1, True, False, None]
 NAMES = ["a", "b", "c", "o.a", "o.b", "o.p.a", "o"]
-PATTERNS = ["a", "^a", "b$", "^$", "a|1", "[ab]+", "A", "."]
+PATTERNS = ["a", "^a", "b$", "^$", "a|1", "[ab]+", "A", ".", "ab", "^ab?$", "aa+b"]
 POINTS: list[Any] = [
     {"lat": 48.85, "lon": 2.35}, {"latLon": "48.86,2.36"}, {"lat_lon": {"lat": 0, "lon": 179.99}}, [0.5, -179.99],
     "48.8, 2.3", "u09tvw0", {"lat": "1", "lon": "2"},
