@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from types import MethodType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -13,7 +13,6 @@ from device_manager.controllers.memory_storage.command import MOST, Command
 from device_manager.controllers.memory_storage.commands import COMMANDS
 from device_manager.errors import ApiError, api_error
 from device_manager.memory_storage import MemoryStorage
-from device_manager.redis_connection import Word
 from device_manager.router.binding import compile_binder
 from device_manager.router.controller import (
     ActionDeclaration,
@@ -25,6 +24,9 @@ from device_manager.router.controller import (
 )
 from device_manager.router.request import Request
 from device_manager.security.scope import Scope
+
+if TYPE_CHECKING:
+    from device_manager.redis_connection import Word
 
 MOST_TOGETHER = 1000
 """Most commands of one `mexecute`."""

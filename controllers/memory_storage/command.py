@@ -10,11 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import msgspec
 
-from device_manager.redis_connection import Word
+if TYPE_CHECKING:
+    from device_manager.redis_connection import Word
 
 Value = str | int | float
 MOST = 10_000

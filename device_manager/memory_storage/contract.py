@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from device_manager.memory_storage.in_process import ProcessStorage
-from device_manager.memory_storage.in_redis import RedisStorage
-from device_manager.redis_connection import Command, Word
 from device_manager.settings import Settings
+
+if TYPE_CHECKING:
+    from device_manager.redis_connection import Command, Word
 
 
 class MemoryStorage(Protocol):
@@ -47,4 +48,8 @@ def open_memory_storage(settings: Settings) -> MemoryStorage:
     Raises:
         InvalidSettings: the Redis has an unusable URL, or the values would share a database with the servers' own.
     """
-    return RedisStorage(settings) if settings.redis else ProcessStorage(settings.memory_storage_bytes)
+    if not settings.redis:
+        return ProcessStorage(settings.memory_storage_bytes)
+    from device_manager.memory_storage.in_redis import RedisStorage  # loads a client that others do not need
+
+    return RedisStorage(settings)

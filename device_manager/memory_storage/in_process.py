@@ -4,67 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-import fakeredis
-import redis
-from fakeredis._socket import FakeSocket
-from redis.exceptions import ResponseError
+from device_manager.errors import ApiError
 
-from device_manager.errors import ApiError, api_error
-from device_manager.memory_storage.patterns import name_pattern
-from device_manager.memory_storage.refusals import refusal
-from device_manager.redis_connection import Command, Word
+if TYPE_CHECKING:
+    from device_manager.memory_storage.engine import Engine
+    from device_manager.redis_connection import Command, Word
 
-OVERHEAD = 100
-"""Bytes that each key and each member takes beside its text, roughly."""
 LARGE = 1 << 20
-"""Bytes of values from which commands that look at many of them run beside the event loop."""
-ENCODINGS = {"string": "raw", "list": "quicklist", "set": "hashtable", "hash": "hashtable", "zset": "skiplist"}
-GROWING = frozenset(
-    "append bitop geoadd getset hincrby hincrbyfloat hmset hset hsetnx incr incrby incrbyfloat decr decrby linsert"
-    " lpush lpushx lset mset msetnx pfadd pfmerge psetex rpush rpushx sadd sdiffstore set setex setnx sinterstore sort"
-    " sunionstore zadd zincrby zinterstore zunionstore".upper().split()
+"""Bytes of values from which commands that may look at many of them run beside the event loop."""
+LOOKING = frozenset(
+    "bitcount bitop bitpos georadius georadiusbymember hgetall hkeys hscan hvals keys lrange lrem mget pfcount pfmerge"
+    " scan sdiff sdiffstore sinter sinterstore smembers sort sscan sunion sunionstore zinterstore zrange zrangebylex"
+    " zrangebyscore zrevrange zrevrangebylex zrevrangebyscore zscan zunionstore".upper().split()
 )
-"""Commands after which there may be more than before."""
-COPYING = frozenset(
-    {"BITOP", "PFMERGE", "SDIFFSTORE", "SINTERSTORE", "SORT", "SUNIONSTORE", "ZINTERSTORE", "ZUNIONSTORE"}
-)
-"""Those of them whose growth comes from other keys."""
-LOOKING = COPYING | {"BITCOUNT", "BITPOS", "GEORADIUS", "GEORADIUSBYMEMBER", "HGETALL", "HKEYS", "HSCAN", "HVALS"} | {
-    "KEYS", "LRANGE", "LREM", "MGET", "PFCOUNT", "SCAN", "SDIFF", "SINTER", "SMEMBERS", "SSCAN", "SUNION", "ZRANGE"
-} | {"ZRANGEBYLEX", "ZRANGEBYSCORE", "ZREVRANGE", "ZREVRANGEBYLEX", "ZREVRANGEBYSCORE", "ZSCAN"}  # fmt: skip
-"""Those that may look at all members of a value, or at all keys."""
-
-
-class _Server(fakeredis.FakeServer):
-    SCAN_CURSORS_LIMIT = 16
-    """Iterations that are remembered, each with a list of all names; the default is 1,024."""
-
-
-class _Session(FakeSocket):
-    """Runs commands from their words: taking a long one apart again from its bytes takes a time that grows squared."""
-
-    reply: Any = None
-
-    def put_response(self, msg: Any) -> None:
-        self.reply = msg
-
-    def execute(self, *words: Word) -> Any:
-        """The reply to a command.
-
-        Raises:
-            ResponseError: it is refused.
-        """
-        self._process_command([word if isinstance(word, bytes) else str(word).encode() for word in words])
-        if isinstance(self.reply, ResponseError):
-            raise self.reply
-        return _decoded(self.reply)
+"""Commands that may look at all members of a value, or at all keys."""
 
 
 class ProcessStorage:
-    """See `MemoryStorage`. What it may take is counted as it grows, and measured when the count reaches the limit.
+    """See `MemoryStorage`.
 
     Args:
         most_bytes: what keys and values may take together.
@@ -74,12 +34,8 @@ class ProcessStorage:
 
     def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes
-        self._counted = 0
-        self._server = _Server(version=(7,))
-        session = _Session(self._server, db=0, client_class=redis.Redis, client_info={"resp": 2})
-        self._execute: Callable[..., Any] = session.execute
+        self._engine: Engine | None = None
         self._lock = threading.Lock()
-        self._emulated: Mapping[str, Callable[..., Any]] = {"OBJECT": self._object, "TOUCH": self._touch}
 
     async def run(self, *words: Word) -> Any:
         """See `MemoryStorage`."""
@@ -90,10 +46,12 @@ class ProcessStorage:
 
     async def run_together(self, commands: Sequence[Command]) -> list[Any]:
         """See `MemoryStorage`."""
-        is_large = self._counted > LARGE and any(_name(words) in LOOKING for words in commands)
-        if is_large or self._lock.locked():
-            return await asyncio.to_thread(self._run_all, commands)
-        return self._run_all(commands)
+        if self._is_quick(commands) and self._lock.acquire(blocking=False):
+            try:
+                return self._run_all(commands)
+            finally:
+                self._lock.release()
+        return await asyncio.to_thread(self._run_locked, commands)
 
     async def is_healthy(self) -> bool:
         """See `MemoryStorage`."""
@@ -101,102 +59,24 @@ class ProcessStorage:
 
     async def close(self) -> None:
         """See `MemoryStorage`."""
+        self._engine = None
+
+    def _is_quick(self, commands: Sequence[Command]) -> bool:
+        """Whether other requests need not be let through meanwhile."""
+        if self._engine is None or self._engine.is_nearly_full:
+            return False
+        return self._engine.counted < LARGE or all(str(words[0]).upper() not in LOOKING for words in commands)
+
+    def _run_locked(self, commands: Sequence[Command]) -> list[Any]:
+        with self._lock:
+            return self._run_all(commands)
 
     def _run_all(self, commands: Sequence[Command]) -> list[Any]:
-        with self._lock:
-            self._make_room(sum(self._growth(words) for words in commands))
-            return [self._run(words) for words in commands]
+        if self._engine is None:
+            # Loading it takes a quarter of a second, which servers that never need it do not spend.
+            from device_manager.memory_storage.engine import Engine
 
-    def _run(self, words: Command) -> Any:
-        name, *arguments = words
-        try:
-            emulated = self._emulated.get(str(name).upper())
-            if emulated is not None:
-                return emulated(*arguments)
-            pattern, rest = _without_pattern(words)
-            reply = self._execute(*rest)
-            return reply if pattern is None else _matching(str(name).upper(), reply, pattern)
-        except ResponseError as error:
-            return refusal(error)
-
-    def _touch(self, *keys: Word) -> Any:
-        return self._execute("EXISTS", *keys)
-
-    def _object(self, subcommand: Word, key: Word) -> Any:
-        kind = self._execute("TYPE", key)
-        if kind == "none":
-            return None
-        if str(subcommand).upper() == "ENCODING":
-            return ENCODINGS[kind]
-        if str(subcommand).upper() == "FREQ":
-            raise ResponseError("ERR An LFU maxmemory policy is not selected, access frequency not tracked.")
-        return 1 if str(subcommand).upper() == "REFCOUNT" else 0
-
-    def _growth(self, words: Command) -> int:
-        """The most by which a command can make the values grow."""
-        name = _name(words)
-        if name not in GROWING:
-            return 0
-        written = sum(len(str(word)) + OVERHEAD for word in words)
-        if name in COPYING:
-            values = self._server.dbs[0]
-            written += sum(_size(values[key].value) for word in words[1:] if (key := str(word).encode()) in values)
-        return written
-
-    def _make_room(self, growth: int) -> None:
-        """Count what is about to be written.
-
-        Raises:
-            ApiError: `services.cache.memory_exceeded`.
-        """
-        if growth and self._counted + growth > self._most_bytes:
-            values = self._server.dbs[0]
-            self._counted = sum(len(key) + OVERHEAD + _size(values[key].value) for key in list(values))
-            if self._counted + growth > self._most_bytes:
-                limit = f"{self._most_bytes} bytes, see the setting memory_storage_bytes."
-                raise api_error("services.cache.memory_exceeded", limit)
-        self._counted += growth
-
-
-def _decoded(reply: Any) -> Any:
-    if isinstance(reply, bytes):
-        return reply.decode(errors="replace")
-    return [_decoded(item) for item in reply] if isinstance(reply, list) else reply
-
-
-def _name(words: Command) -> str:
-    return str(words[0]).upper()
-
-
-def _size(value: Any) -> int:
-    """Bytes that a stored value takes, roughly."""
-    if isinstance(value, bytes):
-        return len(value)
-    if hasattr(value, "items"):
-        return sum(len(member) + OVERHEAD + (len(of) if isinstance(of, bytes) else 8) for member, of in value.items())
-    return sum(len(member) + OVERHEAD for member in value)
-
-
-def _without_pattern(words: Command) -> tuple[str | None, list[Word]]:
-    """The pattern of KEYS and of the SCANs, and the command without it: ours cannot be made to run for ever."""
-    rest = list(words)
-    if _name(words) == "KEYS":
-        return str(words[1]), ["KEYS", "*"]
-    if _name(words).endswith("SCAN") and "MATCH" in rest[2:]:
-        at = rest.index("MATCH", 2)
-        pattern = str(rest[at + 1])
-        del rest[at : at + 2]
-        return pattern, rest
-    return None, rest
-
-
-def _matching(name: str, reply: Any, pattern: str) -> Any:
-    """What of a reply has a name of the pattern."""
-    matches = name_pattern(pattern)
-    if name == "KEYS":
-        return [key for key in reply if matches(key)]
-    cursor, found = reply
-    if name in ("HSCAN", "ZSCAN"):
-        pairs = zip(found[::2], found[1::2], strict=True)
-        return [cursor, [part for pair in pairs if matches(pair[0]) for part in pair]]
-    return [cursor, [member for member in found if matches(member)]]
+            self._engine = Engine(self._most_bytes)
+        engine = self._engine
+        engine.make_room(sum(engine.growth(words) for words in commands))
+        return [engine.run(words) for words in commands]

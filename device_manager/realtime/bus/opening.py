@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from device_manager.realtime.bus import Bus, LocalBus
-from device_manager.realtime.bus.shared import RedisBus
 from device_manager.settings import Settings
 
 
@@ -19,6 +18,8 @@ def open_bus(settings: Settings) -> Bus:
     entries, most_bytes, age = settings.realtime_log_entries, settings.realtime_log_bytes, settings.realtime_log_age
     if not settings.redis:
         return LocalBus(entries=entries, most_bytes=most_bytes, age=age)
+    from device_manager.realtime.bus.shared import RedisBus  # loads a client that others do not need
+
     return RedisBus(
         settings.redis,
         f"device-manager:{settings.platform_index}:",
