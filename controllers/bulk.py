@@ -16,7 +16,7 @@ from device_manager.controllers.document.documents_controller import (
 from device_manager.documents import acts, batches
 from device_manager.documents.addresses import Target
 from device_manager.documents.batches import BatchOptions
-from device_manager.documents.bulks import read_lines
+from device_manager.documents.bulks import BulkOptions, read_lines
 from device_manager.documents.operations import Item
 from device_manager.router.controller import action
 from device_manager.router.parameters import Refresh
@@ -105,7 +105,7 @@ class BulkController(DocumentsController):
         """
         lines = list(read_lines(body.bulk_data, "body.bulkData"))
         target, call = Target(index, collection), call_of(request, refresh=refresh)
-        successes, failures = await self._documents.bulks.run(target, lines, call, force=force, strict=strict)
+        successes, failures = await self._documents.bulks.run(target, lines, call, BulkOptions(strict, force))
         return {
             "successes": [success.to_dict() for success in successes],
             "errors": [failure.to_dict() for failure in failures],

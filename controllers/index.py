@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from device_manager.controllers.calls import call_of
 from device_manager.documents.domain import Documents
 from device_manager.router.controller import Controller, action
 from device_manager.router.request import Request
 from device_manager.router.response import ABSENT, Response
 from device_manager.security.scope import Scope
+
+
+class IndexesBody(msgspec.Struct):
+    """The body of `mDelete`."""
+
+    indexes: list[str]
 
 
 class IndexController(Controller):
@@ -66,6 +74,41 @@ class IndexController(Controller):
             {"indexes": ["device-manager", "weather"], "collections": {"device-manager": 4, "weather": 1}}
         """
         return await self._collections.indices(call_of(request), count=count_collection)
+
+    @action(http=["DELETE /_mDelete", "DELETE /_mdelete"], writes=True, scope=Scope.FOUND)
+    async def m_delete(self, request: Request, body: IndexesBody, force: bool = False) -> dict[str, Any]:
+        """Remove indices with their collections; those that the caller cannot see do not matter.
+
+        Engines are deleted as engines, unless `force` says otherwise; when one is among the indices, none is removed.
+
+        Example request:
+
+            {"controller": "index", "action": "mDelete", "body": {"indexes": ["weather", "nowhere"]}}
+
+        Example result:
+
+            {"deleted": ["weather"]}
+
+        Raises:
+            ApiError: `device_manager.native.managed_collection`, `services.storage.index_protected`.
+        """
+        return {"deleted": await self._collections.delete_indices(body.indexes, call_of(request), force=force)}
+
+    @action(http=["GET /_storageStats"], scope=Scope.FOUND)
+    async def stats(self, request: Request) -> dict[str, Any]:
+        """How many documents the indices hold that the caller has a right to, and about how many bytes they take.
+
+        Example request:
+
+            {"controller": "index", "action": "stats"}
+
+        Example result:
+
+            {"indexes": [{"name": "weather", "size": 5120,
+                          "collections": [{"name": "stations", "documentCount": 12, "size": 5120}]}],
+             "size": 5120}
+        """
+        return await self._collections.stats(call_of(request))
 
     @action(http=["DELETE /:index"], writes=True)
     async def delete(self, request: Request, index: str, force: bool = False) -> dict[str, bool]:

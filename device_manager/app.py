@@ -37,6 +37,8 @@ from device_manager.logs import configure_logging
 from device_manager.memory_storage import open_memory_storage
 from device_manager.operations import observed, open_telemetry, operating_controllers
 from device_manager.plugins import PluginContext, PluginError, Plugins
+from device_manager.realtime.inside import InsideSubscriptions
+from device_manager.realtime.koncorde import normalise
 from device_manager.router.controller import Controller
 from device_manager.router.envelope import NODE
 from device_manager.router.foreign import ForeignInterfaces
@@ -93,7 +95,7 @@ class Application:
         self.twins = Twins(self.store, self.events, settings)
         answer_questions(self.answers, self.twins.ingestion)
         answer_last_measures(self.answers, self.twins.measures.reading)
-        self.documents = Documents(self.store, self.events, settings, self.twins.native_writes)
+        self.documents = Documents(self.store, self.events, settings, self.twins.native_writes, normalise)
         self.idempotency = Idempotency(self.store, kept=settings.idempotency_kept, patience=settings.idempotency_wait)
         self.router = Router(
             self.events,
@@ -109,6 +111,7 @@ class Application:
         self.metrics = figures_of(self)
         self.security.accounts.roles.actions = self.router.registry.table
         self.realtime = open_realtime(self.store, self.events, settings, self.security, self.router.registry)
+        self.documents.collections.followed = self.realtime.collections
         self.plugins = self._load_plugins()
         self.decoders = Decoders([*shipped_decoders(settings.decoder), *self.plugins.decoders()])
         for controller in self._controllers():
@@ -134,7 +137,13 @@ class Application:
 
     def _context(self, name: str, settings: dict[str, Any]) -> PluginContext:
         return PluginContext(
-            name, settings=settings, router=self.router, store=self.store, events=self.events, questions=self.answers
+            name,
+            settings=settings,
+            router=self.router,
+            store=self.store,
+            events=self.events,
+            questions=self.answers,
+            subscriptions=InsideSubscriptions(self.realtime),
         )
 
     def _controllers(self) -> list[Controller]:
@@ -169,6 +178,7 @@ class Application:
             await self.events.pipe("kuzzle:state:start", None)
             await self.security.start(payload_gateway=len(self.decoders) > 0)
             self._check_exposure()
+            await self.documents.start()
             await self.realtime.start()
             await self.twins.start(self.plugins.models(), tuple(self.decoders))
             await self.plugins.start()
@@ -180,6 +190,7 @@ class Application:
             await self.events.pipe("kuzzle:state:ready", None)
         except BaseException:
             await self.realtime.stop()
+            await self.documents.close()
             await self.twins.stop()
             await self.security.stop()
             await self.store.close()
@@ -205,6 +216,7 @@ class Application:
         await self.router.drain()
         await self.servers.stop()
         await self.memory_storage.close()
+        await self.documents.close()
         await self.realtime.stop()
         await self.twins.ingestion.stop()
         await self.idempotency.stop()

@@ -334,3 +334,27 @@ class DocumentWrites(DocumentsController):
         call = call_of(request, refresh=refresh)
         change = body.change(lang, force=force)
         return await self._documents.updating.by_query(Target(index, collection), change, call, source=source)
+
+    @action(http=["POST /:index/:collection/_validate"])
+    async def validate(
+        self, index: str, collection: str, body: dict[str, Any], _id: str | None = None
+    ) -> dict[str, Any]:
+        """Whether a document would meet the specification of its collection, stored nowhere.
+
+        `errorMessages` has a list `documentScope` about the document as a whole, and `fieldScope` with `messages` for
+        each field, nested by `children`.
+
+        Example request:
+
+            {"controller": "document", "action": "validate", "index": "weather", "collection": "stations",
+             "body": {"height": "tall"}}
+
+        Example result:
+
+            {"valid": false,
+             "errorMessages": {"fieldScope": {"children": {"height": {"messages": ["expected a whole number"]}}}}}
+
+        Raises:
+            ApiError: `services.storage.unknown_index`, `unknown_collection`.
+        """
+        return await self._documents.specifications.validate(Target(index, collection), _id, body)

@@ -9,8 +9,9 @@ from device_manager.call import Call
 from device_manager.documents import operations
 from device_manager.documents.acts import shown
 from device_manager.documents.addresses import Target, check_address
-from device_manager.documents.operations import LARGE, Item, Operation, Outcome, Place, marks_of
-from device_manager.documents.writers import DIRECT, Owner
+from device_manager.documents.operations import LARGE, Item, Operation, Outcome, marks_of
+from device_manager.documents.places import Places
+from device_manager.documents.writers import DIRECT
 from device_manager.errors import ApiError, api_error
 from device_manager.events.documents import DocumentEvents, Kind
 from device_manager.storage.contract import Store, Transaction
@@ -91,14 +92,14 @@ class BatchWriting:
     Args:
         store: where they are.
         events: runs the pipes.
-        owner: has rules for some collections.
+        places: finds the places of writes.
         limit: most documents of one call.
     """
 
-    def __init__(self, store: Store, events: DocumentEvents, owner: Owner, limit: int) -> None:
+    def __init__(self, store: Store, events: DocumentEvents, places: Places, limit: int) -> None:
         self._store = store
         self._events = events
-        self._owner = owner
+        self._places = places
         self._limit = limit
 
     async def run(
@@ -155,9 +156,8 @@ class BatchWriting:
         """Ask the pipes and write; what became of each item, and the items as the pipes left them."""
         if not batch.is_quiet:
             items = await self._ask(batch.kind, items, call)
-        index, collection = target
-        writer = self._owner.writer(index, collection, call, force=options.force) or DIRECT
-        place = Place(index, collection, writer)
+        place = await self._places.of(target, call, force=options.force)
+        writer = place.writer
         keys = [place.key(item.id) for item in items if isinstance(item, Item) and item.id is not None]
         assumes_absent = batch.operate is operations.create
         marks = marks_of(stamp_now(call.user_id))

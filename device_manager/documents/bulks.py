@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from device_manager.call import Call
 from device_manager.documents import operations
 from device_manager.documents.addresses import Target, check_address
-from device_manager.documents.operations import LARGE, Item, Operation, Place, marks_of
-from device_manager.documents.writers import DIRECT, Owner
+from device_manager.documents.operations import LARGE, Item, Operation, marks_of
+from device_manager.documents.places import Places
 from device_manager.errors import ApiError, api_error
 from device_manager.storage.contract import Store, Transaction
 from device_manager.storage.stamps import Source, stamp_now
@@ -63,20 +63,34 @@ class Failure(NamedTuple):
         return {self.action: content | ({} if self.source is None else {"_source": self.source})}
 
 
+class BulkOptions(NamedTuple):
+    """What a caller wants of a bulk beside its effect.
+
+    Attributes:
+        strict: all lines or none.
+        force: store documents of the device manager as they are.
+        ruled: look at the collection's specification.
+    """
+
+    strict: bool = False
+    force: bool = False
+    ruled: bool = True
+
+
 class Bulks:
     """Writes documents by the line.
 
     Args:
         store: where everything goes.
-        owner: has rules for some collections.
+        places: finds the places of writes.
     """
 
-    def __init__(self, store: Store, owner: Owner) -> None:
+    def __init__(self, store: Store, places: Places) -> None:
         self._store = store
-        self._owner = owner
+        self._places = places
 
     async def run(
-        self, target: Target, lines: Sequence[Line], call: Call, *, force: bool, strict: bool = False
+        self, target: Target, lines: Sequence[Line], call: Call, wish: BulkOptions
     ) -> tuple[list[Success], list[Failure]]:
         """Carry the lines out, in order; what became of them.
 
@@ -84,28 +98,27 @@ class Bulks:
             target: the collection.
             lines: see `read_lines`.
             call: the caller.
-            force: store documents of the device manager as they are.
-            strict: all lines or none.
+            wish: further wishes.
 
         Raises:
             ApiError: `services.storage.unknown_index`, `unknown_collection`; when strict,
                 `api.process.incomplete_multiple_request` (400) with `errors` and `count`, nothing written.
         """
         check_address(*target)
-        size = len(lines) if strict else CHUNK
+        size = len(lines) if wish.strict else CHUNK
         successes: list[Success] = []
         failures: list[Failure] = []
         for start in range(0, len(lines), size or 1):
-            for outcome in await self._carry_out(target, lines[start : start + size], call, force, strict):
+            for outcome in await self._carry_out(target, lines[start : start + size], call, wish):
                 (successes if isinstance(outcome, Success) else failures).append(outcome)  # type: ignore[arg-type]
         return successes, failures
 
     @step
     async def _carry_out(
-        self, target: Target, lines: Sequence[Line], call: Call, force: bool, strict: bool
+        self, target: Target, lines: Sequence[Line], call: Call, wish: BulkOptions
     ) -> list[Success | Failure]:
-        writer = self._owner.writer(*target, call, force=force) or DIRECT
-        place = Place(*target, writer)
+        place = await self._places.of(target, call, force=wish.force, ruled=wish.ruled)
+        writer = place.writer
         keys = [place.key(line.item.id) for line in lines if line.item.id is not None]
         deleted = {place.key(line.item.id) for line in lines if line.action == "delete" and line.item.id is not None}
         marks = marks_of(stamp_now(call.user_id))
@@ -124,7 +137,7 @@ class Bulks:
                 else:
                     outcomes.append(Success(line.action, done.document.id, 201 if done.created else 200))
             errors = [outcome.to_dict() for outcome in outcomes if isinstance(outcome, Failure)]
-            if strict and errors:
+            if wish.strict and errors:
                 raise api_error("api.process.incomplete_multiple_request", "import", errors=errors, count=len(errors))
             return outcomes
 

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple
+
 from device_manager.call import Call
 from device_manager.documents.addresses import Target, check_address, check_index
+from device_manager.documents.reindexing import reindex, takes_more
 from device_manager.documents.removal import DocumentRemoval
 from device_manager.documents.writers import Owner
 from device_manager.errors import ApiError, api_error
+from device_manager.events.bus import EventBus
+from device_manager.query.search import Search
+from device_manager.storage.administration import CHANGEABLE, read_settings
 from device_manager.storage.contract import INTERNAL_INDEX, PRIVATE_PREFIX, Store, is_private
 from device_manager.storage.mappings import Mapping, check_collection_name, check_index_name
+from device_manager.storage.specification_records import remove_specifications
 from device_manager.storage.stamps import INFO, Source
 
 TYPES = ("all", "stored", "realtime")
@@ -17,17 +25,47 @@ PRIVATE_NAMES = frozenset({"kuzzle", INTERNAL_INDEX})
 """What no public index may be called, because a private one is."""
 
 
+PUBLIC = "public"
+"""What indices of clients are called in events."""
+
+Followed = Callable[[str], Awaitable[Sequence[str]]]
+
+
+class Definition(NamedTuple):
+    """What a request says of a collection.
+
+    Attributes:
+        mappings: `{dynamic?, properties?, _meta?}`.
+        settings: of the cluster.
+        reindex: index old documents anew.
+    """
+
+    mappings: Source
+    settings: Source | None = None
+    reindex: bool = False
+
+
+async def _nothing_followed(index: str) -> Sequence[str]:
+    return ()
+
+
 class CollectionAdministration:
     """Lists, makes, changes and drops indices and collections.
 
+    Attributes:
+        followed: tells which collections of an index somebody follows.
+
     Args:
         store: where they are.
+        bus: tells who listens to `core:storage:*`.
         owner: has rules for some collections.
         removal: empties collections.
     """
 
-    def __init__(self, store: Store, owner: Owner, removal: DocumentRemoval) -> None:
+    def __init__(self, store: Store, bus: EventBus, owner: Owner, removal: DocumentRemoval) -> None:
+        self.followed: Followed = _nothing_followed
         self._store = store
+        self._bus = bus
         self._owner = owner
         self._removal = removal
 
@@ -43,6 +81,7 @@ class CollectionAdministration:
             raise api_error("services.storage.index_already_exists", "private", index)
         if not call.dry_run:
             await self._store.create_index(index)
+            self._bus.emit("core:storage:index:create:after", {"index": index, "scope": PUBLIC})
             return
         check_index_name(index)
         if index in await self._store.indices():
@@ -70,41 +109,98 @@ class CollectionAdministration:
         check_index(index)
         self._owner.check_removal(index, None, force=force)
         if not call.dry_run:
-            await self._store.drop_index(index)
+            await self._drop_index(index)
+            self._bus.emit("core:storage:index:delete:after", {"index": index, "scope": PUBLIC})
         elif index not in await self._store.indices():
             raise api_error("services.storage.unknown_index", index)
 
-    async def create(self, index: str, collection: str, mappings: Source, call: Call) -> None:
-        """Add a collection, and its index, or add to the mapping of the existing one.
+    async def delete_indices(self, names: Sequence[str], call: Call, *, force: bool) -> list[str]:
+        """Remove indices with their collections; the names of those that there were and that the caller has a right to.
+
+        Raises:
+            ApiError: what the owner of a collection refuses, nothing being removed.
+        """
+        there = frozenset(await self._store.indices())
+        found = [name for name in dict.fromkeys(names) if name in there and call.may_use(name)]
+        for index in found:
+            self._owner.check_removal(index, None, force=force)
+        if found and not call.dry_run:
+            for index in found:
+                await self._drop_index(index)
+            self._bus.emit("core:storage:index:mDelete:after", {"indexes": found, "scope": PUBLIC})
+        return found
+
+    async def _drop_index(self, index: str) -> None:
+        await self._store.drop_index(index)
+        await remove_specifications(self._store, index)
+
+    async def stats(self, call: Call) -> Source:
+        """Documents and bytes, by index: `{indexes: [{name, size, collections: [{name, documentCount, size}]}], size}`.
+
+        Bytes are what the store says of itself, roughly.
+        """
+        indices = []
+        for index in await self._store.indices():
+            if call.may_use(index):
+                sizes = await self._store.sizes(index)
+                collections = [await self._counted(index, name, sizes[name]) for name in sorted(sizes)]
+                indices.append({"name": index, "size": sum(sizes.values()), "collections": collections})
+        return {"indexes": indices, "size": sum(index["size"] for index in indices)}
+
+    async def _counted(self, index: str, collection: str, size: int) -> Source:
+        found = await self._store.search(index, collection, Search(size=0))
+        return {"name": collection, "documentCount": found.total, "size": size}
+
+    async def create(self, index: str, collection: str, wanted: Definition, call: Call) -> None:
+        """Add a collection, and its index, or update the existing one.
 
         Raises:
             ApiError: `services.storage.invalid_index_name`, `invalid_collection_name`, `collection_reserved`,
-                `invalid_mapping`, `cannot_change_mapping`, `api.assert.missing_argument`.
+                `invalid_mapping`, `cannot_change_mapping`, `api.assert.missing_argument`, what `read_settings` raises.
         """
         _check_new(index, collection)
-        if not call.dry_run:
-            await self._store.create_collection(index, collection, mappings)
-            return
+        settings = read_settings(wanted.settings or {}, is_new=True)
         check_index_name(index)
         check_collection_name(collection)
         if await self.exists(index, collection):
-            Mapping.stored(await self._store.mappings(index, collection)).merge(mappings)
+            changeable = {name: value for name, value in settings.items() if name in CHANGEABLE}
+            await self.update(index, collection, wanted._replace(settings=changeable), call)
+        elif call.dry_run:
+            Mapping.compile(wanted.mappings)
         else:
-            Mapping.compile(mappings)
+            await self._store.create_collection(index, collection, wanted.mappings, settings=settings)
+            place = {"index": index, "collection": collection, "scope": PUBLIC}
+            self._bus.emit("core:storage:collection:create:after", place)
 
-    async def update(self, index: str, collection: str, mappings: Source, call: Call) -> None:
-        """Add to the mapping of a collection.
+    async def update(self, index: str, collection: str, wanted: Definition, call: Call) -> None:
+        """Add to the mapping of a collection, and change its settings; searches find old documents by the new mapping.
+
+        That is, once this returns, where levels of the mapping take over any field from now on, or where it is asked
+        for: old documents are indexed anew, as they are. Those that the mapping refuses by now stay as they were.
 
         Raises:
             ApiError: `services.storage.unknown_index`, `unknown_collection`, `invalid_mapping`,
-                `cannot_change_mapping`.
+                `cannot_change_mapping`, what `read_settings` raises.
         """
         check_address(index, collection)
-        stored = await self._store.mappings(index, collection)
+        settings = read_settings(wanted.settings or {}, is_new=False)
+        before = await self._store.mappings(index, collection)
+        after = Mapping.stored(before).merge(wanted.mappings)
         if call.dry_run:
-            Mapping.stored(stored).merge(mappings)
-        else:
-            await self._store.create_collection(index, collection, mappings)
+            return
+        await self._store.change_settings(index, collection, settings)
+        await self._store.create_collection(index, collection, wanted.mappings)
+        if wanted.reindex or takes_more(before, after.to_dict()):
+            await reindex(self._store, index, collection)
+
+    async def settings(self, index: str, collection: str) -> Source:
+        """The settings that the store has for a collection.
+
+        Raises:
+            ApiError: `services.storage.unknown_index`, `unknown_collection`.
+        """
+        check_address(index, collection)
+        return await self._store.settings(index, collection)
 
     async def exists(self, index: str, collection: str) -> bool:
         """Whether there is a collection of that name."""
@@ -123,7 +219,7 @@ class CollectionAdministration:
 
         Args:
             index: the index.
-            type: one of `TYPES`; there are no collections yet that only subscriptions know.
+            type: one of `TYPES`; realtime ones are those that somebody follows.
             offset: how many to leave out.
             size: how many to return, 0 for all.
 
@@ -136,8 +232,14 @@ class CollectionAdministration:
         for name, number in (("from", offset), ("size", size)):
             if number < 0:
                 raise api_error("api.assert.invalid_argument", name, "0 or more")
-        names = await self._store.collections(index)
-        shown = [{"name": name, "type": "stored"} for name in names] if type != "realtime" else []
+        shown = []
+        stored = await self._store.collections(index)
+        if type != "realtime":
+            shown = [{"name": name, "type": "stored"} for name in stored]
+        if type != "stored":
+            followed = [name for name in await self.followed(index) if type == "realtime" or name not in stored]
+            shown += [{"name": name, "type": "realtime"} for name in followed]
+        shown.sort(key=lambda collection: collection["name"])
         result: Source = {"collections": shown[offset : offset + size if size else None], "type": type}
         return result | ({"from": offset} if offset else {}) | ({"size": size} if size else {})
 
@@ -189,6 +291,9 @@ class CollectionAdministration:
             raise api_error("services.storage.unknown_collection", index, collection)
         if not call.dry_run:
             await self._store.drop_collection(index, collection)
+            await remove_specifications(self._store, index, collection)
+            place = {"index": index, "collection": collection, "scope": PUBLIC}
+            self._bus.emit("core:storage:collection:delete:after", place)
 
 
 def _check_named(index: str, collection: str) -> None:

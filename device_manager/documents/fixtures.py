@@ -7,8 +7,8 @@ from typing import Any
 
 from device_manager.call import Call
 from device_manager.documents.addresses import Target, check_address
-from device_manager.documents.bulks import Bulks, read_lines
-from device_manager.documents.collections import CollectionAdministration
+from device_manager.documents.bulks import BulkOptions, Bulks, read_lines
+from device_manager.documents.collections import CollectionAdministration, Definition
 from device_manager.errors import api_error
 from device_manager.storage.contract import Store
 from device_manager.storage.stamps import Source
@@ -35,7 +35,7 @@ class Loading:
             ApiError: what `CollectionAdministration.create` raises, `api.assert.invalid_type` for what is no object.
         """
         for target, mappings in list(_walk(content, call, dict, "object")):
-            await self._collections.create(*target, mappings, call)
+            await self._collections.create(*target, Definition(mappings), call)
 
     async def load_fixtures(self, content: Source, call: Call) -> None:
         """Write documents as they are: `{index: {collection: [bulk lines]}}`.
@@ -58,7 +58,7 @@ class Loading:
             if target.collection not in await self._store.collections(target.index):
                 raise api_error("services.storage.unknown_collection", *target)
         for target, lines in bulks:
-            _, failures = await self._bulks.run(target, lines, call, force=True)
+            _, failures = await self._bulks.run(target, lines, call, BulkOptions(force=True, ruled=False))
             if failures:
                 errors = [failure.to_dict() for failure in failures]
                 raise api_error("services.storage.import_failed", errors=errors, count=len(errors))

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from device_manager.documents.specifications.checking import curated
+from device_manager.documents.specifications.parsing import Rules
 from device_manager.documents.writers import DIRECT, Writer
 from device_manager.errors import api_error
 from device_manager.storage.contract import Document, Key, Transaction
@@ -20,15 +22,20 @@ LARGE = 100
 
 
 class Place(NamedTuple):
-    """A collection and who writes its documents."""
+    """A collection, who writes its documents, and what they have to be like."""
 
     index: str  # type: ignore[assignment]  # hides tuple.index, which nobody needs here
     collection: str
     writer: Writer
+    rules: Rules | None = None
 
     def key(self, id: str) -> Key:
         """The address of one of its documents."""
         return Key(self.index, self.collection, id)
+
+    def curated(self, id: str | None, source: Source, *, is_update: bool) -> Source:
+        """A source with the defaults of the specification, which it meets then. Raises what it refuses."""
+        return source if self.rules is None else curated(self.rules, id, source, is_update=is_update)
 
 
 class Item(NamedTuple):
@@ -89,20 +96,22 @@ def create_or_replace(tx: Transaction, place: Place, item: Item, marks: Marks) -
     stored = _find(tx, place, key)
     if stored is None:
         return _created(tx, place, item.id, item.body, marks)
-    return _replaced(tx, place, key, stored, item.body | {INFO: marks.whole}, marks)
+    source = place.curated(item.id, item.body | {INFO: marks.whole}, is_update=False)
+    return _replaced(tx, place, key, stored, source, marks)
 
 
 def replace(tx: Transaction, place: Place, item: Item, marks: Marks) -> Outcome:
     """Replace a stored document. Raises `services.storage.not_found` and what the mapping refuses."""
     key = place.key(_id(item))
-    return _replaced(tx, place, key, _get(tx, place, key), item.body | {INFO: marks.whole}, marks)
+    source = place.curated(item.id, item.body | {INFO: marks.whole}, is_update=False)
+    return _replaced(tx, place, key, _get(tx, place, key), source, marks)
 
 
 def update(tx: Transaction, place: Place, item: Item, marks: Marks) -> Outcome:
     """Merge changes deeply into a stored document. Raises `services.storage.not_found` and what the mapping refuses."""
     key = place.key(_id(item))
     stored = _get(tx, place, key)
-    return _replaced(tx, place, key, stored, changed_source(stored.source, item.body, marks), marks)
+    return _changed(tx, place, key, stored, changed_source(stored.source, item.body, marks), marks)
 
 
 def upsert(tx: Transaction, place: Place, item: Item, marks: Marks) -> Outcome:
@@ -140,7 +149,7 @@ def delete_fields(tx: Transaction, place: Place, item: Item, marks: Marks) -> Ou
     left = stored.source
     for path in item.fields:
         left = without(left, path)
-    return _replaced(tx, place, key, stored, _marked(left, stored.source, marks), marks)
+    return _changed(tx, place, key, stored, _marked(left, stored.source, marks), marks)
 
 
 def delete(tx: Transaction, place: Place, item: Item, marks: Marks) -> Outcome:
@@ -183,7 +192,7 @@ def _get(tx: Transaction, place: Place, key: Key) -> Document:
 
 
 def _created(tx: Transaction, place: Place, id: str | None, body: Source, marks: Marks) -> Outcome:
-    source = body | {INFO: marks.whole}
+    source = place.curated(id, body | {INFO: marks.whole}, is_update=False)
     return Outcome(place.writer.create(tx, place.index, place.collection, source, id, marks.stamp), created=True)
 
 
@@ -191,9 +200,13 @@ def _replaced(tx: Transaction, place: Place, key: Key, stored: Document, source:
     return Outcome(place.writer.replace(tx, key, stored, source, marks.stamp))
 
 
+def _changed(tx: Transaction, place: Place, key: Key, stored: Document, source: Source, marks: Marks) -> Outcome:
+    return _replaced(tx, place, key, stored, place.curated(key.id, source, is_update=True), marks)
+
+
 def _upserted(tx: Transaction, place: Place, item: Item, new: Source, marks: Marks) -> Outcome:
     key = place.key(_id(item))
     stored = _find(tx, place, key)
     if stored is None:
         return _created(tx, place, item.id, new, marks)
-    return _replaced(tx, place, key, stored, changed_source(stored.source, item.body, marks), marks)
+    return _changed(tx, place, key, stored, changed_source(stored.source, item.body, marks), marks)

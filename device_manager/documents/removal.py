@@ -11,7 +11,7 @@ from device_manager.documents import operations
 from device_manager.documents.addresses import Target, check_address
 from device_manager.documents.matching import PAGE, Matching, everything
 from device_manager.documents.operations import LARGE, Item, Place, marks_of
-from device_manager.documents.writers import DIRECT, Owner, Writer
+from device_manager.documents.places import Places
 from device_manager.events.documents import DocumentEvents
 from device_manager.query.matcher import Matcher
 from device_manager.storage.contract import Document, Store, Transaction
@@ -25,14 +25,14 @@ class DocumentRemoval:
     Args:
         store: where the documents are.
         events: runs the pipes.
-        owner: has rules for some collections.
+        places: finds the places of writes.
         matching: finds them.
     """
 
-    def __init__(self, store: Store, events: DocumentEvents, owner: Owner, matching: Matching) -> None:
+    def __init__(self, store: Store, events: DocumentEvents, places: Places, matching: Matching) -> None:
         self._store = store
         self._events = events
-        self._owner = owner
+        self._places = places
         self._matching = matching
 
     async def by_query(
@@ -75,11 +75,11 @@ class DocumentRemoval:
         """Delete what matches page by page; what was deleted."""
         check_address(*target)
         parsed = self._matching.read(query, lang)
-        writer = self._owner.writer(*target, call, force=force) or DIRECT
+        place = await self._places.of(target, call, force=force, ruled=False)
         matches = await self._matching.matcher(target, parsed)
         async with contextlib.aclosing(self._matching.pages(target, parsed, limited=limited)) as pages:
             async for page in pages:
-                yield await self._delete(target, writer, page, matches, call)
+                yield await self._delete(place, page, matches, call)
 
     async def all(self, target: Target, call: Call) -> None:
         """Delete every document of a collection as it is, whoever owns it; searches see it at once.
@@ -88,17 +88,17 @@ class DocumentRemoval:
             ApiError: `services.storage.unknown_index`, `unknown_collection`.
         """
         check_address(*target)
-        writer = self._owner.writer(*target, call, force=True) or DIRECT
+        place = await self._places.of(target, call, force=True, ruled=False)
         await self._store.refresh(*target)
         async for page in self._store.scan(*target, page=PAGE):
-            await self._delete(target, writer, page, everything, call)
+            await self._delete(place, page, everything, call)
         await self._store.refresh(*target)
 
     @step
     async def _delete(
-        self, target: Target, writer: Writer, documents: Sequence[Document], matches: Matcher, call: Call
+        self, place: Place, documents: Sequence[Document], matches: Matcher, call: Call
     ) -> list[Document]:
-        place = Place(*target, writer)
+        writer = place.writer
         known = {place.key(document.id): document for document in documents}
         marks = marks_of(stamp_now(call.user_id))
 

@@ -12,8 +12,8 @@ from device_manager.documents.acts import shown
 from device_manager.documents.addresses import Target, check_address
 from device_manager.documents.batches import UPDATE, Refusal, Verdict, refusal_of
 from device_manager.documents.matching import Matching
-from device_manager.documents.operations import LARGE, Item, Outcome, Place, marks_of
-from device_manager.documents.writers import DIRECT, Owner
+from device_manager.documents.operations import LARGE, Item, Outcome, marks_of
+from device_manager.documents.places import Places
 from device_manager.errors import ApiError, api_error
 from device_manager.events.documents import DocumentEvents
 from device_manager.query.matcher import Matcher
@@ -44,14 +44,14 @@ class DocumentUpdating:
     Args:
         store: where the documents are.
         events: runs the pipes.
-        owner: has rules for some collections.
+        places: finds the places of writes.
         matching: finds them.
     """
 
-    def __init__(self, store: Store, events: DocumentEvents, owner: Owner, matching: Matching) -> None:
+    def __init__(self, store: Store, events: DocumentEvents, places: Places, matching: Matching) -> None:
         self._store = store
         self._events = events
-        self._owner = owner
+        self._places = places
         self._matching = matching
 
     async def by_query(self, target: Target, change: Change, call: Call, *, source: bool = False) -> Source:
@@ -107,7 +107,7 @@ class DocumentUpdating:
     async def _update(
         self, target: Target, change: Change, documents: Sequence[Document], matches: Matcher, call: Call
     ) -> list[Verdict]:
-        place = Place(*target, self._owner.writer(*target, call, force=change.force) or DIRECT)
+        place = await self._places.of(target, call, force=change.force)
         known = {place.key(document.id): document for document in documents}
         marks = marks_of(stamp_now(call.user_id))
 

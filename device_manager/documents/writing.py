@@ -7,8 +7,8 @@ from typing import Any
 from device_manager.call import Call
 from device_manager.documents.acts import Act
 from device_manager.documents.addresses import Target, check_address
-from device_manager.documents.operations import Item, Marks, Outcome, Place
-from device_manager.documents.writers import DIRECT, Owner
+from device_manager.documents.operations import Item, Marks, Outcome
+from device_manager.documents.places import Places
 from device_manager.events.documents import DocumentEvents, Kind
 from device_manager.storage.contract import Store
 from device_manager.storage.stamps import Source
@@ -21,13 +21,13 @@ class DocumentWriting:
     Args:
         store: where they are.
         events: runs the pipes.
-        owner: has rules for some collections.
+        places: finds the places of writes.
     """
 
-    def __init__(self, store: Store, events: DocumentEvents, owner: Owner) -> None:
+    def __init__(self, store: Store, events: DocumentEvents, places: Places) -> None:
         self._store = store
         self._events = events
-        self._owner = owner
+        self._places = places
 
     async def run(
         self, act: Act, target: Target, item: Item, call: Call, *, source: bool = False, force: bool = False
@@ -64,7 +64,7 @@ class DocumentWriting:
             marks = await self._inject(act, marks, call)
         heard = self._events.listens_before(act.kind) and not act.is_quiet
         asked = await self._ask(act.kind, item, call) if heard else item
-        place = Place(*target, self._owner.writer(*target, call, force=force) or DIRECT)
+        place = await self._places.of(target, call, force=force)
         return await self._store.transact(
             lambda tx: (act.operate(tx, place, asked, marks), asked, marks), dry_run=call.dry_run, refresh=call.refresh
         )

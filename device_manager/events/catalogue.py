@@ -109,5 +109,15 @@ EVENTS: tuple[EventDeclaration, ...] = (
             ("room:remove", "when the last client of this server left a room"),
         )
     ),
+    *(
+        EventDeclaration(f"core:storage:{what}:after", f"hooks only: ({payload})")
+        for what, payload in (
+            ("index:create", "{index, scope}"),
+            ("index:delete", "{index, scope}"),
+            ("index:mDelete", "{indexes, scope}"),
+            ("collection:create", "{index, collection, scope}"),
+            ("collection:delete", "{index, collection, scope}"),
+        )
+    ),
     EventDeclaration("core:overload", "(percentage of the waiting room in use), at most twice a second"),
 )

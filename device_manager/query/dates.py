@@ -74,14 +74,15 @@ def format_date(millis: int) -> str:
 
 
 def _read(text: str, round_up: bool, format: str, zone: str) -> int:
-    millis = _parser(format)(text, round_up, zone)
+    millis = date_parser(format)(text, round_up, zone)
     if millis is None:
         raise ValueError(f"{text!r} is no date of the format {format}")
     return millis
 
 
 @lru_cache(maxsize=256)
-def _parser(format: str) -> Parse:
+def date_parser(format: str) -> Parse:
+    """What reads dates of a format, whose alternatives are separated by `||`. Raises ValueError for an unknown one."""
     parse = compile_format("||".join(map(named_pattern, format.split("||"))))
     if parse is None:
         raise ValueError(f"{format!r} is no date format that can be read here")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import enum
 import time
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
@@ -14,6 +14,7 @@ import msgspec
 from device_manager.errors import ApiError, api_error
 from device_manager.query.search import Search, SearchResult, Sort
 from device_manager.query.tree import MATCH_ALL, Query
+from device_manager.storage.administration import Administration
 from device_manager.storage.puts import Put as Put
 from device_manager.storage.puts import PutKind as PutKind
 from device_manager.storage.puts import PutResult as PutResult
@@ -139,7 +140,7 @@ class RoundTrips(msgspec.Struct):
     retries: int = 0
 
 
-class Store(ABC):
+class Store(Administration):
     """Documents in collections, collections in indices; an engine is an index.
 
     Reads by id see every acknowledged write at once. Searches see it after a refresh, which happens by itself within
@@ -199,7 +200,13 @@ class Store(ABC):
 
     @abstractmethod
     async def create_collection(
-        self, index: str, collection: str, mappings: dict[str, Any], *, forgets_removed: bool = False
+        self,
+        index: str,
+        collection: str,
+        mappings: dict[str, Any],
+        *,
+        forgets_removed: bool = False,
+        settings: Mapping[str, Any] | None = None,
     ) -> None:
         """Create the collection (and its index) or add to the mapping of the existing one.
 
@@ -209,6 +216,7 @@ class Store(ABC):
             mappings: `{dynamic?, properties?, _meta?}`.
             forgets_removed: soon after a REMOVE any version is the newest, as `reset` needs it; otherwise that may take
                 a minute. A collection that exists already becomes such a one too.
+            settings: of a new collection, as `administration.read_settings` gave them.
 
         Raises:
             ApiError: `services.storage.invalid_index_name`, `invalid_collection_name`, `invalid_mapping` or

@@ -26,6 +26,7 @@ from device_manager.documents.domain import Documents
 from device_manager.errors import ApiError
 from device_manager.events.bus import EventBus
 from device_manager.plugins.models import ModelDeclaration
+from device_manager.realtime.koncorde import normalise
 from device_manager.router.envelope import encode
 from device_manager.router.idempotency import Idempotency
 from device_manager.router.parse import Refused, parse
@@ -119,7 +120,7 @@ class Platform:
         for controller in (EngineController, ModelsController, AssetsController, DevicesController, GroupsController):
             self.router.register(controller(self.twins))
         self.router.register(TasksController(self.twins.tasks, self.twins.platform))
-        documents = Documents(store, bus, settings, self.twins.native_writes)
+        self.documents = documents = Documents(store, bus, settings, self.twins.native_writes, normalise)
         for native in native_controllers(documents):
             self.router.register(native)
         accounts = Security(store, settings).accounts
@@ -291,10 +292,12 @@ async def open_platform(prepared: Prepared, answers: Any) -> AsyncIterator[MakeP
         platform.note = answers.note
         opened.append(platform)
         await platform.twins.catalogue.start()
+        await platform.documents.start()
         return platform
 
     yield make
     for platform in opened:
+        await platform.documents.close()
         await platform.twins.stop()
         await platform.bus.close()
 

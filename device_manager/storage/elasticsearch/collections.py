@@ -100,9 +100,15 @@ class Collections:
         await self._make(index, PLACEHOLDER, {"dynamic": "false"})
 
     async def create_collection(
-        self, index: str, collection: str, mappings: dict[str, Any], *, forgets_removed: bool = False
+        self,
+        index: str,
+        collection: str,
+        mappings: dict[str, Any],
+        *,
+        forgets_removed: bool = False,
+        settings: dict[str, Any] | None = None,
     ) -> None:
-        """Add a collection, or add to the mapping of the existing one.
+        """Add a collection, which gets the settings, or add to the mapping of the existing one.
 
         Raises:
             ApiError: what refuses a name or a mapping.
@@ -117,7 +123,6 @@ class Collections:
                 await self._forget_removed(index, collection)
             return
         mapping = Mapping.compile(mappings)
-        settings = FORGETS_REMOVED if forgets_removed else {}
         if not await self._make(index, collection, mapping.to_dict(), settings):
             await self._extend(index, collection, await self._catalogue.find(index, collection), mappings)
         if not is_private(index):

@@ -14,10 +14,11 @@ from device_manager.settings import Settings
 from device_manager.storage.contract import INTERNAL_INDEX, Decide, Document, Key, Put, PutResult, Store
 from device_manager.storage.elasticsearch.catalogue import Catalogue
 from device_manager.storage.elasticsearch.client import Cluster
-from device_manager.storage.elasticsearch.collections import Collections
+from device_manager.storage.elasticsearch.collections import FORGETS_REMOVED, Collections
 from device_manager.storage.elasticsearch.deadlines import Deadlines
 from device_manager.storage.elasticsearch.flush import StepObserver, observe_nothing
 from device_manager.storage.elasticsearch.flushids import FlushIds
+from device_manager.storage.elasticsearch.indices import Indices, resolved
 from device_manager.storage.elasticsearch.job import Job
 from device_manager.storage.elasticsearch.names import PLACEHOLDER, alias_name
 from device_manager.storage.elasticsearch.puts import Puts
@@ -53,6 +54,7 @@ class ElasticsearchStore(Store):
         self._deadlines = Deadlines(self._cluster, settings.store_deadline)
         self._catalogue = Catalogue(self._cluster)
         self._collections = Collections(self._cluster, self._catalogue)
+        self._indices = Indices(self._cluster, self._catalogue)
         self._reader = Reader(self._cluster, self._deadlines, self.round_trips)
         self._searcher = Searcher(self._cluster, self._catalogue, self.round_trips)
         self._refresher = Refresher(self._cluster)
@@ -137,14 +139,35 @@ class ElasticsearchStore(Store):
         await self._collections.create_index(index)
 
     async def create_collection(
-        self, index: str, collection: str, mappings: dict[str, Any], *, forgets_removed: bool = False
+        self,
+        index: str,
+        collection: str,
+        mappings: dict[str, Any],
+        *,
+        forgets_removed: bool = False,
+        settings: Mapping[str, Any] | None = None,
     ) -> None:
         """See the contract."""
-        await self._collections.create_collection(index, collection, mappings, forgets_removed=forgets_removed)
+        more = resolved(settings or {}) | (FORGETS_REMOVED if forgets_removed else {})
+        await self._collections.create_collection(
+            index, collection, mappings, forgets_removed=forgets_removed, settings=more
+        )
 
     async def mappings(self, index: str, collection: str) -> dict[str, Any]:
         """See the contract."""
         return await self._collections.mappings(index, collection)
+
+    async def settings(self, index: str, collection: str) -> dict[str, Any]:
+        """See the contract."""
+        return await self._indices.settings(index, collection)
+
+    async def change_settings(self, index: str, collection: str, settings: Mapping[str, Any]) -> None:
+        """See the contract."""
+        await self._indices.change_settings(index, collection, settings)
+
+    async def sizes(self, index: str) -> dict[str, int]:
+        """See the contract."""
+        return await self._indices.sizes(index)
 
     async def drop_collection(self, index: str, collection: str) -> None:
         """See the contract."""

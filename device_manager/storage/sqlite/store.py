@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -29,6 +30,7 @@ from device_manager.storage.sqlite.reading import ReaderPool, distinct_by_collec
 from device_manager.storage.sqlite.recent import RecentRows
 from device_manager.storage.sqlite.scanning import scan_batches
 from device_manager.storage.sqlite.searching import run_search
+from device_manager.storage.sqlite.sizes import estimated_size
 from device_manager.storage.sqlite.transaction import SqliteTransaction
 from device_manager.storage.sqlite.turns import Turns
 from device_manager.storage.sqlite.view import DecisionView, WriteNumbers
@@ -165,7 +167,13 @@ class SqliteStore(Store):
             await self._definitions.create_index(index)
 
     async def create_collection(
-        self, index: str, collection: str, mappings: dict[str, Any], *, forgets_removed: bool = False
+        self,
+        index: str,
+        collection: str,
+        mappings: dict[str, Any],
+        *,
+        forgets_removed: bool = False,
+        settings: Mapping[str, Any] | None = None,
     ) -> None:
         """See `Store.create_collection`: nothing is remembered of a removed document."""
         async with self._turns.alone:
@@ -174,6 +182,23 @@ class SqliteStore(Store):
     async def mappings(self, index: str, collection: str) -> dict[str, Any]:
         """See `Store.mappings`."""
         return self._catalogue.get(index, collection).mapping.to_dict()
+
+    async def settings(self, index: str, collection: str) -> dict[str, Any]:
+        """See `Administration.settings`: the file has none, so it is told what it amounts to."""
+        self._catalogue.get(index, collection)
+        return {"number_of_shards": "1", "number_of_replicas": "0"}
+
+    async def change_settings(self, index: str, collection: str, settings: Mapping[str, Any]) -> None:
+        """See `Administration.change_settings`: there is nothing to change."""
+        self._catalogue.get(index, collection)
+
+    async def sizes(self, index: str) -> dict[str, int]:
+        """See `Administration.sizes`: from how large some of the documents are."""
+        collections = self._catalogue.collections(index)
+        return {
+            name: await self._pool.run(partial(estimated_size, collection=collection), self._settings.store_deadline)
+            for name, collection in sorted(collections.items())
+        }
 
     async def drop_collection(self, index: str, collection: str) -> None:
         """See `Store.drop_collection`."""

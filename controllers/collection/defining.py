@@ -1,23 +1,23 @@
-"""The controller `collection` (router-protocol 5.4)."""
+"""Collections, their mappings and their settings (router-protocol 5.4)."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from device_manager.controllers.calls import call_of
+from device_manager.documents.collections import Definition
 from device_manager.documents.domain import Documents
 from device_manager.errors import api_error
 from device_manager.router.controller import Controller, action
 from device_manager.router.request import Request
-from device_manager.security.scope import Scope
 
 ACKNOWLEDGED = {"acknowledged": True}
 AT_ROOT = ("properties", "dynamic", "_meta")
 """What a body without `mappings` may hold in its place."""
 
 
-def read_mappings(body: dict[str, Any] | None) -> dict[str, Any]:
-    """The mappings that the body of `create` or `update` holds.
+def read_definition(body: dict[str, Any] | None) -> Definition:
+    """What the body of `create` or `update` says of a collection.
 
     Raises:
         ApiError: `api.assert.invalid_type`.
@@ -26,15 +26,15 @@ def read_mappings(body: dict[str, Any] | None) -> dict[str, Any]:
     for name in ("mappings", "settings"):
         if not isinstance(content.get(name) or {}, dict):
             raise api_error("api.assert.invalid_type", f"body.{name}", "object")
-    mappings: dict[str, Any] = content.get("mappings") or {}
-    return mappings or {name: content[name] for name in AT_ROOT if name in content}
+    reindex = content.get("reindexCollection", False)
+    if not isinstance(reindex, bool):
+        raise api_error("api.assert.invalid_type", "body.reindexCollection", "boolean")
+    mappings = content.get("mappings") or {name: content[name] for name in AT_ROOT if name in content}
+    return Definition(mappings, content.get("settings") or {}, reindex)
 
 
-class CollectionController(Controller):
-    """`collection`: create, change, find, list, empty and delete collections."""
-
-    name = "collection"
-    scope = Scope.ENGINE
+class Collections(Controller):
+    """Actions on collections and their mappings."""
 
     def __init__(self, documents: Documents) -> None:
         self._collections = documents.collections
@@ -45,8 +45,9 @@ class CollectionController(Controller):
     ) -> dict[str, bool]:
         """Add a collection, and its index if there is none; an existing one gets what its mapping lacks.
 
-        The body holds `mappings` (or its members without that name around them); `settings` of the cluster are
-        accepted and left alone.
+        The body holds `mappings` (or its members without that name around them) and `settings`, by name, with or
+        without `index` around them: `number_of_shards`, `number_of_replicas`, `auto_expand_replicas` and
+        `refresh_interval`. The embedded store accepts them and needs none.
 
         Example request:
 
@@ -59,9 +60,9 @@ class CollectionController(Controller):
 
         Raises:
             ApiError: `services.storage.invalid_index_name`, `invalid_collection_name`, `collection_reserved`,
-                `invalid_mapping`, `cannot_change_mapping`.
+                `invalid_mapping`, `cannot_change_mapping`, `api.assert.invalid_argument` for a setting.
         """
-        await self._collections.create(index, collection, read_mappings(body), call_of(request))
+        await self._collections.create(index, collection, read_definition(body), call_of(request))
         return ACKNOWLEDGED
 
     @action(http=["DELETE /:index/:collection"], writes=True)
@@ -113,9 +114,29 @@ class CollectionController(Controller):
         """
         return await self._collections.mapping(index, collection, with_info=include_kuzzle_meta)
 
+    @action(http=["GET /:index/:collection/_settings"])
+    async def get_settings(self, index: str, collection: str) -> dict[str, Any]:
+        """The settings that the store has for a collection, numbers as texts.
+
+        Example request:
+
+            {"controller": "collection", "action": "getSettings", "index": "weather", "collection": "stations"}
+
+        Example result:
+
+            {"number_of_shards": "1", "number_of_replicas": "0"}
+
+        Raises:
+            ApiError: `services.storage.unknown_index`, `unknown_collection`.
+        """
+        return await self._collections.settings(index, collection)
+
     @action(http=["GET /:index/_list"])
     async def list(self, index: str, type: str = "all", from_: int = 0, size: int = 0) -> dict[str, Any]:
         """The collections of an index by name. `type` is `all`, `stored` or `realtime`.
+
+        Collections of the type `realtime` are those that somebody follows and that are not stored, or with
+        `type: realtime` all that somebody follows.
 
         Example request:
 
@@ -168,7 +189,10 @@ class CollectionController(Controller):
 
     @action(http=["POST /:index/:collection"], writes=True)
     async def update(self, request: Request, index: str, collection: str, body: dict[str, Any]) -> None:
-        """Add to the mapping of a collection; the body is that of `create`.
+        """Add to the mapping of a collection, and change its settings; the body is that of `create`.
+
+        Documents that are stored already are indexed anew, before this answers, when `reindexCollection` in the body
+        says so, or when a level of the mapping begins to take over unknown fields (`dynamic`).
 
         Example request:
 
@@ -181,9 +205,9 @@ class CollectionController(Controller):
 
         Raises:
             ApiError: `services.storage.unknown_index`, `unknown_collection`, `invalid_mapping`,
-                `cannot_change_mapping`.
+                `cannot_change_mapping`, `wrong_es_static_settings`, `api.assert.invalid_argument` for a setting.
         """
-        await self._collections.update(index, collection, read_mappings(body), call_of(request))
+        await self._collections.update(index, collection, read_definition(body), call_of(request))
 
     @action(http=["PUT /:index/:collection/_mapping"], writes=True)
     async def update_mapping(
@@ -202,7 +226,7 @@ class CollectionController(Controller):
 
         Raises:
             ApiError: `services.storage.unknown_index`, `unknown_collection`, `invalid_mapping`,
-                `cannot_change_mapping`.
+                `cannot_change_mapping`, `wrong_es_static_settings`, `api.assert.invalid_argument` for a setting.
         """
-        await self._collections.update(index, collection, body, call_of(request))
+        await self._collections.update(index, collection, Definition(body), call_of(request))
         return await self._collections.mapping(index, collection, with_info=False)

@@ -1,0 +1,61 @@
+"""Where the specifications of collections stand, as existing data has them (router-protocol 6.1)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from device_manager.errors import ApiError
+from device_manager.query.tree import Term
+from device_manager.storage.contract import Document, Key, Store, Transaction
+from device_manager.storage.generation import generation_key, raise_generation
+
+SPECIFICATIONS_INDEX = "%kuzzle"
+SPECIFICATIONS = "validations"
+MAPPING: dict[str, Any] = {
+    "dynamic": "false",
+    "properties": {
+        "index": {"type": "keyword"},
+        "collection": {"type": "keyword"},
+        "validation": {"type": "object", "enabled": False},
+    },
+}
+GENERATION = generation_key("specifications")
+ABSENT = frozenset({"services.storage.unknown_index", "services.storage.unknown_collection"})
+
+
+def specification_key(index: str, collection: str) -> Key:
+    """The document with the specification of a collection."""
+    return Key(SPECIFICATIONS_INDEX, SPECIFICATIONS, f"{index}#{collection}")
+
+
+async def remove_specifications(store: Store, index: str, collection: str | None = None) -> None:
+    """Forget the specification of a collection that is gone, or those of all collections of an index.
+
+    Raises:
+        ApiError: the store does not answer.
+    """
+    try:
+        if collection is None:
+            await store.refresh(SPECIFICATIONS_INDEX, SPECIFICATIONS)
+            pages = store.scan(SPECIFICATIONS_INDEX, SPECIFICATIONS, Term("index", index))
+            keys = [_key(document) async for page in pages for document in page]
+        else:
+            keys = [specification_key(index, collection)]
+        if keys:
+            await store.transact(lambda tx: _remove(tx, keys))
+    except ApiError as error:
+        if error.id not in ABSENT:
+            raise
+
+
+def _key(document: Document) -> Key:
+    return Key(SPECIFICATIONS_INDEX, SPECIFICATIONS, document.id)
+
+
+def _remove(tx: Transaction, keys: list[Key]) -> None:
+    found = tx.read((*keys, GENERATION))
+    gone = [key for key in keys if key in found]
+    for key in gone:
+        tx.delete(key)
+    if gone:
+        raise_generation(tx, GENERATION)
