@@ -14,6 +14,7 @@ import structlog
 
 from device_manager.controllers.assets import AssetsController
 from device_manager.controllers.auth import AuthController
+from device_manager.controllers.credentials import CredentialsController
 from device_manager.controllers.decoders import DecodersController
 from device_manager.controllers.devices import DevicesController
 from device_manager.controllers.engine import EngineController
@@ -154,6 +155,7 @@ class Application:
         domain = [EngineController(twins), ModelsController(twins), *exporting]
         domain.append(GroupsController(twins))
         domain.append(TasksController(twins.tasks, twins.platform))
+        domain.append(CredentialsController(self.security.foreign_credentials, twins.catalogue))
         domain += [DecodersController(twins, self.decoders), PayloadsController(twins, self.decoders)]
         documents = self.documents
         native = [*native_controllers(documents), RealtimeController(self.realtime, documents, self.router)]

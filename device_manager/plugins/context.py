@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Protocol
 
 import structlog
+
+from device_manager.errors import api_error
 
 
 class Caller(Protocol):
@@ -66,6 +68,37 @@ class Questions(Protocol):
         """The answer."""
 
 
+class Subscriptions(Protocol):
+    """Subscriptions of plugins, and on behalf of clients."""
+
+    async def listen(
+        self,
+        owner: str,
+        index: str,
+        collection: str,
+        filter: dict[str, Any],
+        listener: Callable[[dict[str, Any]], Awaitable[None] | None],
+        scope: str,
+        users: str,
+    ) -> Callable[[], None]:
+        """Call `listener` with each notification; what ends it when called."""
+
+    async def add(
+        self,
+        client: Any,
+        index: str,
+        collection: str,
+        filter: dict[str, Any],
+        scope: str,
+        users: str,
+        volatile: dict[str, Any] | None,
+    ) -> tuple[str, str]:
+        """Subscribe for a client; the ids of room and channel."""
+
+    def remove(self, client: Any, room: str) -> None:
+        """End what a client hears of a room."""
+
+
 class PluginContext:
     """One plugin's view of the server.
 
@@ -85,6 +118,7 @@ class PluginContext:
         store: Reads,
         events: Events,
         questions: Questions,
+        subscriptions: Subscriptions | None = None,
     ) -> None:
         self.name = name
         self.settings = settings
@@ -93,6 +127,7 @@ class PluginContext:
         self._router = router
         self._events = events
         self._questions = questions
+        self._subscriptions = subscriptions
 
     async def call(
         self,
@@ -128,6 +163,62 @@ class PluginContext:
             check_rights=check_rights,
             trigger_events=trigger_events,
         )
+
+    async def subscribe(
+        self,
+        index: str,
+        collection: str,
+        listener: Callable[[dict[str, Any]], Awaitable[None] | None],
+        filter: dict[str, Any] | None = None,
+        *,
+        scope: str = "all",
+        users: str = "none",
+    ) -> Callable[[], None]:
+        """Have `listener` called with each notification of a filter on a collection, in order, until told otherwise.
+
+        Args:
+            index: where; it need not exist.
+            collection: where; it need not exist.
+            listener: a function or a coroutine function that takes the notification; what it raises is logged.
+            filter: which documents, in Koncorde; all without it.
+            scope: `all`, `in`, `out` or `none`: documents that match, and those that no longer do.
+            users: the same of clients that come to the room and leave it.
+
+        Returns:
+            What ends it when called.
+
+        Raises:
+            ApiError: an unusable filter; `plugin.context.unavailable_realtime` where there are no subscriptions.
+        """
+        return await self._following().listen(self.name, index, collection, filter or {}, listener, scope, users)
+
+    async def subscribe_client(
+        self,
+        connection: Any,
+        index: str,
+        collection: str,
+        filter: dict[str, Any],
+        *,
+        scope: str = "all",
+        users: str = "none",
+        volatile: dict[str, Any] | None = None,
+    ) -> tuple[str, str]:
+        """Subscribe for the client behind `request.connection`, whatever its rights; the ids of room and channel.
+
+        Raises:
+            ApiError: an unusable filter, too many rooms, a connection that cannot be told anything unasked.
+        """
+        following = self._following()
+        return await following.add(connection, index, collection, filter, scope, users, volatile)
+
+    def unsubscribe_client(self, connection: Any, room: str) -> None:
+        """End what a client hears of a room. Raises `core.realtime.not_subscribed`."""
+        self._following().remove(connection, room)
+
+    def _following(self) -> Subscriptions:
+        if self._subscriptions is None:
+            raise api_error("plugin.context.unavailable_realtime")
+        return self._subscriptions
 
     async def trigger(self, event: str, payload: Any = None, *rest: Any) -> Any:
         """Run the pipes of `event`, which the plugin has declared, then its hooks; the payload as pipes left it."""

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
 
 from device_manager.errors import ApiError
+from device_manager.plugins import PluginContext
 from device_manager.realtime.bus import Entry, EntryLog
 from device_manager.realtime.bus.entries import encode_entry
 from device_manager.realtime.channels import Interest
+from device_manager.realtime.inside import InsideSubscriptions
 from device_manager.realtime.notifications import changed_paths
 from device_manager.realtime.seats import MOST_HELD, Seat
-from device_manager.storage.contract import Key, Put, PutKind
+from device_manager.storage.contract import Change, ChangeKind, Document, Key, Put, PutKind
 
 Message = dict[str, Any]
 
@@ -203,6 +206,39 @@ async def test_pipes_see_who_comes_and_goes(open_home: Any, eventually: Any) -> 
     )
 
 
+async def test_plugins_hear_of_changes_and_subscribe_for_clients(open_home: Any, eventually: Any) -> None:
+    home = await open_home()
+    offered = {"router": None, "store": home.store, "events": home.events, "questions": None, "settings": {}}
+    context: Any = PluginContext("watcher", **offered, subscriptions=InsideSubscriptions(home.realtime))
+    heard: list[Message] = []
+    turn = asyncio.Event()
+
+    async def note(notification: Message) -> None:
+        if notification["result"]["_id"] == "bad":
+            raise RuntimeError("this one is not understood")
+        await turn.wait()
+        heard.append(notification)
+
+    end = await context.subscribe("home", "first", note, {"equals": {"n": 1}})
+    for id, value in (("a", 1), ("b", 2), ("bad", 1), ("c", 1)):
+        await home.write("first", id, n=value)
+    assert heard == []
+    turn.set()
+    await eventually(lambda: len(heard) == 2)
+    assert ids(heard) == ["a", "c"]
+    end()
+    client = home.listener()
+    room, channel = await context.subscribe_client(client.connection, "home", "first", {}, scope="in")
+    await home.write("first", "d", n=1)
+    assert ids(client.heard) == ["d"] and client.heard[0]["room"] == channel == f"{room}-312" and len(heard) == 2
+    context.unsubscribe_client(client.connection, room)
+    assert len(home.realtime.rooms) == 0
+    with pytest.raises(ApiError, match="not subscribed"):
+        context.unsubscribe_client(client.connection, room)
+    with pytest.raises(ApiError, match="not available"):
+        await PluginContext("without", **offered).subscribe("home", "first", note)
+
+
 async def test_what_puts_remove_is_not_told(open_home: Any) -> None:
     home = await open_home()
     listener = await home.follow("first")
@@ -218,3 +254,25 @@ def test_paths_of_what_changed() -> None:
     after = {"a": 1.5, "same": {"x": [1]}, "new": {"deep": {"er": 1}}, "kind": 7, "_kuzzle_info": {"updatedAt": 2}}
     assert list(changed_paths(before, after)) == ["a", "new.deep.er", "kind", "gone.deep"]
     assert list(changed_paths({"n": 1}, {"n": True})) == ["n"]
+
+
+@pytest.mark.alone
+async def test_rooms_that_cannot_match_cost_nothing(open_home: Any) -> None:
+    costs = {}
+    for rooms in (10, 10_000):
+        home = await open_home(realtime_connection_rooms=rooms)
+        listener = home.listener()
+        for number in range(rooms):
+            filter = {"and": [{"equals": {"name": f"n{number}"}}, {"range": {"level": {"gt": number}}}]}
+            (await home.realtime.subscribe(listener.connection, "home", "first", filter)).hold.release()
+        source = {"name": "n7", "level": 12, "note": "x" * 100}
+        change = Change(ChangeKind.CREATE, Key("home", "first", "d"), None, Document("d", source, 1))
+        times = []
+        for _ in range(7):
+            started = time.process_time()
+            for _ in range(200):
+                home.realtime._on_commit([change])
+            times.append(time.process_time() - started)
+        assert len(listener.heard) == 1400
+        costs[rooms] = min(times)
+    assert costs[10_000] < 3 * costs[10]
