@@ -94,12 +94,12 @@ def migrate(
 
 
 def _order(wish: Wish, settings_file: Path | None) -> Order:
-    from device_manager.app import configure_logging
+    from device_manager.logs import configure_logging
     from device_manager.migration.opening import Order
 
     flags = {"platform_index": wish.platform_index}
     settings = load_settings(flags | {"store": wish.store}, file=settings_file)
-    configure_logging(settings.log_level)
+    configure_logging(settings.log_level, settings.log_format)
     into = load_settings(flags | {"store": wish.into}, file=settings_file) if wish.into is not None else None
     return Order(settings, into, wish.applies)
 

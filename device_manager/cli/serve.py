@@ -30,7 +30,8 @@ def _setting_options(command: Callable[..., None]) -> Callable[..., None]:
         declared = f"--{name.replace('_', '-')}"
         help_text = f"{DESCRIBED.get(name, '')}  [env: {PREFIX}{name.upper()}; default: {defaults[name]}]".strip()
         if isinstance(defaults[name], bool):
-            option = click.option(declared, name, is_flag=True, default=None, help=help_text)
+            both = f"{declared}/--no-{declared.removeprefix('--')}"
+            option = click.option(both, name, is_flag=True, default=None, help=help_text)
         else:
             option = click.option(declared, name, multiple=isinstance(defaults[name], tuple), help=help_text)
         command = option(command)
