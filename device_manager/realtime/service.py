@@ -70,6 +70,7 @@ class Realtime:
         self.delivery = Delivery(self.rooms, events, entitlements, most_waiting=settings.realtime_log_entries)
         self._bus = bus
         self._node = node
+        self._max_conditions = settings.realtime_conditions
         self._presence = presence
         self._entitlements = entitlements
         is_cut_off = store.shared and not bus.is_shared
@@ -127,7 +128,7 @@ class Realtime:
         """
         if is_private(index):
             raise api_error("services.storage.unknown_index", index)
-        filter = normalise(body)
+        filter = normalise(body, max_conditions=self._max_conditions)
         wish = Wish(client, interest, user_id, volatile, since, "subscribe")
         description = RoomDescription(index, collection, body)
         return await self._membership.enter(wish, room_id(index, collection, filter), description, filter)
@@ -152,7 +153,8 @@ class Realtime:
         if description is None:
             raise api_error("core.realtime.room_not_found", room)
         wish = Wish(client, interest, user_id, volatile, since, "join")
-        return await self._membership.enter(wish, room, description, normalise(description.filter))
+        filter = normalise(description.filter, max_conditions=self._max_conditions)
+        return await self._membership.enter(wish, room, description, filter)
 
     def unsubscribe(self, client: Client, room: str) -> None:
         """End all that a client hears of a room.
