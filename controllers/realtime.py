@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from device_manager.documents.addresses import Target
 from device_manager.documents.domain import Documents
 from device_manager.errors import api_error
 from device_manager.realtime.channels import Interest, read_interest
@@ -146,10 +147,12 @@ class RealtimeController(Controller):
         return {"roomId": body.room_id}
 
     @action(http=["POST /:index/:collection/_publish"])
-    def publish(
+    async def publish(
         self, request: Request, index: str, collection: str, body: dict[str, Any], _id: str | None = None
     ) -> dict[str, bool]:
         """Tell those who follow a collection a message that is not stored; filters see it as a document.
+
+        If the collection has a specification, the message has to meet it, like a document.
 
         Example request:
 
@@ -161,11 +164,34 @@ class RealtimeController(Controller):
             {"published": true}
 
         Raises:
-            ApiError: `services.storage.unknown_index`, `api.assert.missing_argument`.
+            ApiError: `services.storage.unknown_index`, `api.assert.missing_argument`, `validation.check.failed_field`,
+                `failed_document`.
         """
         _check_place(index, collection)
+        body = await self._documents.specifications.curated(Target(index, collection), _id, body)
         self._realtime.publish(index, collection, body, id=_id or None, origin=request, author=request.user_id)
         return {"published": True}
+
+    @action()
+    async def validate(
+        self, index: str, collection: str, body: dict[str, Any], _id: str | None = None
+    ) -> dict[str, Any]:
+        """Whether a message would meet the specification of a collection; the same as `document:validate`.
+
+        Example request:
+
+            {"controller": "realtime", "action": "validate", "index": "weather", "collection": "stations",
+             "body": {"height": "tall"}}
+
+        Example result:
+
+            {"valid": false,
+             "errorMessages": {"fieldScope": {"children": {"height": {"messages": ["expected a whole number"]}}}}}
+
+        Raises:
+            ApiError: `services.storage.unknown_index`, `unknown_collection`.
+        """
+        return await self._documents.specifications.validate(Target(index, collection), _id, body)
 
     @action(scope=Scope.FOUND)
     async def count(self, request: Request, body: RoomBody) -> dict[str, int]:

@@ -204,6 +204,55 @@ async def test_collections_that_do_not_exist_can_be_followed(server: ServerProce
     assert (await peer.news(1))[0]["room"] == other["channel"]
 
 
+async def test_messages_meet_the_specification_of_their_collection(server: ServerProcess, connect_to: Any) -> None:
+    peer = await connect_to(server)
+    place = {"index": INDEX, "collection": "strict"}
+    await peer.do("collection:create", **place)
+    fields = {"size": {"mandatory": True, "type": "integer"}, "unit": {"type": "string", "defaultValue": "m"}}
+    body = {"strict": True, "fields": fields, "validators": [{"not": {"equals": {"size": 13}}}]}
+    await peer.do("collection:updateSpecifications", **place, body=body)
+    await peer.subscribe(INDEX, "strict")
+    for wrong, error in (({"size": "tall"}, "failed_field"), ({"size": 13}, "failed_document")):
+        answer = await peer.ask("realtime:publish", **place, body=wrong)
+        assert (answer["status"], answer["error"]["id"]) == (400, f"validation.check.{error}")
+        assert (await peer.do("realtime:validate", **place, body=wrong))["valid"] is False
+    assert (await peer.do("realtime:validate", **place, body={"size": 7}))["valid"] is True
+    for index, collection, error in ((INDEX, "nowhere", "unknown_collection"), ("nowhere", "x", "unknown_index")):
+        answer = await peer.ask("realtime:validate", index=index, collection=collection, body={})
+        assert answer["error"]["id"] == f"services.storage.{error}"
+    await peer.do("realtime:publish", **place, body={"size": 7})
+    (message,) = await peer.news(1)
+    assert (message["result"]["_source"]["size"], message["result"]["_source"]["unit"]) == (7, "m")
+    await peer.do("collection:deleteSpecifications", **place)
+
+
+async def test_bulk_writes_are_told_when_they_say_so(server: ServerProcess, connect_to: Any) -> None:
+    peer = await connect_to(server)
+    place = {"index": INDEX, "collection": "bulk"}
+    await peer.do("collection:create", **place)
+    await peer.subscribe(INDEX, "bulk")
+    one = {"documents": [{"_id": "m", "body": {"n": 1}}]}
+    await peer.do("bulk:write", **place, _id="w", body={"n": 1})
+    await peer.do("bulk:mWrite", **place, body=one)
+    await peer.do("bulk:import", **place, body={"bulkData": [{"index": {"_id": "i"}}, {"n": 1}]})
+    assert await peer.silence(place) == []
+    await peer.do("bulk:write", **place, _id="w", body={"n": 2}, notify=True)
+    await peer.do("bulk:write", **place, _id="new", body={"n": 2}, notify=True)
+    await peer.do("bulk:mWrite", **place, body=one, notify=True)
+    told = [(*shown(message)[:4], message["controller"]) for message in await peer.news(3)]
+    assert told == [
+        ("replace", "write", "in", "w", "bulk"),
+        ("create", "write", "in", "new", "bulk"),
+        ("replace", "write", "in", "m", "bulk"),
+    ]
+    await peer.do("collection:refresh", **place)
+    await peer.do("bulk:deleteByQuery", **place, body={"query": {"ids": {"values": ["new"]}}})
+    await peer.do("document:updateByQuery", **place, body={"query": {"ids": {"values": ["w"]}}, "changes": {"n": 3}})
+    await peer.do("collection:truncate", **place)
+    told = [shown(message)[:4] for message in await peer.silence(place)]
+    assert told == [("update", "write", "in", "w")]
+
+
 async def test_users_come_and_go(server: ServerProcess, connect_to: Any, eventually: Callable[..., Any]) -> None:
     first, second, third = [await connect_to(server) for _ in range(3)]
     room = (await first.subscribe(INDEX, "lobby", users="all", volatile={"name": "first"}))["roomId"]
