@@ -11,6 +11,7 @@ import click
 
 from device_manager.cli.backup import backup
 from device_manager.cli.bulk_commands import import_, link, unlink
+from device_manager.cli.credential import credential
 from device_manager.cli.demo.command import demo
 from device_manager.cli.doctor import doctor
 from device_manager.cli.export import export
@@ -73,4 +74,5 @@ main.add_command(doctor)
 main.add_command(backup)
 main.add_command(migrate)
 main.add_command(user)
+main.add_command(credential)
 main.add_command(demo)

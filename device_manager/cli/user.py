@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
-from device_manager.cli.client import CallRefused, Client, InvalidUrl, ServerUnreachable, websocket_url
-from device_manager.cli.exit_codes import Exit
+from device_manager.cli.client import Client
 from device_manager.cli.options import place_of, token_option, url_option
-from device_manager.errors import ApiError
-from device_manager.settings import InvalidSettings, load_settings
-from device_manager.storage.contract import StoreError
+from device_manager.cli.running import check_url, run
+from device_manager.settings import load_settings
 
 PASSWORD = "DEVICE_MANAGER_PASSWORD"  # noqa: S105  # the name of a variable
 
@@ -66,10 +63,10 @@ def create(
     password = _read_password(password_stdin, confirm=True)
     credentials = {"local": {"username": name, "password": password}}
     if url is not None:
-        _check_url(url)
-        _run(_create_over_the_wire(url, token, name, profile, credentials))
+        check_url(url)
+        run(_create_over_the_wire(url, token, name, profile, credentials))
     else:
-        _run(_create_in_store(str(store), context.obj, name, profile, credentials))
+        run(_create_in_store(str(store), context.obj, name, profile, credentials))
     click.echo(f'User "{name}" was made{" and the platform closed to strangers" if first_admin else ""}.', err=True)
 
 
@@ -80,7 +77,7 @@ def create(
 @_password_options
 def login(name: str, expires_in: str, url: str, password_stdin: bool) -> None:
     """Print a token for the user NAME, for --token or DEVICE_MANAGER_TOKEN of the other commands."""
-    _check_url(url)
+    check_url(url)
     password = _read_password(password_stdin, confirm=False)
 
     async def log_in() -> str:
@@ -89,7 +86,7 @@ def login(name: str, expires_in: str, url: str, password_stdin: bool) -> None:
             answer = await client.call("auth", "login", strategy="local", expiresIn=expires_in, body=body)
             return str(answer["jwt"])
 
-    click.echo(_run(log_in()))
+    click.echo(run(log_in()))
 
 
 async def _create_over_the_wire(
@@ -142,24 +139,3 @@ def _read_password(from_stdin: bool, *, confirm: bool) -> str:
     if not sys.stdin.isatty():
         raise click.UsageError(f"Say the password in {PASSWORD} or with --password-stdin.")
     return str(click.prompt("Password", hide_input=True, confirmation_prompt=confirm, err=True))
-
-
-def _check_url(url: str) -> None:
-    try:
-        websocket_url(url)
-    except InvalidUrl as error:
-        raise click.UsageError(str(error)) from error
-
-
-def _run(work: Coroutine[Any, Any, Any]) -> Any:
-    """Run `work`; what it refuses becomes a message and the exit status of the contract."""
-    try:
-        return asyncio.run(work)
-    except (CallRefused, ApiError) as refused:
-        click.echo(f"Refused: {refused}", err=True)
-        sys.exit(Exit.REFUSED)
-    except (InvalidSettings, StoreError) as error:
-        raise click.UsageError(str(error)) from error
-    except ServerUnreachable as error:
-        click.echo(str(error), err=True)
-        sys.exit(Exit.UNREACHABLE)

@@ -297,6 +297,7 @@ TABLE: dict[tuple[str, int, int], list[tuple[str, int, int, str]]] = {
         ("already_exist", 5, 412, 'The user "{0}" has credentials of the strategy "{1}" already.'),
         ("not_found", 6, 404, 'There are no credentials of "{0}" for the strategy "{1}".'),
         ("wrong_password", 7, 403, "The current password is not the right one."),
+        ("unknown_foreign", 8, 404, 'There is no credential "{0}" for clients of another system.'),
     ],
     ("security.rights", 7, 3): [
         ("unauthorized", 1, 401, 'Log in to use "{0}":"{1}" (user "{2}" has no right to it).'),

@@ -14,6 +14,7 @@ ADMIN = "admin"
 DEFAULT = "default"
 ANONYMOUS = "anonymous"
 PAYLOAD_GATEWAY = "payload_gateway"
+FACADE_ROLE = "facade"
 PROTECTED = frozenset({ADMIN, DEFAULT, ANONYMOUS})
 """Roles and profiles that cannot be deleted."""
 
@@ -100,6 +101,7 @@ DOMAIN_ROLES: dict[str, Content] = {
     "decoders.admin": _role(dm_decoders=["*"]),
     "payloads.all": _role(dm_payloads=["*"]),
     PAYLOAD_GATEWAY: _role(dm_payloads=["*"]),
+    FACADE_ROLE: _role(dm_assets=["*"], dm_devices=["*"], dm_groups=["*"], dm_models=["*"], dm_tasks=["*"]),
 }
 """Roles for those who work with twins; combine them in profiles, restricted to engines."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from device_manager.security.accounts import Accounts
 from device_manager.security.bootstrap import is_open, store_gateway_user, store_missing
 from device_manager.security.first_admin import FirstAdmin
+from device_manager.security.foreign_credentials import ForeignCredentials
 from device_manager.security.guard import RightsGuard
 from device_manager.security.memory import SecurityMemory
 from device_manager.security.places import Collections
@@ -22,6 +23,7 @@ class Security:
         tokens: session tokens and API keys.
         accounts: users, credentials, API keys, profiles and roles, to read and write.
         first_admin: takes the platform out of its open state.
+        foreign_credentials: of other systems' clients.
         guard: judges requests.
     """
 
@@ -32,6 +34,9 @@ class Security:
         self.tokens = Tokens(store, self.collections, settings)
         self.accounts = Accounts(store, self.collections, self.tokens, self.memory, settings)
         self.first_admin = FirstAdmin(store, self.accounts.users)
+        self.foreign_credentials = ForeignCredentials(
+            store, self.collections, self.memory, self.accounts.users, settings.platform_index
+        )
         self.guard = RightsGuard(
             self.memory,
             self.tokens,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 import secrets
 from typing import Any
@@ -52,6 +53,10 @@ class Signer:
             return fresh
 
         self._secret = await self._store.transact(decide)
+
+    def derived_key(self, purpose: str) -> bytes:
+        """A key of 32 bytes for another purpose than signing; from it nobody finds the secret."""
+        return hmac.digest(self._secret.encode(), purpose.encode(), "sha256")
 
     def sign(self, claims: dict[str, Any]) -> str:
         """The token that carries `claims`."""

@@ -20,6 +20,7 @@ STORES = ("sqlite", "elasticsearch")
 HELD_TO_IT = {
     "collection",
     "device-manager/assets",
+    "device-manager/credentials",
     "device-manager/decoders",
     "device-manager/devices",
     "device-manager/engine",
