@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 
@@ -16,11 +16,13 @@ class Beats:
     """Watches numbers that processes raise as long as they live.
 
     Args:
-        patience: seconds for which a number may stay as it is, by the clock of this process.
+        patience: seconds for which a number may stay as it is.
+        clock: monotonic seconds of this process.
     """
 
-    def __init__(self, patience: float) -> None:
+    def __init__(self, patience: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._patience = patience
+        self._clock = clock
         self._seen: dict[str, _Seen] = {}
 
     def gone(self, beats: Mapping[str, int]) -> set[str]:
@@ -29,7 +31,7 @@ class Beats:
         Args:
             beats: the number of every process by its id, as stored now.
         """
-        now = time.monotonic()
+        now = self._clock()
         known = self._seen
         self._seen = {
             id: known[id] if id in known and known[id].beat == beat else _Seen(beat, now) for id, beat in beats.items()

@@ -68,9 +68,13 @@ class Servers:
         store: where the signs of life are.
         node: the name of this server.
         interval: seconds between two signs of life.
+
+    Attributes:
+        id: the name of this server.
     """
 
     def __init__(self, store: Store, node: str, interval: float = INTERVAL) -> None:
+        self.id = node
         self._store = store
         self._interval = interval
         self._own = ServerRecord(node, "", "")
@@ -117,10 +121,10 @@ class Servers:
         Raises:
             ApiError: `services.storage.unavailable`.
         """
-        found = {self._own.id: self._own}
+        found = {self.id: self._own}
         if self._has_joined:
             found |= await self._read()
-        silent = self._beats.gone({id: record.beat for id, record in found.items()}) - {self._own.id}
+        silent = self._beats.gone({id: record.beat for id, record in found.items()}) - {self.id}
         alive = {id: record for id, record in found.items() if id not in silent}
         for id in alive.keys() - self._known.keys():
             self._note(alive[id], "joined")
