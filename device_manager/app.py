@@ -77,7 +77,7 @@ class Application:
     Raises:
         InvalidSettings: a store that does not exist.
         PluginError: a plugin that cannot be loaded.
-        ApiError: a decoder that cannot be registered.
+        ApiError: a decoder or a strategy that cannot be registered.
         UnknownEvent: a plugin listens to an event that nothing declares.
     """
 
@@ -114,6 +114,7 @@ class Application:
         self.realtime = open_realtime(self.store, self.events, settings, self.security, self.router.registry)
         self.documents.collections.followed = self.realtime.collections
         self.plugins = self._load_plugins()
+        self.security.accounts.add_logins(self.plugins.strategies())
         self.decoders = Decoders([*shipped_decoders(settings.decoder), *self.plugins.decoders()])
         for controller in self._controllers():
             self.router.register(controller)
@@ -178,6 +179,8 @@ class Application:
         await self.store.start()
         try:
             await self.events.pipe("kuzzle:state:start", None)
+            for name in self.security.accounts.logins:
+                await self.events.pipe("core:auth:strategyAdded", {"name": name})
             await self.security.start(payload_gateway=len(self.decoders) > 0)
             self._check_exposure()
             await self.documents.start()

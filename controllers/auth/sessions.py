@@ -55,18 +55,34 @@ class SessionsPart(SessionController):
                 `api.process.too_many_logins_requests`, `api.assert.invalid_argument`, `security.token.ttl_exceeded`.
         """
         self._count_login(request)
-        verifier = self._accounts.strategy(strategy)
+        self._check_strategy(strategy)
         lifetime = read_lifetime(expires_in, self._lifetime)
-        kuid = await verifier.verify(body, self._address(request))
+        kuid = await self._verify(strategy, body, request)
         content = await self._authenticated(strategy, kuid)
         if not isinstance(content.get("_id"), str):  # a plugin asks for a further step
             return Response(request, result=content)
         return await self._open_session(request, content["_id"], lifetime, cookie_auth)
 
     def _count_login(self, request: Request) -> None:
-        most = self._settings.logins_per_second
+        most = self._settings.logins_per_second if request.connection.protocol != "internal" else 0
         if most and not self._logins.passes(request.connection.id, most):
             raise api_error("api.process.too_many_logins_requests")
+
+    def _check_strategy(self, name: str) -> None:
+        if name not in self._accounts.logins:
+            self._accounts.strategy(name)
+
+    async def _verify(self, strategy: str, credentials: dict[str, Any] | None, request: Request) -> str:
+        """The id of the user who knows these credentials."""
+        login = self._accounts.logins.get(strategy)
+        if login is None:
+            return await self._accounts.strategy(strategy).verify(credentials, self._address(request))
+        kuid = await login.verify(credentials or {}, request)
+        if kuid is None:
+            raise api_error("plugin.strategy.missing_user", "Wrong credentials.")
+        if not isinstance(kuid, str):
+            raise api_error("plugin.strategy.invalid_kuid", strategy)
+        return kuid
 
     async def _authenticated(self, strategy: str, kuid: str) -> dict[str, Any]:
         """The user who logs in, after the pipes of `auth:strategyAuthenticated`, which may put somebody else there."""
@@ -171,7 +187,7 @@ class SessionsPart(SessionController):
         """
         identity = _identity_of(request)
         if strategy is not None:
-            self._accounts.strategy(strategy)
+            self._check_strategy(strategy)
         issued = await self._tokens.refresh(identity, read_lifetime(expires_in, self._lifetime))
         self._tokens.links.move(identity, issued.token, issued.identity)
         return session_answer(request, issued, cookie_auth=cookie_auth)
@@ -219,7 +235,7 @@ class SessionsPart(SessionController):
 
             ["local"]
         """
-        return list(self._accounts.strategies)
+        return [*self._accounts.strategies, *self._accounts.logins]
 
 
 def _identity_of(request: Request) -> Identity:

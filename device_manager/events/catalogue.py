@@ -73,6 +73,7 @@ EVENTS: tuple[EventDeclaration, ...] = (
         "({strategy, content: user}) before a token is made; another user in `content` logs in as that one, content "
         "without `_id` is answered as it is",
     ),
+    EventDeclaration("core:auth:strategyAdded", "({name}) of a strategy that a plugin brings, when the start begins"),
     EventDeclaration("kuzzle:state:start", "(null) when the start begins"),
     EventDeclaration("kuzzle:state:live", "(null) when everything is ready and the port is about to open"),
     EventDeclaration("kuzzle:state:ready", "(null) when the port is open"),

@@ -11,9 +11,11 @@ from device_manager.plugins.discovery import PluginError
 from device_manager.plugins.loading import INTERFACE_VERSION, Plugins
 from device_manager.plugins.markers import hook, hookimpl, pipe
 from device_manager.plugins.models import ModelDeclaration
+from device_manager.plugins.strategies import LoginStrategy
 
 __all__ = [
     "INTERFACE_VERSION",
+    "LoginStrategy",
     "ModelDeclaration",
     "PluginContext",
     "PluginError",

@@ -11,6 +11,7 @@ from typing import Any
 from device_manager.plugins.context import PluginContext
 from device_manager.plugins.markers import hookspec
 from device_manager.plugins.models import ModelDeclaration
+from device_manager.plugins.strategies import LoginStrategy
 
 
 @hookspec
@@ -36,6 +37,11 @@ def foreign_interfaces(context: PluginContext) -> Sequence[Any]:  # type: ignore
 @hookspec
 def decoders(context: PluginContext) -> Sequence[Any]:  # type: ignore[empty-body]
     """Instances of `Decoder`; each is an action of `device-manager/payloads` and brings its device model along."""
+
+
+@hookspec
+def strategies(context: PluginContext) -> Sequence[LoginStrategy]:  # type: ignore[empty-body]
+    """Ways to log in, beside the strategy `local`."""
 
 
 @hookspec

@@ -15,8 +15,9 @@ from device_manager.plugins.context import Events, PluginContext
 from device_manager.plugins.discovery import PluginError, given, installed
 from device_manager.plugins.markers import MARK, PROJECT, Mark
 from device_manager.plugins.models import ModelDeclaration
+from device_manager.plugins.strategies import LoginStrategy
 
-INTERFACE_VERSION = (1, 2)
+INTERFACE_VERSION = (1, 3)
 """Version of the plugin interface. The second number grows with additions; the first when something is taken away,
 which is announced by a warning at start for one version before. A plugin may state `INTERFACE_VERSION = (1, 0)`."""
 
@@ -122,6 +123,10 @@ class Plugins:
     def decoders(self) -> list[Any]:
         """The decoders of all plugins."""
         return [decoder for _, decoders in self._each("decoders") for decoder in decoders]
+
+    def strategies(self) -> list[tuple[str, LoginStrategy]]:
+        """The ways to log in of all plugins, with the names of these."""
+        return [(name, strategy) for name, strategies in self._each("strategies") for strategy in strategies]
 
     def foreign_interfaces(self) -> list[Any]:
         """The foreign interfaces of all plugins."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from device_manager.call import Call
 from device_manager.errors import api_error
+from device_manager.plugins.strategies import LoginStrategy
 from device_manager.security.api_keys import ApiKeys
 from device_manager.security.documents import MAPPINGS, PROFILES, ROLES, SECURITY_INDEX, USERS
 from device_manager.security.guessing import Guessing
@@ -40,7 +42,8 @@ class Accounts:
 
     Attributes:
         api_keys: the documents of API keys.
-        strategies: by name.
+        strategies: those whose credentials are kept here, by name.
+        logins: those of plugins, which only say who somebody is, by name.
         local: the strategy with username and password.
         users, profiles, roles: their documents.
         searches: of these, by the name of the collection.
@@ -67,6 +70,7 @@ class Accounts:
             rehashes=settings.rehash_passwords,
         )
         self.strategies = {LocalStrategy.name: self.local}
+        self.logins: dict[str, LoginStrategy] = {}
         self.users = Users(store, collections, self.strategies, self.api_keys)
         self.profiles = Profiles(store)
         self.roles = Roles(store)
@@ -104,6 +108,17 @@ class Accounts:
         if not call.dry_run:
             await self._store.create_collection(SECURITY_INDEX, collection, mapping)
         return await self.mapping(collection)
+
+    def add_logins(self, strategies: Iterable[tuple[str, LoginStrategy]]) -> None:
+        """Add ways to log in, each with the plugin that brings it.
+
+        Raises:
+            ApiError: `plugin.strategy.invalid_description` for a name that is taken.
+        """
+        for owner, strategy in strategies:
+            if strategy.name in self.strategies or strategy.name in self.logins:
+                raise api_error("plugin.strategy.invalid_description", owner, strategy.name)
+            self.logins[strategy.name] = strategy
 
     def strategy(self, name: str) -> LocalStrategy:
         """A strategy by name. Raises `security.credentials.unknown_strategy` (400)."""

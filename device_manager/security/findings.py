@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
+from weakref import WeakKeyDictionary
 
 from device_manager.errors import api_error
 from device_manager.storage.contract import Document, Key, Store, Transaction
@@ -12,8 +15,10 @@ from device_manager.storage.contract import Document, Key, Store, Transaction
 Found = TypeVar("Found")
 T = TypeVar("T")
 
-ATTEMPTS = 5
+ATTEMPTS = 10
 """Searches before the request is refused because others are always faster."""
+
+_turns: WeakKeyDictionary[Store, defaultdict[Key, asyncio.Lock]] = WeakKeyDictionary()
 
 
 class _Moved(Exception):  # no error: it only ends a transaction with nothing written
@@ -44,17 +49,19 @@ async def decide_on_findings(
     Raises:
         ApiError: what `find` and `decide` raise, `services.storage.too_many_changes`.
     """
-    for _ in range(ATTEMPTS):
-        seen = _version((await store.read((watched,))).get(watched))
-        found = await find()
+    # In turn within this process: each decision that commits makes the searches of all others void.
+    async with _turns.setdefault(store, defaultdict(asyncio.Lock))[watched]:
+        for _ in range(ATTEMPTS):
+            seen = _version((await store.read((watched,))).get(watched))
+            found = await find()
 
-        def run(tx: Transaction, found: Found = found, seen: int = seen) -> T:
-            if _version(tx.read((watched,)).get(watched)) != seen:
-                raise _Moved
-            return decide(tx, found)
+            def run(tx: Transaction, found: Found = found, seen: int = seen) -> T:
+                if _version(tx.read((watched,)).get(watched)) != seen:
+                    raise _Moved
+                return decide(tx, found)
 
-        with contextlib.suppress(_Moved):
-            return await store.transact(run, dry_run=dry_run, refresh=refresh)
+            with contextlib.suppress(_Moved):
+                return await store.transact(run, dry_run=dry_run, refresh=refresh)
     raise api_error("services.storage.too_many_changes", watched.id)
 
 

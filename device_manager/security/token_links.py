@@ -13,7 +13,7 @@ import enum
 import heapq
 import math
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import structlog
@@ -24,6 +24,8 @@ from device_manager.security.seen_tokens import Identity, SeenToken
 
 MOST_FORMER = 16
 """Users of one connection beside the present one; beyond it what the first of them had there ends."""
+LEAST_AGENDA = 1000
+"""Seconds on the agenda, however few of them still matter, before it is written anew."""
 LONGEST_SLEEP = 60.0
 """Seconds after which the clock is looked at again: it may have been set."""
 RETRY = 1.0
@@ -103,10 +105,12 @@ class TokenLinks:
 
     Args:
         look_again: verifies a token that was verified before; raises a 401 when it is not good any more.
+        is_certain: whether no revocation can have come between the verification of a token and now.
     """
 
-    def __init__(self, look_again: Callable[[str], Awaitable[SeenToken]]) -> None:
+    def __init__(self, look_again: Callable[[str], Awaitable[SeenToken]], is_certain: Callable[[str], bool]) -> None:
         self._look_again = look_again
+        self._is_certain = is_certain
         self._held: dict[TokenKey, HeldToken] = {}
         self._former: dict[str, dict[str, HeldToken]] = {}
         self._of_user: dict[str, dict[TokenKey, HeldToken]] = {}
@@ -151,6 +155,8 @@ class TokenLinks:
             held = HeldToken(token, identity)
             self._held[held.key] = self._of_user.setdefault(identity.kuid, {})[held.key] = held
             self._set_end(held, identity.expires_at)
+            if not self._is_certain(token):
+                self._begin(self._look([held]))
         held.connections[connection.id] = connection
         connection.held = held
 
@@ -237,9 +243,14 @@ class TokenLinks:
             self._sleep()
 
     def _clear_end(self, held: HeldToken) -> None:
-        if held.second is not None:
-            self._seconds[held.second].discard(held.key)
-            held.second = None
+        keys = self._seconds.get(held.second) if held.second is not None else None
+        if keys is not None and held.second is not None:
+            keys.discard(held.key)
+            if not keys:
+                del self._seconds[held.second]
+        held.second = None
+        if len(self._agenda) > 2 * len(self._seconds) + LEAST_AGENDA:
+            self._agenda = sorted(self._seconds)
 
     def _sleep(self) -> None:
         if self._timer is not None:
@@ -253,10 +264,11 @@ class TokenLinks:
         self._timer = None
         now = time.time()
         while self._agenda and self._agenda[0] <= now:
-            for key in self._seconds.pop(heapq.heappop(self._agenda)):
-                held = self._held[key]
-                held.second = None
-                self._end(held, TokenEnd.EXPIRED)
+            for key in self._seconds.pop(heapq.heappop(self._agenda), ()):
+                held = self._held.get(key)
+                if held is not None:
+                    held.second = None
+                    self._end(held, TokenEnd.EXPIRED)
         self._sleep()
 
     def _end(self, held: HeldToken, how: TokenEnd) -> None:
@@ -282,12 +294,15 @@ class TokenLinks:
             for known in list(self._of_user):
                 self.look_at(known)
         elif kuid in self._of_user:
-            look = asyncio.get_running_loop().create_task(self._look(kuid))
-            self._looks.add(look)
-            look.add_done_callback(self._looks.discard)
+            self._begin(self._look(list(self._of_user[kuid].values())))
 
-    async def _look(self, kuid: str) -> None:
-        for held in list(self._of_user.get(kuid, {}).values()):
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        look = asyncio.get_running_loop().create_task(work)
+        self._looks.add(look)
+        look.add_done_callback(self._looks.discard)
+
+    async def _look(self, doubtful: Sequence[HeldToken]) -> None:
+        for held in doubtful:
             while self._held.get(held.key) is held:
                 try:
                     seen = await self._look_again(held.token)

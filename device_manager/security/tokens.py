@@ -64,7 +64,7 @@ class Tokens:
         self._signer = Signer(store, collections)
         self._seen = SeenTokens(store)
         self._get_seen = self._seen.get
-        self.links = TokenLinks(self._look_again)
+        self.links = TokenLinks(self._look_again, lambda token: self._get_seen(token) is not None)
         self._seen.on_forget(self.links.look_at)
         self._generation = Generation(store, GENERATION, self._seen, "tokens")
         self._purging = Purging(store)

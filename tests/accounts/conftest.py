@@ -7,6 +7,7 @@ import contextlib
 import json
 import uuid
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
@@ -251,6 +252,7 @@ async def strict_api(api: Api, tmp_path_factory: pytest.TempPathFactory, answers
         require_password=True,
         login_failures=3,
         password_policies=STRICT_POLICIES,
+        plugin=(str(Path(__file__).parent / "badges.py"),),
     )
     async with serving(strict, store, answers) as strict_api:
         yield strict_api

@@ -271,7 +271,8 @@ async def test_a_file_with_everything(write: Write, start_with: StartWith, bus: 
 
 def test_every_contribution_is_described() -> None:
     specifications = {name: value for name, value in vars(hookspecs).items() if hasattr(value, "device_manager_spec")}
-    known = {"settings", "events", "controllers", "decoders", "models", "foreign_interfaces", "start", "stop"}
+    known = {"settings", "events", "controllers", "decoders", "models", "foreign_interfaces", "strategies"}
+    known |= {"start", "stop"}
     assert set(specifications) == known
     for name, function in specifications.items():
         assert function.__doc__, name
