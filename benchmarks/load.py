@@ -68,9 +68,9 @@ def receive(lane: Lane, most: int) -> int:
 
 def answer_size(lane: Lane, request: bytes) -> int:
     """Bytes of one answer; all answers to the same request have to be of this size."""
-    lane.socket.settimeout(0.5)
     lane.socket.sendall(request)
-    size = 0
+    size = receive(lane, READ_BYTES)
+    lane.socket.settimeout(0.5)
     with contextlib.suppress(TimeoutError):
         while True:
             size += receive(lane, READ_BYTES)
