@@ -4,26 +4,39 @@ from __future__ import annotations
 
 from typing import Any
 
-from device_manager.controllers.collection import CollectionController
-from device_manager.controllers.document import DocumentController
-from device_manager.controllers.index import IndexController
+from device_manager.controllers.native import native_controllers
 from device_manager.events import EventBus
 from device_manager.router.router import Router
 
 ROUTES = """
+bulk:deleteByQuery       DELETE /:index/:collection/_bulk/_query
+bulk:import              POST /:index/:collection/_bulk
+bulk:mWrite              POST /:index/:collection/_mWrite
+bulk:updateByQuery       PATCH /:index/:collection/_bulk/_query
+bulk:write               POST /:index/:collection/_write
 index:create             POST /:index/_create
 index:delete             DELETE /:index
 index:exists             GET /:index/_exists
 index:list               GET /_list
+index:mDelete            DELETE /_mDelete
+index:mDelete            DELETE /_mdelete
+index:stats              GET /_storageStats
 collection:create        PUT /:index/:collection
 collection:delete        DELETE /:index/:collection
+collection:deleteSpecifications DELETE /:index/:collection/_specifications
 collection:exists        GET /:index/:collection/_exists
 collection:getMapping    GET /:index/:collection/_mapping
+collection:getSettings   GET /:index/:collection/_settings
+collection:getSpecifications GET /:index/:collection/_specifications
 collection:list          GET /:index/_list
 collection:refresh       POST /:index/:collection/_refresh
+collection:scrollSpecifications GET /validations/_scroll/:scrollId
+collection:searchSpecifications POST /validations/_search
 collection:truncate      DELETE /:index/:collection/_truncate
 collection:update        POST /:index/:collection
 collection:updateMapping PUT /:index/:collection/_mapping
+collection:updateSpecifications PUT /:index/:collection/_specifications
+collection:validateSpecifications POST /:index/:collection/_validateSpecifications
 document:count           POST /:index/:collection/_count
 document:create          POST /:index/:collection/_create
 document:create          POST /:index/:collection/:_id/_create
@@ -32,6 +45,8 @@ document:delete          DELETE /:index/:collection/:_id
 document:deleteByQuery   DELETE /:index/:collection/_query
 document:deleteFields    DELETE /:index/:collection/:_id/_fields
 document:exists          GET /:index/:collection/:_id/_exists
+document:export          GET /:index/:collection/_export
+document:export          POST /:index/:collection/_export
 document:get             GET /:index/:collection/:_id
 document:mCreate         POST /:index/:collection/_mCreate
 document:mCreateOrReplace PUT /:index/:collection/_mCreateOrReplace
@@ -44,12 +59,15 @@ document:mUpdate         PUT /:index/:collection/_mUpdate
 document:mUpdate         PATCH /:index/:collection/_mUpdate
 document:mUpsert         POST /:index/:collection/_mUpsert
 document:replace         PUT /:index/:collection/:_id/_replace
+document:scroll          GET /_scroll/:scrollId
 document:search          GET /:index/:collection/_search
 document:search          POST /:index/:collection/_search
 document:update          PUT /:index/:collection/:_id/_update
 document:update          PATCH /:index/:collection/:_id/_update
+document:updateByQuery   PUT /:index/:collection/_query
 document:upsert          POST /:index/:collection/:_id/_upsert
 document:upsert          PUT /:index/:collection/:_id/_upsert
+document:validate        POST /:index/:collection/_validate
 """
 
 
@@ -63,8 +81,8 @@ class NoDocuments:
 def test_every_route_is_listed_in_order_and_leads_to_its_action() -> None:
     router = Router(EventBus())
     nothing: Any = NoDocuments()
-    for controller in (IndexController, CollectionController, DocumentController):
-        router.register(controller(nothing))
+    for controller in native_controllers(nothing):
+        router.register(controller)
     expected: dict[str, list[tuple[str, str]]] = {}
     for line in ROUTES.strip().splitlines():
         name, verb, path = line.split()
