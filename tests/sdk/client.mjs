@@ -5,6 +5,7 @@
 // In:  {"id": 1, "query": {controller, action, ...}, "options": {...}}  or  {"id": 2, "disconnect": true}
 //      or {"id": 3, "call": ["document", "create", ...arguments]} for a method of the SDK; of a search all pages are
 //      read, and told as lists of ids.  Or {"id": 4, "jwt": "read" or a token or null}
+//      or {"id": 5, "subscribe": [index, collection, filter]}: what is heard is told as the event "notified"
 // Out: {"event": "connected"} ... and {"id": 1, "response": {...}} or {"id": 1, "error": {...}}
 
 import { createInterface } from "node:readline";
@@ -41,11 +42,14 @@ const callMethod = async ([controller, method, ...args]) => {
   return { pages, total: result.total };
 };
 
-const run = async ({ id, query, options, disconnect, call, jwt }) => {
+const run = async ({ id, query, options, disconnect, call, jwt, subscribe }) => {
   try {
     if (disconnect) {
       kuzzle.disconnect();
       say({ id, response: null });
+    } else if (subscribe) {
+      const heard = ({ action, result }) => say({ event: "notified", action, id: result._id });
+      say({ id, response: await kuzzle.realtime.subscribe(...subscribe, heard) });
     } else if (call) {
       say({ id, response: (await callMethod(call)) ?? null });
     } else if (jwt !== undefined) {

@@ -19,6 +19,8 @@ def test_it_reconnects(
     server = start_server(store=store)
     sdk = start_sdk(kind, server.port)
     sdk.result(controller="device-manager/engine", action="create", index="lasting")
+    subscription = ["lasting", "devices", {"exists": "reference"}]
+    room = sdk.send(subscribe=subscription).get(timeout=20)["response"]
 
     if end == "SIGTERM":
         assert server.stop() == 0
@@ -29,6 +31,18 @@ def test_it_reconnects(
     sdk.wait_for("reconnected")
 
     assert sdk.result(controller="device-manager/engine", action="exists", index="lasting") == {"exists": True}
+    while sdk.resolved("realtime", "count", room) == 0:
+        pass  # the SDK subscribes again by itself, in its own time
+    measures = [{"name": "t", "type": "temperature"}]
+    temperature = {"type": "temperature", "valuesMappings": {"temperature": {"type": "float"}}}
+    for action, body in (
+        ("writeMeasure", temperature),
+        ("writeDevice", {"model": "Thermometer", "measures": measures}),
+    ):
+        sdk.result(controller="device-manager/models", action=action, body=body)
+    device = {"model": "Thermometer", "reference": "1"}
+    sdk.result(controller="device-manager/devices", action="create", engineId="lasting", body=device)
+    assert sdk.wait_for("notified")["id"] == "Thermometer-1"
 
 
 @pytest.mark.parametrize("store", ["sqlite", "elasticsearch"])

@@ -12,7 +12,10 @@ const PATIENCE = 30_000;
 const [protocol, port, name, ...modules] = process.argv.slice(2);
 
 const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
-const describe = (error) => [error?.id, error?.props?.join(", "), error?.stack ?? String(error)].filter(Boolean).join("\n");
+const describe = (error) =>
+  [error?.id, error?.props?.join(", "), error?.errors && JSON.stringify(error.errors), error?.stack ?? String(error)]
+    .filter(Boolean)
+    .join("\n");
 
 const within = (promise) => {
   let timer;

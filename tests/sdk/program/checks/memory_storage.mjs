@@ -205,7 +205,6 @@ export default {
     assert.equal(await ms.ping(), "PONG");
     assert.ok(Math.abs((await ms.time())[0] * 1000 - Date.now()) < 60_000);
     await assert.rejects(context.kuzzle.ms.lpush(a, ["x"]));
-    const noKey = { controller: "ms", action: "get" };
-    await refused(context.kuzzle.query(noKey), "api.assert.missing_argument", 400);
+    await refused(ms.query({ controller: "ms", action: "set", _id: a, body: {} }), "api.assert.missing_argument", 400);
   },
 };

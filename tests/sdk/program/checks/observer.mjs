@@ -14,19 +14,20 @@ export default {
   },
 
   async "found documents follow what is stored"({ kuzzle, here, group }) {
-    const documents = [1, 2, 3].map((n) => ({ _id: `seen-${n}`, body: { group, height: n } }));
+    const documents = [1, 2, 3, 4].map((n) => ({ _id: `seen-${n}`, body: { group, height: n } }));
     await kuzzle.document.mCreate(...here, documents, { strict: true });
     await kuzzle.collection.refresh(...here);
     const observer = new Observer(kuzzle, { pullingDelay: 50 });
-    const body = { query: { term: { group } }, sort: [{ height: "asc" }] };
+    const body = { query: { bool: { filter: [{ term: { group } }, { range: { height: { lt: 4 } } }] } }, sort: [{ height: "asc" }] };
     let page = await observer.search(...here, body, { size: 2 });
     const seen = [...page.hits];
     for (page = await page.next(); page; page = await page.next()) seen.push(...page.hits);
     assert.deepEqual(ids(seen), ["seen-1", "seen-2", "seen-3"]);
-    const { successes } = await observer.mGet(...here, ["seen-1", "nowhere"]);
-    assert.deepEqual(ids(successes), ["seen-1"]);
-    await kuzzle.document.update(...here, "seen-3", { name: "changed" });
+    const { successes } = await observer.mGet(...here, ["seen-4", "nowhere"]);
+    assert.deepEqual(ids(successes), ["seen-4"]);
+    for (const id of ["seen-3", "seen-4"]) await kuzzle.document.update(...here, id, { name: "changed" });
     await eventually(() => seen[2]._source.name === "changed", "the update");
+    await eventually(() => successes[0]._source.name === "changed", "the other update");
     await observer.stop(...here);
   },
 };

@@ -142,8 +142,9 @@ export default {
     assert.equal((await heard).result._source.name, "listed");
     const list = (await kuzzle.query({ controller: "realtime", action: "list" })).result;
     assert.equal(list[live[0]][live[1]][room], 2);
+    await hear(kuzzle, {}, {}, [context.index, "unstored"]);
     const listed = await kuzzle.collection.list(context.index, { size: 100 });
-    assert.ok(listed.collections.some(({ type }) => type === "realtime"));
+    assert.deepEqual(listed.collections.filter(({ name }) => name === "unstored"), [{ name: "unstored", type: "realtime" }]);
     await refused(
       kuzzle.query({ controller: "realtime", action: "join", body: { roomId: "f".repeat(64) } }),
       "core.realtime.room_not_found",
