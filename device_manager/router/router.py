@@ -209,7 +209,8 @@ class Router:
         pending: Awaitable[None] | None,
         started: float,
     ) -> Response:
-        protocol, traffic = request.connection.protocol, self._traffic(request)
+        protocol = request.connection.protocol
+        traffic = self._traffic(request) if quiet is None else quiet.traffic
         CURRENT.set(request)
         try:
             refused = None if slot.turn is None else await self._wait(request, slot)
@@ -219,9 +220,14 @@ class Router:
             else:
                 self.ongoing[protocol] += 1
                 try:
-                    response = await self._work(request, quiet, pending)
+                    if quiet is None:
+                        response = await self._pipeline.run(request)
+                    else:
+                        response = await self._pipeline.run_quietly(quiet, request, pending)
                 finally:
                     self.ongoing[protocol] -= 1
+                if response.stream is not None:
+                    response = self._hold(response, response.stream)
             traffic.end(protocol, response.status, started)
             return response
         finally:
@@ -232,13 +238,6 @@ class Router:
         if not await slot.wait():
             return api_error("api.process.overloaded")
         return None if request.connection.alive else api_error("api.process.connection_dropped")
-
-    async def _work(self, request: Request, quiet: BoundAction | None, pending: Awaitable[None] | None) -> Response:
-        if quiet is None:
-            response = await self._pipeline.run(request)
-        else:
-            response = await self._pipeline.run_quietly(quiet, request, pending)
-        return response if response.stream is None else self._hold(response, response.stream)
 
     async def admitted(self, connection: Connection, work: Callable[[], Awaitable[T]]) -> T:
         """Do what is no request of ours, in a slot of its own; its calls of actions need none.
@@ -284,6 +283,8 @@ class Router:
         as_user: str | None = None,
         check_rights: bool = False,
         trigger_events: bool = False,
+        within: frozenset[str] | None = None,
+        connection: Connection | None = None,
     ) -> Any:
         """Run an action from inside: in the slot of the calling request, without its own admission (design 5).
 
@@ -295,6 +296,8 @@ class Router:
             as_user: the user who is noted as author; None stands for the server itself.
             check_rights: refuse what `as_user` may not do.
             trigger_events: run the pipes and hooks of the action too.
+            within: the only engines that it may find, whatever the user has a right to; None for no such bound.
+            connection: over which the wish for it came; None for the server's own.
 
         Returns:
             The action's result.
@@ -303,13 +306,20 @@ class Router:
             ApiError: what the action or a pipe refuses.
         """
         request = Request(
-            controller, action, args=args if args is not None else {}, body=body, id=new_request_id(), connection=INSIDE
+            controller,
+            action,
+            args=args if args is not None else {},
+            body=body,
+            id=new_request_id(),
+            connection=connection or INSIDE,
         )
         request.user_id = as_user
         if check_rights:
             pending = self.guard.check_rights(request, self.registry.rule(request))
             if pending is not None:
                 await pending
+        if within is not None:
+            request.engines = within if request.engines is None else request.engines & within
         recorder = RECORDER.set(None)  # what plugins do is not a part of the request that they listen to
         try:
             return await self._pipeline.call(request, with_events=trigger_events)
