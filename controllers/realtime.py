@@ -17,6 +17,9 @@ from device_manager.router.router import Router
 from device_manager.security.scope import Scope
 from device_manager.storage.contract import is_private
 
+LONGEST_NAME = 255
+"""Characters of the name of an index or a collection that need not exist."""
+
 
 class RoomBody(msgspec.Struct, rename="camel"):
     """The body of actions on one room."""
@@ -72,8 +75,8 @@ class RealtimeController(Controller):
 
         Raises:
             ApiError: `api.assert.koncorde_dsl_error`, `core.realtime.invalid_scope`, `invalid_users`,
-                `too_many_rooms`, `api.assert.unsupported_protocol`, `services.storage.unknown_index`; with `search`
-                what `document:search` raises.
+                `too_many_rooms`, `api.assert.unsupported_protocol`, `missing_argument`, `invalid_argument`,
+                `services.storage.unknown_index`; with `search` what `document:search` raises.
         """
         _check_place(index, collection)
         subscribed = await self._realtime.subscribe(
@@ -164,8 +167,8 @@ class RealtimeController(Controller):
             {"published": true}
 
         Raises:
-            ApiError: `services.storage.unknown_index`, `api.assert.missing_argument`, `validation.check.failed_field`,
-                `failed_document`.
+            ApiError: `services.storage.unknown_index`, `api.assert.missing_argument`, `invalid_argument`,
+                `validation.check.failed_field`, `failed_document`.
         """
         _check_place(index, collection)
         body = await self._documents.specifications.curated(Target(index, collection), _id, body)
@@ -255,10 +258,12 @@ def _check_place(index: str, collection: str) -> None:
     """Refuse what nobody can follow; a collection need not exist.
 
     Raises:
-        ApiError: `api.assert.missing_argument`, `services.storage.unknown_index`.
+        ApiError: `api.assert.missing_argument`, `invalid_argument`, `services.storage.unknown_index`.
     """
     for name, value in (("index", index), ("collection", collection)):
         if not value:
             raise api_error("api.assert.missing_argument", name)
+        if len(value) > LONGEST_NAME:
+            raise api_error("api.assert.invalid_argument", name, f"a name of at most {LONGEST_NAME} characters")
     if is_private(index):
         raise api_error("services.storage.unknown_index", index)

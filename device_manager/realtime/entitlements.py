@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import structlog
 
@@ -15,6 +15,11 @@ log = structlog.get_logger("realtime")
 
 CHECKED_AT_ONCE = 1000
 """Subscriptions that are looked at before the event loop does something else."""
+ASKED_AT_ONCE = 200
+"""Users whose rights are asked for together: those that are not in memory are read in one request then."""
+
+Concern = tuple[str, Place]
+"""A user and a collection."""
 
 
 class Entitlements:
@@ -58,21 +63,23 @@ class Entitlements:
     async def check(self) -> None:
         """End what is not allowed any more, without telling its client."""
         version = self._rights.version
-        verdicts: dict[tuple[str, Place], bool] = {}
-        seen = 0
-        for room in self._rooms:
-            for subscription in list(room.subscriptions.values()):
-                seen += 1
-                if seen % CHECKED_AT_ONCE == 0:
-                    await asyncio.sleep(0)
-                if subscription.user_id is None:
-                    continue
-                about = (subscription.user_id, room.place)
-                if about not in verdicts:
-                    verdicts[about] = await self._may_stay(*about)
-                if not verdicts[about]:
+        concerned: dict[Concern, list[Subscription]] = {}
+        for seen, subscription in enumerate(self._guarded()):
+            concerned.setdefault((subscription.user_id or "", subscription.room.place), []).append(subscription)
+            if seen % CHECKED_AT_ONCE == CHECKED_AT_ONCE - 1:
+                await asyncio.sleep(0)
+        concerns = list(concerned)
+        for start in range(0, len(concerns), ASKED_AT_ONCE):
+            asked = concerns[start : start + ASKED_AT_ONCE]
+            for concern, stays in zip(asked, await asyncio.gather(*map(self._may_stay, asked)), strict=True):
+                for subscription in () if stays else concerned[concern]:
                     self._end(subscription)
         self._version = version
+
+    def _guarded(self) -> Iterator[Subscription]:
+        """The subscriptions of users."""
+        for room in self._rooms:
+            yield from [held for held in room.subscriptions.values() if held.user_id is not None]
 
     def doubt(self) -> None:
         """Have everything looked at again if the last look could not be finished."""
@@ -80,7 +87,8 @@ class Entitlements:
             self._is_unsure = False
             self._version = -1
 
-    async def _may_stay(self, user_id: str, place: Place) -> bool:
+    async def _may_stay(self, concern: Concern) -> bool:
+        user_id, place = concern
         try:
             return await self._rights.may_subscribe(user_id, *place)
         except ApiError as error:  # what was known last holds while nobody can say

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any, NamedTuple
 
+import orjson
 import structlog
 
 from device_manager.errors import api_error
@@ -24,6 +25,8 @@ from device_manager.storage.stamps import Source
 
 log = structlog.get_logger("realtime")
 
+MOST_VOLATILE = 4096
+"""Bytes of JSON that are kept with a subscription, to be told others."""
 ALONE = "notifications stay in this server: others on the same cluster need the same --redis"
 
 
@@ -109,6 +112,8 @@ class Membership:
         if client.push is None:
             raise api_error("api.assert.unsupported_protocol", client.protocol, f"realtime:{wish.action}")
         self._check_limits(client, id)
+        if wish.volatile and len(orjson.dumps(wish.volatile)) > MOST_VOLATILE:
+            raise api_error("api.assert.invalid_argument", "volatile", f"at most {MOST_VOLATILE} bytes to subscribe")
         place = description.place
         self._coming[place] += 1
         try:

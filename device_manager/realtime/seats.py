@@ -8,7 +8,7 @@ from device_manager.realtime.clients import Client
 
 MOST_HELD_SECONDS = 5.0
 """After that nothing is held back any longer although nobody said that the request was answered."""
-MOST_HELD = 1 << 20
+MOST_HELD = 1 << 18
 """Bytes that wait for the answer to a subscription; beyond it nothing waits any longer."""
 
 

@@ -25,7 +25,7 @@ from device_manager.storage.contract import Store
 from device_manager.storage.opening import open_store
 
 Message = dict[str, Any]
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds that an answer or a notification may take on a busy machine."""
 
 

@@ -41,6 +41,8 @@ READING = 1.0
 """Seconds for which a read waits for news before it is asked again."""
 RETRY = 0.25
 """Seconds between two attempts to reach the Redis."""
+REMEMBERED = 1000
+"""Servers of which the newest entry is remembered."""
 BATCH = 200
 """Entries, signals or rooms that leave in one request."""
 
@@ -80,6 +82,7 @@ class RedisBus:
         self._listener: BusListener | None = None
         self._keys: Keys | None = None
         self._cursors: dict[str, str] = {}
+        self._heard: dict[bytes, int] = {}
         self._is_connected = asyncio.Event()
         self._has_work = asyncio.Event()
         self._tried = asyncio.Event()
@@ -302,15 +305,26 @@ class RedisBus:
 
     def _take_entry(self, id: bytes, members: dict[bytes, bytes]) -> None:
         self._keep(id, members)
-        if members.get(b"server") == self.server.encode():
-            self._take_own(int(members[b"sequence"]))
-        elif b"place" in members and decode_place(members[b"place"]) in self._leases.own:
+        if b"place" not in members:
+            return
+        server, sequence = members[b"server"], int(members[b"sequence"])
+        if server == self.server.encode():
+            self._take_own(sequence)
+        elif self._is_news(server, sequence) and decode_place(members[b"place"]) in self._leases.own:
             try:
                 entry = decode_entry(members[b"data"])
             except msgspec.DecodeError as error:
                 log.error("another server writes entries that this one cannot read", reason=str(error))
                 return
             self._tell(entry, self._log.number)
+
+    def _is_news(self, server: bytes, sequence: int) -> bool:
+        """Whether another server's entry was not told before: it is sent again when Redis lost it after we had read it."""
+        known = self._heard.pop(server, 0)
+        self._heard[server] = max(known, sequence)
+        if len(self._heard) > REMEMBERED:
+            del self._heard[next(iter(self._heard))]
+        return sequence > known
 
     def _take_own(self, sequence: int) -> None:
         for outgoing in self._outbox.came_back(sequence):
