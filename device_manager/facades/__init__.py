@@ -1,0 +1,1 @@
+"""Interfaces of other systems, answered by actions of this one (facades 1)."""
