@@ -119,9 +119,9 @@ class DocumentExporting:
 
 
 def _leaves(mappings: dict[str, Any]) -> list[str]:
-    """Everything that is mapped but `_kuzzle_info`, by path, in the order of the mapping."""
+    """Everything that is mapped but `_kuzzle_info`, by path: not every store keeps the order of a mapping."""
     properties = {name: definition for name, definition in mappings["properties"].items() if name != INFO}
-    return [".".join(path) for path, _ in value_paths(properties)]
+    return sorted(".".join(path) for path, _ in value_paths(properties))
 
 
 def _text(value: Any) -> str:

@@ -12,6 +12,7 @@ from device_manager.errors import api_error
 from device_manager.query.tree import Term
 from device_manager.storage.contract import Key, Store, Transaction
 from device_manager.storage.journal import remove_of_engine
+from device_manager.storage.specification_records import remove_specifications
 from device_manager.storage.stamps import Source
 from device_manager.storage.steps import step
 from device_manager.storage.unique import release_of_engine
@@ -101,6 +102,7 @@ class EngineDeletion:
         await release_of_engine(self._store, index)
         await remove_tickets(self._store, index)
         await drop_records(self._store, index)
+        await remove_specifications(self._store, index)
         await self._forget(index)
         return None
 
