@@ -16,10 +16,12 @@ UNINDEXED: Source = {"type": "object", "enabled": False}
 NEW = "collections that are new"
 EXTENDED = "mappings that get fields"
 CONTRADICTS = "mappings that contradict the models"
+UNREADABLE = "collections that cannot be read, left alone"
+UNMARKED = "collections that cannot take part in transactions"
 UNCHANGED = "mappings that could not be changed"
 UNMADE = "mappings that could not be made"
 """What is done to collections, or cannot be."""
-TROUBLE = frozenset((CONTRADICTS, UNCHANGED, UNMADE))
+TROUBLE = frozenset((CONTRADICTS, UNREADABLE, UNMARKED, UNCHANGED, UNMADE))
 """What has to be settled before the data is right."""
 
 

@@ -10,7 +10,7 @@ import msgspec
 from device_manager.errors import ApiError
 from device_manager.migration.destination import Copy, Destination, InPlace, Nowhere
 from device_manager.migration.lookups import Lookups
-from device_manager.migration.mapping import ABSENT
+from device_manager.migration.mapping import ABSENT, UNMARKED, UNREADABLE
 from device_manager.migration.run import TASK, Outcome, Tell, run_dry, run_task
 from device_manager.migration.stages import Stages
 from device_manager.migration.survey import Survey, survey
@@ -107,6 +107,8 @@ async def _in_place(order: Order, listener: Listener, aliases: list[str]) -> Res
     try:
         found = await survey(store, await store.everything(), settings.platform_index, copies=False, lacking=store)
         outcome = await _apply(found, store, InPlace(store), settings, listener)
+        for collection in await store.unmarked():
+            outcome.tally.treat(UNMARKED, collection)
         return await _checked(outcome, found, store, settings, listener, aliases)
     finally:
         await store.close()
@@ -121,8 +123,8 @@ async def _beside(order: Order, source: ElasticsearchStore, listener: Listener, 
     if order.into is None or not order.applies:
         listener.expect(found.documents)
         stages = Stages(source, Nowhere(), Lookups(source, found, settings.platform_index), settings.platform_index)
-        tally = await run_dry(stages, found.stages, listener.done)
-        return Result(Outcome(tally, False), len(found.engines), found.documents, aliases, None)
+        outcome = Outcome(await run_dry(stages, found.stages, listener.done), False)
+        return _result(outcome, found, aliases, None)
     target = open_store(order.into)
     await target.start()
     try:
@@ -169,10 +171,22 @@ async def _checked(
         findings = {}
         doctor = Doctor(store, settings.platform_index)
         for engine in found.engines:
-            async for finding in doctor.check(engine.index):
-                place = f"{finding.engine}:{finding.document}: {finding.text}"
-                findings.setdefault(finding.kind, Remark()).add(place)
-    return Result(outcome, len(found.engines), found.documents, aliases, findings)
+            try:
+                async for finding in doctor.check(engine.index):
+                    place = f"{finding.engine}:{finding.document}: {finding.text}"
+                    findings.setdefault(finding.kind, Remark()).add(place)
+            except ApiError as error:
+                if error.is_unavailable:
+                    raise
+                findings.setdefault("unreadable_engine", Remark()).add(f"{engine.index}: {error.message}")
+    return _result(outcome, found, aliases, findings)
+
+
+def _result(outcome: Outcome, found: Survey, aliases: list[str], findings: dict[str, Remark] | None) -> Result:
+    for collection in found.unreadable:
+        outcome.tally.treat(UNREADABLE, collection)
+    documents = sum(kind.documents for kind in outcome.tally.kinds.values())
+    return Result(outcome, len(found.engines), documents, aliases, findings)
 
 
 def as_json(result: Result) -> dict[str, Any]:

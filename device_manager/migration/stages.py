@@ -122,7 +122,12 @@ class Stages:
     async def _map_engine(self, engine: str, tally: Tally) -> None:
         wanted = engine_mappings(await self._lookups.models(), self._lookups.engine(engine).group)
         for collection, mapping in wanted.items():
-            current = await current_mapping(self._source, engine, collection)
+            try:
+                current = await current_mapping(self._source, engine, collection)
+            except ApiError as error:  # what the survey named as unreadable
+                if error.is_unavailable:
+                    raise
+                continue
             if collection == GROUPS and (old := await current_mapping(self._source, engine, OLD_GROUPS)):
                 others = {n: f for n, f in old["properties"].items() if n not in ("parent", "children", "_kuzzle_info")}
                 mapping = mapping | {"properties": others | mapping["properties"]}

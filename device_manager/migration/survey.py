@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from device_manager.errors import ApiError
 from device_manager.query.search import Search
 from device_manager.storage.contract import Store, StoreError, is_private
 from device_manager.twins.catalogue import EngineConfig, read_engine
@@ -50,13 +51,15 @@ class Survey(NamedTuple):
 
     Attributes:
         engines: the engines, by index.
-        names: all collections.
+        names: all collections that can be read.
         stages: the work, in order.
+        unreadable: the other ones, with the reason.
     """
 
     engines: list[EngineConfig]
     names: list[Name]
     stages: list[Stage]
+    unreadable: list[str]
 
     @property
     def documents(self) -> int:
@@ -85,7 +88,7 @@ async def survey(store: Store, names: Sequence[Name], platform: str, *, copies: 
             f'There is no device manager to migrate: the index "{platform}" lacks its collections "config" and '
             f'"models". Name the index with --platform-index; these exist: {others}.'
         )
-    counts = {name: await _count(store, name) for name in names}
+    counts, unreadable = await _counts(store, names)
     found = [read_engine(document) async for page in store.scan(platform, CONFIG) for document in page]
     engines = sorted(engine for engine in found if engine)
     indices = [engine.index for engine in engines]
@@ -94,9 +97,9 @@ async def survey(store: Store, names: Sequence[Name], platform: str, *, copies: 
     for index in indices:
         stages += _engine_stages(index, counts, rebuilds=index in without)
     shaped = {(stage.index, stage.collection) for stage in stages}
-    left = [name for name in names if name not in shaped]
+    left = [name for name in counts if name not in shaped]
     stages += [Stage("copy" if copies else "leave", *name, counts[name]) for name in left]
-    return Survey(engines, list(names), stages)
+    return Survey(engines, list(counts), stages, unreadable)
 
 
 def _platform_stages(places: Places, counts: dict[Name, int]) -> Iterator[Stage]:
@@ -123,8 +126,18 @@ def _engine_stages(index: str, counts: dict[Name, int], *, rebuilds: bool) -> It
                 yield Stage("last_measures", index, "", count)
 
 
-async def _count(store: Store, name: Name) -> int:
-    return (await store.search(*name, Search(size=0))).total
+async def _counts(store: Store, names: Sequence[Name]) -> tuple[dict[Name, int], list[str]]:
+    """How many documents each collection holds, and what cannot be read, with the reason."""
+    counts: dict[Name, int] = {}
+    unreadable = []
+    for name in names:
+        try:
+            counts[name] = (await store.search(*name, Search(size=0))).total
+        except ApiError as error:
+            if error.is_unavailable:
+                raise
+            unreadable.append(f"{':'.join(name)}: {error.message}")
+    return counts, unreadable
 
 
 def kind_left(index: str, collection: str, survey: Survey, platform: str) -> str:

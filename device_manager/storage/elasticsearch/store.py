@@ -21,6 +21,7 @@ from device_manager.storage.elasticsearch.flushids import FlushIds
 from device_manager.storage.elasticsearch.indices import Indices, resolved
 from device_manager.storage.elasticsearch.job import Job
 from device_manager.storage.elasticsearch.names import PLACEHOLDER, alias_name
+from device_manager.storage.elasticsearch.protocol import MARKS_MAPPING
 from device_manager.storage.elasticsearch.puts import Puts
 from device_manager.storage.elasticsearch.reads import GoneAlias, Reader
 from device_manager.storage.elasticsearch.recovery import Recovery
@@ -98,6 +99,15 @@ class ElasticsearchStore(Store):
     async def lacking_aliases(self) -> list[str]:
         """The cluster's indices that look like collections and get their alias from `start`."""
         return sorted(physical for physical, alias in (await self._catalogue.lacking_aliases()).items() if alias)
+
+    async def unmarked(self) -> list[str]:
+        """Collections, as `index:collection`, whose mapping did not take the marks of transactions, sorted."""
+        loaded = await self._catalogue.load_all()
+        return sorted(
+            f"{index}:{collection}"
+            for index, collection, raw in loaded
+            if not raw.get("properties", {}).keys() >= MARKS_MAPPING.keys()
+        )
 
     async def everything(self) -> list[tuple[str, str]]:
         """Index and collection of all that the cluster holds but our own records, private indices included, sorted."""
