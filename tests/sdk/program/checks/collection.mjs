@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { refused } from "../context.mjs";
+import { eventually, refused } from "../context.mjs";
 
 const MAPPINGS = { dynamic: "strict", properties: { name: { type: "keyword" }, height: { type: "integer" } } };
 const SPECIFICATION = {
@@ -70,7 +70,8 @@ export default {
   async "specifications are searched, page by page"({ kuzzle, index }) {
     await kuzzle.collection.updateSpecifications(index, "stations", { strict: false, fields: {} });
     const query = { query: { term: { index } } };
-    let page = await kuzzle.collection.searchSpecifications(query, { size: 1, scroll: "10s" });
+    const search = () => kuzzle.collection.searchSpecifications(query, { size: 1, scroll: "10s" });
+    let page = await eventually(() => search().then((first) => first.total === 2 && first), "both specifications");
     const found = [];
     for (; page; page = await page.next()) found.push(...page.hits.map((hit) => hit._source.collection));
     assert.deepEqual(found.sort(), [SCRATCH, "stations"]);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { refused } from "../context.mjs";
+import { eventually, refused } from "../context.mjs";
 
 export default {
   async "the time"({ kuzzle }) {
@@ -39,7 +39,9 @@ export default {
 
   async "health, metrics and the public API"({ kuzzle }) {
     const ask = async (action) => (await kuzzle.query({ controller: "server", action })).result;
-    assert.equal((await ask("healthCheck")).status, "green");
+    // a store that is busy just now is red for a moment
+    const health = () => ask("healthCheck").catch(() => null);
+    assert.equal((await eventually(health, "a healthy server")).status, "green");
     const metrics = await ask("metrics");
     assert.equal(typeof metrics.api.concurrentRequests, "number");
     assert.equal(typeof metrics.realtime.rooms, "number");
