@@ -69,6 +69,7 @@ class PasswordController(SessionController):
                 `api.assert.missing_argument`, `invalid_type`, `invalid_argument`, `security.token.ttl_exceeded`.
         """
         lifetime = read_lifetime(expires_in, self._lifetime)
+        self._tokens.check_lifetime(lifetime)
         kuid = await self._accounts.local.reset(body.token, body.password, call_of(request))
         if request.dry_run:
             return Response(request, result={"_id": kuid})

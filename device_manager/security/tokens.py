@@ -184,6 +184,10 @@ class Tokens:
         lifetime = lifetime if self._limit == NEVER else min(lifetime, self._limit)
         return self._make(kuid, lifetime, epoch, single_use=True, purpose=purpose)
 
+    def check_lifetime(self, lifetime: int) -> None:
+        """Refuse milliseconds, or `NEVER`, that no token may live. Raises `security.token.ttl_exceeded`."""
+        check_limit(lifetime, self._limit)
+
     async def issue(self, kuid: str, lifetime: int, *, single_use: bool = False) -> Issued:
         """A new session token.
 
@@ -195,7 +199,7 @@ class Tokens:
         Raises:
             ApiError: `security.token.ttl_exceeded`.
         """
-        check_limit(lifetime, self._limit)
+        self.check_lifetime(lifetime)
         await self._signer.ready()
         return self._make(kuid, lifetime, await self._epoch(kuid), single_use=single_use)
 
@@ -238,7 +242,7 @@ class Tokens:
             raise api_error("security.token.refresh_forbidden", "API keys cannot be refreshed")
         if identity.expires_at == NEVER:
             raise api_error("security.token.refresh_forbidden", "it has no end")
-        check_limit(lifetime, self._limit)
+        self.check_lifetime(lifetime)
         await self._collections.ready(TOKENS)
         user = epoch_key(identity.kuid)
 

@@ -251,6 +251,7 @@ async def strict_api(api: Api, tmp_path_factory: pytest.TempPathFactory, answers
         port=free_port(),
         require_password=True,
         login_failures=3,
+        scrolls_per_user=3,
         password_policies=STRICT_POLICIES,
         plugin=(str(Path(__file__).parent / "badges.py"),),
     )

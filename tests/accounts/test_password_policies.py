@@ -164,6 +164,8 @@ async def test_tokens_that_reset_nothing(strict_api: Any) -> None:
     assert await api.refused(f"{PASSWORD}:reset", body={"token": 5, "password": "x"}) == "api.assert.invalid_type"
     body = {"token": good, "password": "brand new"}
     assert await api.refused(f"{PASSWORD}:reset", body=body, expiresIn="x") == "api.assert.invalid_argument"
+    assert await api.refused(f"{PASSWORD}:reset", body=body, expiresIn="2d") == "security.token.ttl_exceeded"
+    assert await api.is_good(user.jwt), "what was refused changed nothing"
     await api.do("security:deleteUser", _id=user.kuid)
     assert await api.refused(f"{PASSWORD}:reset", body=body) == f"{LOCAL}.invalid_token"
 

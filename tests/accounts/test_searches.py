@@ -85,6 +85,16 @@ async def test_fields_of_ones_own_are_searched_once_they_are_mapped(api: Any, wh
             assert await api.refused(f"security:{search}", body={}, scroll=duration) == refused
 
 
+async def test_one_user_has_a_few_scrolls_at_once(strict_api: Any) -> None:
+    user, _ = await strict_api.new_user(profile_ids=("admin",)), await strict_api.new_user()
+    for action in ("searchUsers", "searchProfiles", "searchUsers"):
+        page = await strict_api.do(f"security:{action}", jwt=user.jwt, size=1, scroll="5s")
+        assert page["remaining"] > 0
+    for action in ("searchUsers", "searchProfiles"):
+        refused = await strict_api.refused(f"security:{action}", jwt=user.jwt, size=1, scroll="5s")
+        assert refused == "services.storage.too_many_scrolls"
+
+
 async def test_over_their_own_routes(api: Any) -> None:
     for path, name in (("users", "getUserMapping"), ("profiles", "getProfileMapping"), ("roles", "getRoleMapping")):
         answer = (await api.client.get(f"/{path}/_mapping")).json()

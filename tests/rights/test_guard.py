@@ -82,9 +82,14 @@ async def test_there_is_one_first_administrator(site: Any) -> None:
 
 async def test_the_first_administrator_has_to_be_a_new_user(site: Any) -> None:
     refused = site.refused
-    await site.do("security:createUser", _id="eve", body={"content": {"profileIds": ["default"]}})
+    taken = {"local": {"username": "eve", "password": "a long sentence"}}
+    body: dict[str, Any] = {"content": {"profileIds": ["default"]}, "credentials": taken}
+    await site.do("security:createUser", _id="eve", body=body)
     assert await refused("security:createFirstAdmin", _id="eve", body={}) == "security.user.already_exists"
-    body: dict[str, Any] = {"content": {"profileIds": ["default"]}}
+    assert await refused("security:createFirstAdmin", body={"credentials": taken}) == (
+        "security.credentials.username_taken"
+    )
+    body = {"content": {"profileIds": ["default"]}}
     assert await refused("security:createFirstAdmin", body=body) == "api.assert.forbidden_argument"
     body = {"credentials": {"palm": {}}}
     assert await refused("security:createFirstAdmin", body=body) == "security.credentials.unknown_strategy"

@@ -18,6 +18,7 @@ from device_manager.router.registry import BoundAction
 
 STORES = ("sqlite", "elasticsearch")
 HELD_TO_IT = {
+    "auth",
     "collection",
     "device-manager/assets",
     "device-manager/credentials",
@@ -30,7 +31,9 @@ HELD_TO_IT = {
     "device-manager/tasks",
     "document",
     "index",
+    "kuzzle-plugin-auth-passport-local/password",
     "realtime",
+    "security",
 }
 """Controllers whose actions must all have been tested."""
 
