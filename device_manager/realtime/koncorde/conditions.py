@@ -164,9 +164,18 @@ class Regexp:
     matches: Callable[[str], bool] = member(compare=False, repr=False)
 
     @property
+    def folds_case(self) -> bool:
+        """Whether letters match in any case."""
+        return "i" in self.flags
+
+    @property
     def texts(self) -> list[str]:
-        """Texts that a value that matches holds, all of them."""
-        return [] if "i" in self.flags else required_texts(self.pattern)
+        """Texts that a value that matches holds, all of them; without regard to case they are folded ASCII.
+
+        ASCII alone, since Python and RE2 need not agree on the case of every other letter.
+        """
+        texts = required_texts(self.pattern)
+        return [text.casefold() for text in texts if text.isascii()] if self.folds_case else texts
 
     def test(self, value: Any) -> bool:
         """Only texts match."""

@@ -36,10 +36,8 @@ def point_at(value: Any) -> Point | None:
     least 4 characters, which stands for the south-western corner of its cell, as in searches.
     """
     if value.__class__ is dict:
-        for name in ("latLon", "lat_lon"):
-            if name in value:
-                inner = value[name]
-                return None if inner.__class__ is dict and not inner.keys() >= {"lat", "lon"} else point_at(inner)
+        value = next((value[name] for name in ("latLon", "lat_lon") if name in value), value)
+    if value.__class__ is dict:
         value = {"lat": value.get("lat"), "lon": value.get("lon")}
     elif value.__class__ is list:
         if len(value) != 2:

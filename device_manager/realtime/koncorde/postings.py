@@ -80,12 +80,13 @@ class FieldPostings:
         self._elements: dict[int, ElementIndex] = {}
         self._selected: dict[str, Posting] = {}
         self._patterns: Substrings[Posting] = Substrings()
+        self._folded_patterns: Substrings[Posting] = Substrings()
         self._tried: set[Posting] = set()
 
     def __bool__(self) -> bool:
         return bool(
             self._equal or self._containing or self._intervals or self._places
-            or self._kinds or self._present or self._selected or self._patterns or self._tried
+            or self._kinds or self._present or self._selected or self._patterns or self._folded_patterns or self._tried
         )  # fmt: skip
 
     def add(self, posting: Posting) -> None:
@@ -129,12 +130,16 @@ class FieldPostings:
                         del table[key]
                 self._present.discard(posting)
                 self._patterns.discard(posting)
+                self._folded_patterns.discard(posting)
                 self._tried.discard(posting)
 
     def _try(self, posting: Posting) -> None:
         condition = posting.condition
-        if not isinstance(condition, Regexp) or not self._patterns.add(condition.texts, posting):
+        if not isinstance(condition, Regexp) or not self._substrings(condition).add(condition.texts, posting):
             self._tried.add(posting)
+
+    def _substrings(self, condition: Regexp) -> Substrings[Posting]:
+        return self._folded_patterns if condition.folds_case else self._patterns
 
     def _tables(self, condition: Condition) -> Iterable[tuple[dict[Any, set[Posting]], Any]]:
         """The tables that list a condition, each with the key to list it under."""
@@ -166,6 +171,8 @@ class FieldPostings:
         yield from self._tried
         if self._patterns and value.__class__ is str:
             yield from self._patterns.inside(value)
+        if self._folded_patterns and value.__class__ is str:
+            yield from self._folded_patterns.inside(value.casefold())
         if self._intervals and value.__class__ in (int, float):
             yield from self._intervals.around(value)
         if self._containing and value.__class__ is list:
@@ -194,7 +201,7 @@ class FieldPostings:
                 return len(self._present)
             case Box() | Ring() | Polygon() | Select():
                 return 0
-            case Regexp() as regexp if (load := self._patterns.load(regexp.texts)) is not None:
+            case Regexp() as regexp if (load := self._substrings(regexp).load(regexp.texts)) is not None:
                 return load
         return len(self._tried)
 

@@ -35,6 +35,7 @@ KINDS: dict[str, Make] = {
     "match": lambda i: {"match": {"meta": {"serial": i}}},
     "select": lambda i: {"select": {"field": "tags", "index": 0, "query": {"equals": {"value": f"t{i}"}}}},
     "patterns": lambda i: {"regexp": {"name": f"^device-{i}$"}},
+    "patterns in any case": lambda i: {"regexp": {"name": {"value": f"^DEVICE-{i}$", "flags": "i"}}},
     "patterns inside": lambda i: {"regexp": {"name": f"{i}[$]?$"}} if i < 10 else {"regexp": {"name": f"-{i:05}[$]?$"}},
     "circles": lambda i: {"geoDistance": {"place": [(i % 100) * 0.5, (i // 100) * 0.5], "distance": "1km"}},
     "boxes": lambda i: (

@@ -68,7 +68,13 @@ MATCHES: list[tuple[Any, list[dict[str, Any]], list[dict[str, Any]]]] = [
     ({"not": {"nothing": 1}}, [{}], []),
     (
         {"geoBoundingBox": {"p": {"top": "49", "left": 2, "bottom": 48, "right": "3"}}},
-        [{"p": PARIS}, {"p": "48.5,2.5"}, {"p": [48.5, 2.5]}, {"p": "u09tvw0"}, {"p": {"latLon": [48.5, 2.5]}}],
+        [
+            {"p": PARIS},
+            {"p": "48.5,2.5"},
+            {"p": [48.5, 2.5]},
+            {"p": "u09tvw0"},
+            {"p": {"latLon": {"lat": 48.5, "lon": 2.5}}},
+        ],
         [{"p": {"lat": 50, "lon": 2.5}}, {"p": "x"}, {"p": 5}, {"p": [2.5, 48.5]}, {}, {"p": {"lat": 100, "lon": 2}}],
     ),
     ({"geoBoundingBox": {"p": {"topLeft": "1,179", "bottomRight": [-1, -179]}}}, [{"p": "0,180"}], [{"p": "0,0"}]),

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from device_manager.query.regexps import InvalidPattern, searcher
 from device_manager.query.tree import GeoBox
+from device_manager.realtime.koncorde import FilterIndex, normalise
 from device_manager.realtime.koncorde.grid import Grid
 from device_manager.realtime.koncorde.intervals import Intervals
 from device_manager.realtime.koncorde.literals import required_texts
@@ -127,6 +128,19 @@ def test_required_texts_are_in_every_match(pattern: str, texts: list[str]) -> No
     for text in texts:
         if matches(text):
             assert all(required in text for required in required_texts(pattern))
+
+
+def test_patterns_in_any_case_are_found_by_folded_pieces() -> None:
+    index = FilterIndex()
+    for number, pattern in enumerate(["desk", "MASK", "^ink", "é-x", "straße", "(ask)", "k"]):
+        index.add(f"{number} {pattern}", normalise({"regexp": {"name": {"value": pattern, "flags": "i"}}}))
+    rooms = {found.partition(" ")[2] for found in index.matching("id", {"name": "DE\u017f\u212a Ma\u017fK"})}
+    assert rooms == {"desk", "MASK", "(ask)", "k"}
+    assert {found.partition(" ")[2] for found in index.matching("id", {"name": "İNK STRAẞE É-X"})} == {
+        "é-x",
+        "straße",
+        "k",
+    }
 
 
 @pytest.mark.parametrize(
