@@ -32,8 +32,16 @@ SECONDS = 12.0
 ROUND = 2
 """Requests that are made up at a time, once at least for each operation."""
 CHECKS: list[Any] = [content_type_conformance, response_schema_conformance, status_code_conformance]
-CLOSING = ("security:createFirstAdmin", "security:createInitialRights", "security:restrictDefaultRights")
-"""What ends everybody's right to everything comes last."""
+CLOSING = (
+    "admin:resetDatabase",
+    "admin:resetSecurity",
+    "security:createFirstAdmin",
+    "security:createInitialRights",
+    "security:restrictDefaultRights",
+)
+"""What takes everything away, or ends everybody's right to everything, comes last."""
+LEFT_OUT = ("admin:shutdown", "admin:dump")
+"""One ends the server, the other one writes into the folder that it was started in."""
 EXPLORE = hypothesis.settings(
     max_examples=ROUND,
     database=None,
@@ -133,7 +141,9 @@ def in_order(schema: Any) -> Iterator[Any]:
         name = operation.definition.raw["operationId"]
         return name in CLOSING, "delete" in name or "truncate" in name
 
-    yield from sorted((result.ok() for result in schema.get_all_operations()), key=place)
+    operations = (result.ok() for result in schema.get_all_operations())
+    tried = (operation for operation in operations if operation.definition.raw["operationId"] not in LEFT_OUT)
+    yield from sorted(tried, key=place)
 
 
 @pytest.mark.parametrize("seconds", [SECONDS, pytest.param(25 * SECONDS, marks=pytest.mark.soak)])

@@ -23,6 +23,12 @@ ARGUMENTS: dict[str, list[dict[str, Any]]] = {
     "server:healthCheck": [{}, {"services": "storageEngine"}],
     "server:openapi": [{}, {"format": "json", "scope": "app"}],
     "server:publicApi": [{}],
+    "server:adminExists": [{}],
+    "server:capabilities": [{}],
+    "server:getConfig": [{}],
+    "server:getStats": [{"startTime": 7_258_118_400_000}, {"stopTime": "1970-01-02"}, {"startTime": "some day"}],
+    "server:pipes": [{}, {"event": "document:beforeGet"}],
+    "debug:nodeVersion": [{}],
     "auth:getStrategies": [{}],
     "device-manager/credentials:list": [{}, {"engineId": "nowhere"}],
     "auth:getCurrentUser": [{}],
@@ -107,6 +113,10 @@ ARGUMENTS: dict[str, list[dict[str, Any]]] = {
 }
 CHANGING = frozenset(
     {
+        "server:getAllStats",
+        "server:getLastStats",
+        "server:metrics",
+        "server:prometheus",
         "server:now",
         "server:info",
         "auth:login",
