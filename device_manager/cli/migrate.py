@@ -23,6 +23,7 @@ from device_manager.storage.contract import StoreError
 
 if TYPE_CHECKING:
     from device_manager.migration.opening import Order, Result
+    from device_manager.tasks import TaskRecord
 
 
 class Wish(NamedTuple):
@@ -122,10 +123,14 @@ def _carry_out(order: Order) -> tuple[Result, float]:
         def say(text: str) -> None:
             click.echo(text, err=True)
 
+        def resuming(record: TaskRecord) -> None:
+            progress.expect(record.total or 0)
+            say(f"Going on with a run that stopped after {record.done:,} documents.")
+
         listener = Listener(
             progress.expect,
             done,
-            lambda record: say(f"Going on with a run that stopped after {record.done:,} documents."),
+            resuming,
             lambda: say("Looking for damage."),
         )
 
