@@ -18,6 +18,7 @@ from device_manager.cli.export import export
 from device_manager.cli.migrate import migrate
 from device_manager.cli.serve import serve
 from device_manager.cli.user import user
+from device_manager.settings import TABLES
 
 SETTINGS_FILE = Path("device-manager.toml")
 PREFIX = "DEVICE_MANAGER"
@@ -55,7 +56,7 @@ def _defaults(file: Path) -> dict[str, Any]:
         raise click.UsageError(f"Cannot read the settings file {file}: {error}") from error
     commands = {name: table for name, table in tables.items() if name in main.commands and isinstance(table, dict)}
     for name, table in commands.items():
-        known = {parameter.name for parameter in main.commands[name].params}
+        known = {parameter.name for parameter in main.commands[name].params} | (TABLES if name == "serve" else set())
         renamed = {key.replace("-", "_"): value for key, value in table.items()}
         unknown = sorted(renamed.keys() - known)
         if unknown:

@@ -50,7 +50,8 @@ def test_settings_come_from(start_command: StartCommand, tmp_path: Path, source:
         (tmp_path / "device-manager.toml").write_text("[serve]\nport = 1\n")
     else:
         name = "device-manager.toml" if source == "default file" else "named.toml"
-        (tmp_path / name).write_text(f'[serve]\nport = {port}\nstore = "sqlite:./elsewhere"\n')
+        policy = '[serve.password_policies.crew]\nappliesTo = {profiles = ["crew"]}\npasswordRegex = ".{8,}"\n'
+        (tmp_path / name).write_text(f'[serve]\nport = {port}\nstore = "sqlite:./elsewhere"\n{policy}')
         arguments = [] if source == "default file" else ["--config", name]
     with start_command(*arguments, "serve", **environment) as process:
         wait_until_ready(process, port)
