@@ -106,6 +106,11 @@ async def test_bytes_of_the_log_are_bounded() -> None:
     assert log.since(place, 11) is None
     kept = log.since(place, 12)
     assert kept is not None and [number for number, _ in kept] == [13, 14, 15] and kept[0].entry == entry
+    many = EntryLog(10_000, 1 << 30, 100.0, 0)
+    many.follow(place)
+    for _ in range(2001):
+        many.append(place, data)
+    assert many.since(place, 0) is None and len(many.since(place, 1) or ()) == 2000
     log.forget()
     assert log.since(place, 14) is None and log.since(place, 15) == []
 

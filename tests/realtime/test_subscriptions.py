@@ -181,7 +181,9 @@ async def test_scopes_and_several_channels_of_one_room(server: ServerProcess, co
     assert (await peer.do("realtime:count", body={"roomId": room}))["count"] == 0
 
 
-async def test_collections_that_do_not_exist_can_be_followed(server: ServerProcess, connect_to: Any) -> None:
+async def test_collections_that_do_not_exist_can_be_followed(
+    server: ServerProcess, connect_to: Any, answers: Any
+) -> None:
     peer = await connect_to(server)
     subscribed = await peer.subscribe("Nowhere", "Chat Room", {"equals": {"to": "all"}})
     place = {"index": "Nowhere", "collection": "Chat Room"}
@@ -197,6 +199,9 @@ async def test_collections_that_do_not_exist_can_be_followed(server: ServerProce
     (message,) = await peer.news(1)
     assert "_id" not in message["result"] and message["protocol"] == "http"
     assert listed["Nowhere"] == {"Chat Room": {subscribed["roomId"]: 1}}
+    is_shared = answers.stores[server.port] == "elasticsearch"
+    written = await asyncio.to_thread(server.log.read_text)
+    assert written.count("notifications stay in this server") == is_shared
     # A collection that is made later is the one that was followed.
     other = await peer.subscribe(INDEX, "later")
     await peer.do("collection:create", index=INDEX, collection="later")

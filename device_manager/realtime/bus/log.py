@@ -9,6 +9,9 @@ from typing import NamedTuple
 
 from device_manager.realtime.bus.entries import NumberedEntry, decode_entry
 
+MOST_MISSED = 2000
+"""Entries that a client is told when it comes back: whoever missed more fetches faster, and holds nobody up."""
+
 Place = tuple[str, str]
 """Index and collection."""
 
@@ -69,16 +72,15 @@ class EntryLog:
         return self.number
 
     def since(self, place: Place, number: int) -> list[NumberedEntry] | None:
-        """What happened in a collection after entry `number`; None when some of it may be missing here."""
+        """What happened in a collection after entry `number`; None when some may be missing here, or it is too much."""
         self.expire()
         followed = self._followed.get(place)
         if followed is None or not followed <= number <= self.number:
             return None
-        return [
-            NumberedEntry(kept.number, decode_entry(kept.data))
-            for kept in self._entries
-            if kept.number > number and kept.place == place
-        ]
+        missed = [kept for kept in self._entries if kept.number > number and kept.place == place]
+        if len(missed) > MOST_MISSED:
+            return None
+        return [NumberedEntry(kept.number, decode_entry(kept.data)) for kept in missed]
 
     def expire(self) -> None:
         """Forget what is too old."""
