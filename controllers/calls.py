@@ -15,6 +15,7 @@ def call_of(request: Request, *, refresh: bool = False) -> Call:
         dry_run=request.dry_run,
         refresh=refresh,
         engines=request.engines,
+        covers=request.covers,
     )
 
 

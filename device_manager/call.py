@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 
@@ -15,6 +16,8 @@ class Call(NamedTuple):
         refresh: answer only once searches see the changes.
         engines: the engines that the caller has a right to; None for all. What a request names is checked before it
             gets here; engines that are found on documents or in records are checked by whoever finds them.
+        covers: whether a collection of an index is among those that the caller has a right to; None leaves it to the
+            index alone.
     """
 
     user_id: str | None = None
@@ -22,7 +25,12 @@ class Call(NamedTuple):
     dry_run: bool = False
     refresh: bool = False
     engines: frozenset[str] | None = None
+    covers: Callable[[str, str | None], bool] | None = None
 
     def may_use(self, engine: str) -> bool:
         """Whether the caller has a right to `engine`; if not, its documents are answered like unknown ones."""
         return self.engines is None or engine in self.engines
+
+    def may_see(self, index: str, collection: str) -> bool:
+        """Whether the caller has a right to one collection, where that may be all that it has a right to."""
+        return self.may_use(index) if self.covers is None else self.covers(index, collection)

@@ -100,8 +100,11 @@ class CollectionSpecifications(Controller):
 
             {"valid": false, "description": "The specification has faults.",
              "details": ["\"height\": unknown type 'tall', expected anything, boolean, integer"]}
+
+        Raises:
+            ApiError: `services.storage.unknown_index`, `unknown_collection`.
         """
-        faults = self._specifications.faults(body)
+        faults = await self._specifications.judge(Target(index, collection), body)
         if not faults:
             return {"valid": True}
         return {"valid": False, "details": faults, "description": "The specification has faults."}

@@ -22,7 +22,9 @@ RUNNABLE = frozenset(
 )
 """Root keys that searches run."""
 
-NOT_RUNNABLE = frozenset({"collapse", "explain", "highlight", "post_filter", "search_timeout", "suggest", "_name"})
+NOT_RUNNABLE = frozenset(
+    {"collapse", "explain", "fields", "highlight", "post_filter", "search_timeout", "suggest", "_name"}
+)
 """Root keys that exist, but that no store runs yet."""
 
 

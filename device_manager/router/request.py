@@ -83,6 +83,8 @@ class Request:
         user_id: the caller's id; None for what plugins do in their own name.
         identity: what the caller's token says; None without one. The guard sets it.
         engines: the engines that the caller has a right to for this action, None for all; the guard sets it.
+        covers: tells whether a collection of an index is among those that the caller has a right to; None for all. The
+            guard sets it.
         dry_run: nothing must be stored.
         result: what the action answered, set for the pipes that run after it; they may change it.
         error: what failed, set for the pipes of the error path; they may set it to None and give a result.
@@ -95,6 +97,7 @@ class Request:
         "body",
         "connection",
         "controller",
+        "covers",
         "dry_run",
         "engines",
         "error",
@@ -135,6 +138,7 @@ class Request:
         self.identity: Identity | None = None
         self.dry_run = False
         self.engines: frozenset[str] | None = None
+        self.covers: Callable[[str, str | None], bool] | None = None
         self.result: Any = None
         self.error: ApiError | None = None
         self.on_answer: Callable[[], None] | None = None

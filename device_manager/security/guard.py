@@ -5,7 +5,7 @@ A decision is made once for each user and action and kept until a user, a profil
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, Protocol
 
 import msgspec
@@ -38,6 +38,7 @@ class Call(Protocol):
     user_id: str | None
     identity: Identity | None
     engines: frozenset[str] | None
+    covers: Callable[[str, str | None], bool] | None
 
 
 class ActionRule:
@@ -305,6 +306,7 @@ class RightsGuard:
             request.engines = None
             return
         request.engines = granted.engines(rule.collection)
+        request.covers = granted.covers
         if rule.scope is Scope.NONE:
             return
         if rule.scope is Scope.ALL:

@@ -213,4 +213,4 @@ def _shown(hit: Hit, search: Search) -> Hit:
 
 def _may_see(context: ScrollContext, call: Call) -> bool:
     """Whether the caller still has a right to everything that the scroll reads; to private indices by the action."""
-    return all(is_private(place.index) or call.may_use(place.index) for place in context.places)
+    return all(is_private(place.index) or call.may_see(place.index, place.collection) for place in context.places)

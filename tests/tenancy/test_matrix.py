@@ -17,6 +17,7 @@ from device_manager.security.scope import Scope
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 FORBIDDEN = "security.rights.forbidden"
+UNKNOWN_SCROLL = "services.storage.unknown_scroll_id"
 MARK = "nobodyelse"
 TWIN = re.compile(r"\b(?:DummyTemp|Container)-[\w-]+")
 THEIRS = {"DummyTemp": "DummyTemp-B1", "Container": "Container-B-1"}
@@ -301,4 +302,42 @@ async def test_nothing_of_theirs_changes_or_shows(town: Any, user: str) -> None:
     for pair in pairs(town):
         answer = await town.ask(user, pair.theirs)
         assert MARK not in json.dumps(answer), pair.label
+    assert await town.theirs_now() == before
+
+
+def search(index: str, collection: str) -> dict[str, Any]:
+    """The message that begins a scroll."""
+    place = {"index": index, "collection": collection, "size": 1, "scroll": "30s"}
+    return {"controller": "document", "action": "search", **place}
+
+
+async def test_a_scroll_is_its_owners_alone(town: Any) -> None:
+    begun = (await town.ask("reader", search(town.ours, "assets")))["result"]
+    assert begun["remaining"] > 0
+    go_on = {"controller": "document", "action": "scroll", "scrollId": begun["scrollId"]}
+    for user in ("tenant", "keeper", None):
+        assert (await town.ask(user, go_on))["error"]["id"] in (UNKNOWN_SCROLL, "security.rights.unauthorized")
+    shown = (await town.ask("reader", go_on))["result"]
+    assert shown["hits"][0]["_id"] != begun["hits"][0]["_id"]
+    specifications = {"controller": "collection", "action": "scrollSpecifications", "scrollId": begun["scrollId"]}
+    assert (await town.ask("keeper", specifications))["error"]["id"] == UNKNOWN_SCROLL
+
+
+async def test_scrolls_begin_only_where_there_is_a_right(town: Any) -> None:
+    both = {"targets": [{"index": index, "collections": ["assets"]} for index in (town.ours, town.theirs)]}
+    for user, message in (
+        ("reader", search(town.ours, "devices")),
+        ("reader", search(town.theirs, "assets")),
+        ("tenant", search(town.theirs, "assets")),
+        ("tenant", {"controller": "document", "action": "search", "scroll": "30s", **both}),
+    ):
+        assert (await town.ask(user, message))["error"]["id"] == FORBIDDEN
+
+
+async def test_bodies_that_name_indices_reach_only_ours(town: Any) -> None:
+    before = await town.theirs_now()
+    removal = {"controller": "index", "action": "mDelete", "body": {"indexes": [town.theirs]}, "force": True}
+    assert (await town.ask("tenant", removal))["result"] == {"deleted": []}
+    stats = (await town.ask("tenant", {"controller": "index", "action": "stats"}))["result"]
+    assert [index["name"] for index in stats["indexes"]] == [town.ours]
     assert await town.theirs_now() == before

@@ -168,7 +168,7 @@ class Specifications:
                 `unknown_collection`.
         """
         await self._check(target)
-        faults = self.faults(specification)
+        faults = self._faults(specification)
         if faults:
             raise api_error("validation.assert.invalid_specifications", "; ".join(faults), details=faults)
         if not call.dry_run:
@@ -196,8 +196,16 @@ class Specifications:
         if not call.dry_run:
             await remove_specifications(self._store, *target)
 
-    def faults(self, specification: Any) -> list[str]:
-        """What is wrong with a specification."""
+    async def judge(self, target: Target, specification: Any) -> list[str]:
+        """What is wrong with a specification for a collection.
+
+        Raises:
+            ApiError: `services.storage.unknown_index`, `unknown_collection`.
+        """
+        await self._check(target)
+        return self._faults(specification)
+
+    def _faults(self, specification: Any) -> list[str]:
         return parse_specification(specification, self._read_filter).faults
 
     async def search(

@@ -184,9 +184,9 @@ async def test_what_is_no_specification(ruled: Ruled) -> None:
         assert (error["id"], error["status"]) == ("validation.assert.invalid_specifications", 400)
         assert error["details"] == judged["details"]
     assert await ruled.do("collection:validateSpecifications", body=SPECIFICATION) == {"valid": True}
-    for action in ("getSpecifications", "updateSpecifications", "deleteSpecifications"):
+    for action in ("get", "update", "delete", "validate"):
         for place, id in (({"index": "nowhere"}, "unknown_index"), ({"collection": "nowhere"}, "unknown_collection")):
-            error = await ruled.refused(f"collection:{action}", body={}, **place)
+            error = await ruled.refused(f"collection:{action}Specifications", body={}, **place)
             assert error["id"] == f"services.storage.{id}"
     assert (await ruled.refused("document:validate", body={}, collection="nowhere"))["id"].endswith(
         "unknown_collection"
