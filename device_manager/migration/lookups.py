@@ -10,7 +10,7 @@ from device_manager.migration.survey import OLD_GROUPS, Survey, kind_left
 from device_manager.storage.contract import Document, Key, Store
 from device_manager.twins.catalogue import EngineConfig
 from device_manager.twins.measures.last_measures import Slot, TwinKind, record_key
-from device_manager.twins.models import ModelKind, Models, read_model
+from device_manager.twins.models import Model, ModelKind, Models, read_model
 from device_manager.twins.places import ASSETS, COMMONS, DEVICES, GROUPS, MODELS, asset_key, device_key
 
 MOST_PATHS = 10_000
@@ -76,7 +76,7 @@ class Lookups:
             name = twin.source.get("model")
             model = models.find(kind, name, group) if isinstance(name, str) else None
             if model is not None:
-                found[twin.id] = TwinModel(model.measures, model.content.get("locales") or {})
+                found[twin.id] = TwinModel(_slots(model), model.content.get("locales") or {})
         return found
 
     async def paths(self, engine: str, page: Iterable[Document]) -> Mapping[str, str]:
@@ -132,3 +132,9 @@ class Lookups:
             if key not in found or found[key].source["measuredAt"] < at:
                 lacking.setdefault(id, set()).add(slot)
         return lacking
+
+
+def _slots(model: Model) -> list[Source]:
+    """The measure slots that a model declares, those left out that name neither a slot nor a type."""
+    declared = [slot for slot in model.content.get("measures") or () if isinstance(slot, dict)]
+    return [{"name": slot["name"], "type": slot["type"]} for slot in declared if slot.keys() >= {"name", "type"}]

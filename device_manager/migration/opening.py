@@ -105,7 +105,9 @@ async def _in_place(order: Order, listener: Listener, aliases: list[str]) -> Res
     store = ElasticsearchStore(settings.store.partition(":")[2], settings)
     await store.start()
     try:
-        found = await survey(store, await store.everything(), settings.platform_index, copies=False, lacking=store)
+        found = await survey(
+            store, await store.everything(), settings.platform_index, copies=False, lacking=store, refreshes=True
+        )
         outcome = await _apply(found, store, InPlace(store), settings, listener)
         for collection in await store.unmarked():
             outcome.tally.treat(UNMARKED, collection)
@@ -119,7 +121,8 @@ async def _beside(order: Order, source: ElasticsearchStore, listener: Listener, 
     settings = order.settings
     names = await source.everything()
     copies = order.into is not None
-    found = await survey(source, names, settings.platform_index, copies=copies, lacking=None if copies else source)
+    lacking, refreshes = None if copies else source, order.applies
+    found = await survey(source, names, settings.platform_index, copies=copies, lacking=lacking, refreshes=refreshes)
     if order.into is None or not order.applies:
         listener.expect(found.documents)
         stages = Stages(source, Nowhere(), Lookups(source, found, settings.platform_index), settings.platform_index)

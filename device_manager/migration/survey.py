@@ -67,7 +67,9 @@ class Survey(NamedTuple):
         return sum(stage.documents for stage in self.stages)
 
 
-async def survey(store: Store, names: Sequence[Name], platform: str, *, copies: bool, lacking: Store | None) -> Survey:
+async def survey(
+    store: Store, names: Sequence[Name], platform: str, *, copies: bool, lacking: Store | None, refreshes: bool
+) -> Survey:
     """Look at what there is.
 
     Args:
@@ -75,6 +77,7 @@ async def survey(store: Store, names: Sequence[Name], platform: str, *, copies: 
         names: all collections in it.
         platform: name of the platform index.
         copies: everything is copied into another store.
+        refreshes: have searches see everything first, for which it takes a right beside that to read.
         lacking: where to look which engines lack records of last measures; None to look nowhere and assume all do.
 
     Raises:
@@ -88,7 +91,7 @@ async def survey(store: Store, names: Sequence[Name], platform: str, *, copies: 
             f'There is no device manager to migrate: the index "{platform}" lacks its collections "config" and '
             f'"models". Name the index with --platform-index; these exist: {others}.'
         )
-    counts, unreadable = await _counts(store, names)
+    counts, unreadable = await _counts(store, names, refreshes=refreshes)
     found = [read_engine(document) async for page in store.scan(platform, CONFIG) for document in page]
     engines = sorted(engine for engine in found if engine)
     indices = [engine.index for engine in engines]
@@ -126,12 +129,14 @@ def _engine_stages(index: str, counts: dict[Name, int], *, rebuilds: bool) -> It
                 yield Stage("last_measures", index, "", count)
 
 
-async def _counts(store: Store, names: Sequence[Name]) -> tuple[dict[Name, int], list[str]]:
+async def _counts(store: Store, names: Sequence[Name], *, refreshes: bool) -> tuple[dict[Name, int], list[str]]:
     """How many documents each collection holds, and what cannot be read, with the reason."""
     counts: dict[Name, int] = {}
     unreadable = []
     for name in names:
         try:
+            if refreshes:
+                await store.refresh(*name)
             counts[name] = (await store.search(*name, Search(size=0))).total
         except ApiError as error:
             if error.is_unavailable:
