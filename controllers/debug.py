@@ -80,7 +80,8 @@ class DebugController(Controller):
         Raises:
             ApiError: `core.debugger.native_debug_protocol_usage_denied`.
         """
-        self._check_allowed()
+        if not self._allowed:
+            raise api_error("core.debugger.native_debug_protocol_usage_denied")
         self._is_open = True
         return True
 
@@ -97,7 +98,7 @@ class DebugController(Controller):
             true
 
         Raises:
-            ApiError: `core.debugger.native_debug_protocol_usage_denied`, `not_enabled`.
+            ApiError: `core.debugger.not_enabled`.
         """
         self._check_open()
         self._is_open = False
@@ -120,7 +121,7 @@ class DebugController(Controller):
             {"traced": 1048576, "peak": 2097152, "sites": [{"place": "router.py:120", "bytes": 52428, "blocks": 310}]}
 
         Raises:
-            ApiError: `core.debugger.native_debug_protocol_usage_denied`, `not_enabled`, `method_not_found`,
+            ApiError: `core.debugger.not_enabled`, `method_not_found`,
                 `monitor_already_running`, `monitor_not_running`.
         """
         self._check_open()
@@ -142,7 +143,7 @@ class DebugController(Controller):
             null
 
         Raises:
-            ApiError: `core.debugger.native_debug_protocol_usage_denied`, `not_enabled`, `method_not_found`.
+            ApiError: `core.debugger.not_enabled`, `method_not_found`.
         """
         self._check_open()
         raise api_error("core.debugger.method_not_found", event)
@@ -160,16 +161,11 @@ class DebugController(Controller):
             null
 
         Raises:
-            ApiError: `core.debugger.native_debug_protocol_usage_denied`, `not_enabled`.
+            ApiError: `core.debugger.not_enabled`.
         """
         self._check_open()
 
-    def _check_allowed(self) -> None:
-        if not self._allowed:
-            raise api_error("core.debugger.native_debug_protocol_usage_denied")
-
     def _check_open(self) -> None:
-        self._check_allowed()
         if not self._is_open:
             raise api_error("core.debugger.not_enabled")
 

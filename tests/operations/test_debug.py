@@ -7,19 +7,23 @@ from collections.abc import Callable
 from typing import Any
 
 import httpx
+import pytest
 
 Ask = Callable[..., dict[str, Any]]
 
 
 def test_it_is_closed_by_default(ask: Ask) -> None:
     assert ask("debug:nodeVersion")["result"] == platform.python_version()
-    for action in ("enable", "disable", "post", "addListener", "removeListener"):
+    denied = ask("debug:enable")["error"]
+    assert (denied["status"], denied["id"]) == (412, "core.debugger.native_debug_protocol_usage_denied")
+    for action in ("disable", "post", "addListener", "removeListener"):
         error = ask(f"debug:{action}", event="Debugger.paused", body={"method": "Runtime.evaluate"})["error"]
-        assert (error["status"], error["id"]) == (412, "core.debugger.native_debug_protocol_usage_denied"), action
+        assert (error["status"], error["id"]) == (412, "core.debugger.not_enabled"), action
 
 
-def test_a_session(start_server: Any) -> None:
-    server = start_server(settings={"debug": True})
+@pytest.mark.parametrize("store", ["sqlite", "elasticsearch"])
+def test_a_session(start_server: Any, store: str) -> None:
+    server = start_server(store=store, settings={"debug": True})
     with httpx.Client(base_url=server.url, timeout=60) as client:
 
         def ask(action: str, method: str = "", **payload: Any) -> Any:

@@ -12,7 +12,10 @@ from typing import Any
 import httpx
 import pytest
 
+from device_manager.app import Application
 from device_manager.cli.process import ServerProcess
+from device_manager.errors import ApiError
+from device_manager.settings import Settings
 
 Ask = Callable[..., dict[str, Any]]
 MODELS = "device-manager/models"
@@ -153,3 +156,16 @@ def test_an_archive_for_support_and_a_shutdown(sheltered: ServerProcess, tmp_pat
             assert secret.encode() not in everything, secret
         assert done(client.post("/admin/_shutdown").json()) == {"acknowledge": True}
     assert sheltered.wait() == 0
+
+
+@pytest.mark.parametrize("store", ["sqlite", "elasticsearch"])
+async def test_rights_are_not_reset_where_strangers_would_get_them(
+    store: str, tmp_path: Path, elasticsearch_url: str, answers: Any
+) -> None:
+    url = f"sqlite:{tmp_path}" if store == "sqlite" else f"elasticsearch:{elasticsearch_url}"
+    application = Application(Settings(store=url, host="0.0.0.0"))  # never started
+    with pytest.raises(ApiError) as refusal:
+        await application.router.call("admin", "resetSecurity")
+    assert (refusal.value.status, refusal.value.id) == (412, "security.rights.would_open")
+    answers.note(store, {"controller": "admin", "action": "resetSecurity", "error": {"id": refusal.value.id}})
+    await application.store.close()

@@ -109,7 +109,11 @@ ARGUMENTS: dict[str, list[dict[str, Any]]] = {
     "device-manager/devices:getLastMeasuredAt": [{"engineId": ENGINE, "_id": "Thermometer-1"}],
     "device-manager/devices:get": [{"engineId": ENGINE, "_id": "Thermometer-1"}],
     "cluster:status": [{}],
-    **{f"ms:{command.name}": [dict(command.example)] for command in COMMANDS if command.verb == "GET"},
+    **{
+        f"ms:{command.name}": [dict(command.example)]
+        for command in COMMANDS
+        if command.verb == "GET" and command.name != "time"
+    },
 }
 CHANGING = frozenset(
     {
@@ -174,6 +178,12 @@ def client(start_server: Any) -> Iterator[httpx.Client]:
                 {"measures": [{"measureName": "t", "type": "temperature", "values": {"temperature": 20}}]},
             ),
             ("security", "createUser", {"_id": "ada"}, user),
+            (
+                "collection",
+                "updateSpecifications",
+                {"index": ENGINE, "collection": "assets"},
+                {"fields": {"model": {"type": "string"}}},
+            ),
         ):  # fmt: skip
             answer = ask(client, controller, action, {**arguments, "refresh": "wait_for"}, body)
             assert answer["error"] is None, answer
