@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from device_manager.realtime.koncorde.conditions import Exists, OneOf, Range
 from device_manager.realtime.koncorde.scalars import scalar_of
-from device_manager.realtime.koncorde.tree import EVERYTHING, NOTHING, All, Any, Leaf, Node, compound, leaf, negated
+from device_manager.realtime.koncorde.tree import EVERYTHING, NOTHING, AllOf, AnyOf, Leaf, Node, compound, leaf, negated
 
 
 def any_of(nodes: Iterable[Node]) -> Node:
@@ -18,11 +18,11 @@ def any_of(nodes: Iterable[Node]) -> Node:
 def all_of(nodes: Iterable[Node]) -> Node:
     """The documents of all of the nodes."""
     leaves: dict[str, Leaf] = {}
-    choices: dict[str, Any] = {}
+    choices: dict[str, AnyOf] = {}
     for node in _operands(nodes):
         if isinstance(node, Leaf):
             leaves[node.key] = node
-        elif isinstance(node, Any):
+        elif isinstance(node, AnyOf):
             choices[node.key] = node
         elif node is NOTHING:
             return NOTHING
@@ -35,12 +35,12 @@ def all_of(nodes: Iterable[Node]) -> Node:
     found: list[Node] = [*merged, *rest]
     if not found:
         return EVERYTHING
-    return found[0] if len(found) == 1 else compound(All, found)
+    return found[0] if len(found) == 1 else compound(AllOf, found)
 
 
 def _operands(nodes: Iterable[Node]) -> Iterator[Node]:
     for node in nodes:
-        if isinstance(node, All):
+        if isinstance(node, AllOf):
             yield from node.nodes
         elif node is not EVERYTHING:
             yield node

@@ -8,8 +8,7 @@ that it fulfils, and only the filters listed there are tried.
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any as Json
-from typing import Final
+from typing import Any
 
 from device_manager.realtime.koncorde.conditions import (
     Contains,
@@ -17,20 +16,14 @@ from device_manager.realtime.koncorde.conditions import (
     Kind,
     OneOf,
     Range,
-    Select,
 )
 from device_manager.realtime.koncorde.documents import fields_of
 from device_manager.realtime.koncorde.filters import Filter
 from device_manager.realtime.koncorde.postings import FieldPostings, Posting
-from device_manager.realtime.koncorde.tree import All, Always, Any, Leaf, Node, leaf
+from device_manager.realtime.koncorde.tree import AllOf, Always, AnyOf, Leaf, Node, leaf
 
-_SELECTIVE: Final = 0
-_NARROW: Final = 1
-_COSTLY: Final = 2
-_HALF: Final = 4
-_WIDE: Final = 8
-_NEARLY_ALL: Final = 1_000_000
-"""How many documents fulfil a condition, before it is known how many rooms share it: only the order matters."""
+_SELECTIVE, _NARROW, _HALF, _WIDE, _NEARLY_ALL = 0, 1, 4, 8, 1_000_000
+"""How many documents fulfil a condition, before it is known how many rooms share it; only the order matters."""
 
 
 class FilterIndex:
@@ -83,7 +76,7 @@ class FilterIndex:
             if not posting.others and not posting.rooms:
                 self._forget(posting)
 
-    def matching(self, id: str | None, source: dict[str, Json]) -> set[str]:
+    def matching(self, id: str | None, source: dict[str, Any]) -> set[str]:
         """The rooms whose filters a document matches; None is the id of a message that has none."""
         fields = fields_of(id, source, self._wanted)
         met = {
@@ -123,9 +116,9 @@ class FilterIndex:
             case Leaf():
                 leaves = _positive(node)
                 return sum(map(self._cost, leaves)), leaves
-            case All():
+            case AllOf():
                 return min(map(self._necessary, node.nodes), key=lambda found: found[0])
-            case Any():
+            case AnyOf():
                 costs, found = zip(*map(self._necessary, node.nodes), strict=True)
                 return sum(costs), tuple({listed.key: listed for leaves in found for listed in leaves or ()}.values())
 
@@ -161,10 +154,8 @@ def _weight(listed: Leaf) -> int:
     match listed.condition:
         case OneOf() | Contains():
             return _SELECTIVE
-        case Range(low=low, high=high):
-            return _HALF if low is None or high is None else _NARROW
+        case Range(low=None) | Range(high=None):
+            return _HALF
         case Exists() | Kind():
             return _WIDE
-        case Select():
-            return _COSTLY
-    return _COSTLY
+    return _NARROW

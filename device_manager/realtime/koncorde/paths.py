@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from device_manager.realtime.koncorde.documents import paths_above
-from device_manager.realtime.koncorde.tree import All, Any, Leaf, Node
+from device_manager.realtime.koncorde.tree import AllOf, AnyOf, Leaf, Node
 
 
 def wanted_paths(node: Node) -> frozenset[str]:
@@ -15,6 +15,6 @@ def _fields(node: Node) -> set[str]:
     match node:
         case Leaf():
             return {node.condition.field}
-        case All() | Any():
+        case AllOf() | AnyOf():
             return set().union(*map(_fields, node.nodes))
     return set()

@@ -47,7 +47,7 @@ class Leaf:
 
 
 @dataclass(frozen=True, slots=True)
-class All:
+class AllOf:
     """Documents of all of the nodes; there are at least two."""
 
     nodes: tuple[Node, ...]
@@ -59,7 +59,7 @@ class All:
 
 
 @dataclass(frozen=True, slots=True)
-class Any:
+class AnyOf:
     """Documents of at least one of the nodes; there are at least two."""
 
     nodes: tuple[Node, ...]
@@ -70,7 +70,7 @@ class Any:
         return any(node.holds(fields) for node in self.nodes)
 
 
-Node = Always | Leaf | All | Any
+Node = Always | Leaf | AllOf | AnyOf
 
 
 def leaf(condition: Condition, *, negated: bool = False) -> Leaf:
@@ -79,10 +79,10 @@ def leaf(condition: Condition, *, negated: bool = False) -> Leaf:
     return Leaf(condition, negated, json.dumps(["not", form] if negated else form, separators=(",", ":")))
 
 
-def compound(kind: type[All] | type[Any], nodes: Iterable[Node]) -> All | Any:
+def compound(kind: type[AllOf] | type[AnyOf], nodes: Iterable[Node]) -> AllOf | AnyOf:
     """The node of several operands, which are put into order; they are canonical together already."""
     ordered = tuple(sorted(nodes, key=lambda node: node.key))
-    name = "and" if kind is All else "or"
+    name = "and" if kind is AllOf else "or"
     return kind(ordered, f'["{name}",{",".join(node.key for node in ordered)}]')
 
 
@@ -93,7 +93,7 @@ def negated(node: Node) -> Node:
             return NOTHING if node.truth else EVERYTHING
         case Leaf():
             return leaf(node.condition, negated=not node.negated)
-        case All():
-            return compound(Any, map(negated, node.nodes))
-        case Any():
-            return compound(All, map(negated, node.nodes))
+        case AllOf():
+            return compound(AnyOf, map(negated, node.nodes))
+        case AnyOf():
+            return compound(AllOf, map(negated, node.nodes))
