@@ -171,6 +171,10 @@ class Realtime:
         """Take back a subscription whose request failed after all; what the client had before stays."""
         self._membership.undo(subscribed)
 
+    def follows(self, client: Client, user_id: str) -> bool:
+        """Whether a client has subscriptions that rest on the right of a user."""
+        return any(subscription.user_id == user_id for subscription in self.rooms.of_client(client.id).values())
+
     def drop(self, client: Client, user_id: str | None = None) -> None:
         """End all subscriptions of a client, or those of one user on it, without telling it: a token has ended."""
         self._membership.drop(client, user_id)

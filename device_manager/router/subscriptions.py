@@ -72,8 +72,12 @@ class TokenEnds:
     def __init__(self, realtime: Realtime) -> None:
         self._realtime = realtime
 
-    def tell(self, connection: Connection, ended: Ended) -> None:
-        """See `TokenLinks.on_end`."""
+    def has_something(self, connection: Connection, kuid: str) -> bool:
+        """See `EndListener.has_something`."""
+        return self._realtime.follows(connection, kuid)
+
+    def ended(self, connection: Connection, ended: Ended) -> None:
+        """See `EndListener.ended`."""
         if not ended.was_present:
             self._realtime.drop(connection, ended.kuid)
             return
@@ -89,5 +93,5 @@ def open_realtime(
     rights = GuardedSubscriptions(security.guard, security.memory, registry)
     realtime = Realtime(store, open_bus(settings), events, settings, node=NODE, rights=rights)
     security.memory.on_change(realtime.on_rights_changed)
-    security.tokens.links.on_end(TokenEnds(realtime).tell)
+    security.tokens.links.on_end(TokenEnds(realtime))
     return realtime

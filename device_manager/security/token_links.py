@@ -1,8 +1,8 @@
 """Which connections act on which token, and who is told when it ends (router-protocol 5.2, 5.7).
 
-A connection is linked to the token of its last authenticated request, and to the last one of each other user who used
-it before: what these have subscribed to goes on. One timer looks at the seconds in which tokens expire; a revocation,
-of whatever process, makes the tokens of its user be looked at again.
+A connection is linked to the token of its last authenticated request, and to the last one of each user who used it
+before and still has something there: what they have subscribed to goes on. One timer looks at the seconds in which
+tokens expire; a revocation, of whatever process, makes the tokens of its user be looked at again.
 """
 
 from __future__ import annotations
@@ -22,8 +22,6 @@ from device_manager.errors import ApiError
 from device_manager.security.lifetimes import NEVER
 from device_manager.security.seen_tokens import Identity, SeenToken
 
-MOST_FORMER = 16
-"""Users of one connection beside the present one; beyond it what the first of them had there ends."""
 LEAST_AGENDA = 1000
 """Seconds on the agenda, however few of them still matter, before it is written anew."""
 LONGEST_SLEEP = 60.0
@@ -96,8 +94,14 @@ class Ended(NamedTuple):
     was_present: bool
 
 
-EndListener = Callable[[Any, Ended], None]
-"""Gets the connection as the router knows it."""
+class EndListener(Protocol):
+    """Is told of tokens that end. It gets connections as the router knows them."""
+
+    def ended(self, connection: Any, ended: Ended) -> None:
+        """A token ended on which this connection acts, or acted."""
+
+    def has_something(self, connection: Any, kuid: str) -> bool:
+        """Whether something of this user's on the connection has to end with the token."""
 
 
 class TokenLinks:
@@ -142,10 +146,10 @@ class TokenLinks:
             return
         if known is None:
             connection.on_close(self.unlink)
-        elif known.identity.kuid == identity.kuid:
+        elif known.identity.kuid == identity.kuid or not self._has_something(connection, known.identity.kuid):
             self._leave(connection, known)
         else:
-            self._keep_former(connection, known)
+            self._former.setdefault(connection.id, {})[known.identity.kuid] = known
         self._leave_former(connection, identity.kuid)
         self._join(connection, token, identity)
 
@@ -160,19 +164,16 @@ class TokenLinks:
         held.connections[connection.id] = connection
         connection.held = held
 
-    def _keep_former(self, connection: Peer, held: HeldToken) -> None:
-        former = self._former.setdefault(connection.id, {})
-        former[held.identity.kuid] = held
-        if len(former) > MOST_FORMER:
-            first = former.pop(next(iter(former)))
-            self._leave(connection, first)
-            self._tell(connection, first, TokenEnd.LOGGED_OUT)
+    def _has_something(self, connection: Peer, kuid: str) -> bool:
+        return any(listener.has_something(connection, kuid) for listener in self._listeners)
 
     def _leave_former(self, connection: Peer, kuid: str) -> None:
         former = self._former.get(connection.id)
         held = former.pop(kuid, None) if former else None
         if held is not None:
             self._leave(connection, held)
+        if former is not None and not former:
+            del self._former[connection.id]
 
     def unlink(self, connection: Peer) -> None:
         """Forget what a connection acts on."""
@@ -282,9 +283,9 @@ class TokenLinks:
                 self._former.get(connection.id, {}).pop(held.identity.kuid, None)
             self._tell(connection, held, how, was_present=was_present)
 
-    def _tell(self, connection: Peer, held: HeldToken, how: TokenEnd, *, was_present: bool = False) -> None:
+    def _tell(self, connection: Peer, held: HeldToken, how: TokenEnd, *, was_present: bool) -> None:
         for listener in self._listeners:
-            listener(connection, Ended(held.identity.kuid, how, was_present))
+            listener.ended(connection, Ended(held.identity.kuid, how, was_present))
 
     # Revocation
 

@@ -158,9 +158,10 @@ async def test_nothing_is_kept_of_connections_that_are_gone(api: Any, sockets: A
     users = [await api.new_user() for _ in range(3)]
     async with sockets(api) as socket, sockets(api) as other:
         for user in users:
-            await socket.do("server:now", jwt=user.jwt)
+            await socket.subscribe(user.jwt, api.name())
             await other.do("server:now", jwt=await api.login(user.username))
-        assert len(links._former) == 2
+        assert [len(former) for former in links._former.values()] == [2], "only who has something there is kept"
+        assert len(links._held) == 4
 
     async def forgotten() -> bool:
         return not links._held and not links._former and not links._of_user
