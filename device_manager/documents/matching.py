@@ -14,7 +14,7 @@ from device_manager.query.tree import MATCH_ALL, Query
 from device_manager.storage.contract import Document, Store
 from device_manager.storage.finding import read_search
 from device_manager.storage.stamps import Source
-from device_manager.storage.steps import step
+from device_manager.storage.steps import step, unrecorded
 
 PAGE = 1000
 """Documents that are written in one transaction."""
@@ -74,6 +74,15 @@ class Matching:
         if query == MATCH_ALL:
             return everything
         return compile_matcher(query, field_types(await self._store.mappings(*target)))
+
+
+def repeatable(*, limited: bool) -> contextlib.AbstractContextManager[None]:
+    """Around the writing of one of `Matching.pages`, so that a request that is sent again does what is left to do.
+
+    What has a limit is found once for all attempts, and each page is a step. Without one each attempt finds what
+    matches by then, and no step of an attempt before may stand for a page of this one.
+    """
+    return contextlib.nullcontext() if limited else unrecorded()
 
 
 def everything(id: str, source: Source) -> bool:

@@ -9,14 +9,14 @@ from typing import Any
 from device_manager.call import Call
 from device_manager.documents import operations
 from device_manager.documents.addresses import Target, check_address
-from device_manager.documents.matching import PAGE, Matching, everything
+from device_manager.documents.matching import PAGE, Matching, everything, repeatable
 from device_manager.documents.operations import LARGE, Item, Place, marks_of
 from device_manager.documents.places import Places
 from device_manager.events.documents import DocumentEvents
 from device_manager.query.matcher import Matcher
 from device_manager.storage.contract import Document, Store, Transaction
 from device_manager.storage.stamps import Source, stamp_now
-from device_manager.storage.steps import step
+from device_manager.storage.steps import step, unrecorded
 
 
 class DocumentRemoval:
@@ -79,7 +79,9 @@ class DocumentRemoval:
         matches = await self._matching.matcher(target, parsed)
         async with contextlib.aclosing(self._matching.pages(target, parsed, limited=limited)) as pages:
             async for page in pages:
-                yield await self._delete(place, page, matches, call)
+                with repeatable(limited=limited):
+                    gone = await self._delete(place, page, matches, call)
+                yield gone
 
     async def all(self, target: Target, call: Call) -> None:
         """Delete every document of a collection as it is, whoever owns it; searches see it at once.
@@ -91,7 +93,8 @@ class DocumentRemoval:
         place = await self._places.of(target, call, force=True, ruled=False)
         await self._store.refresh(*target)
         async for page in self._store.scan(*target, page=PAGE):
-            await self._delete(place, page, everything, call)
+            with unrecorded():  # sent again, it deletes what is left
+                await self._delete(place, page, everything, call)
         await self._store.refresh(*target)
 
     @step

@@ -11,7 +11,7 @@ from device_manager.documents import operations
 from device_manager.documents.acts import shown
 from device_manager.documents.addresses import Target, check_address
 from device_manager.documents.batches import UPDATE, Refusal, Verdict, refusal_of
-from device_manager.documents.matching import Matching
+from device_manager.documents.matching import Matching, repeatable
 from device_manager.documents.operations import LARGE, Item, Outcome, marks_of
 from device_manager.documents.places import Places
 from device_manager.errors import ApiError, api_error
@@ -101,7 +101,9 @@ class DocumentUpdating:
         matches = await self._matching.matcher(target, query)
         async with contextlib.aclosing(self._matching.pages(target, query, limited=limited)) as pages:
             async for page in pages:
-                yield await self._update(target, change, page, matches, call)
+                with repeatable(limited=limited):
+                    verdicts = await self._update(target, change, page, matches, call)
+                yield verdicts
 
     @step
     async def _update(

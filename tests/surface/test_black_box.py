@@ -19,6 +19,7 @@ from device_manager.router.registry import BoundAction
 STORES = ("sqlite", "elasticsearch")
 HELD_TO_IT = {
     "auth",
+    "bulk",
     "collection",
     "device-manager/assets",
     "device-manager/credentials",

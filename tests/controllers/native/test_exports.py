@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 import pytest
 
+from device_manager.router.envelope import encode
 from device_manager.router.parse import parse
 from device_manager.router.request import Connection
 from device_manager.router.response import Response
@@ -24,6 +25,8 @@ async def answer(stations: Any, body: Any = None, **args: Any) -> Response:
     request = parse(message | args | {"body": body}, Connection("test", "http"))
     outcome = stations.platform.router.handle(request)
     response: Response = await outcome if inspect.isawaitable(outcome) else outcome
+    store = stations.platform.settings.store.partition(":")[0]
+    stations.platform.note(store, orjson.loads(encode(response, room=False)))
     return response
 
 
