@@ -30,6 +30,7 @@ def figures_of(application: Application) -> Metrics:
     _connections(metrics, application)
     _ingestion(metrics, application)
     _realtime(metrics, application)
+    _accounts(metrics, application)
     return metrics
 
 
@@ -85,11 +86,16 @@ def _listeners(metrics: Metrics, router: Router) -> None:
     labels = ("event", "plugin", "name", "kind")
 
     def durations() -> dict[tuple[str, ...], Timings]:
-        links = (link for _, chain in bus.chains() for link in (*chain.pipes, *chain.hooks))
-        return {(link.event, link.owner, link.name, link.kind): link.timings for link in links}
+        found: dict[tuple[str, ...], Timings] = {}
+        for link in (link for _, chain in bus.chains() for link in (*chain.pipes, *chain.hooks)):
+            found.setdefault((link.event, link.owner, link.name, link.kind), Timings()).include(link.timings)
+        return found
 
-    def failures() -> dict[tuple[str, ...], float]:
-        return {(one.event, one.plugin, one.name, one.kind): one.failures for one in bus.statistics()}
+    def failures() -> Counter[tuple[str, ...]]:
+        failed: Counter[tuple[str, ...]] = Counter()
+        for one in bus.statistics():
+            failed[one.event, one.plugin, one.name, one.kind] += one.failures
+        return failed
 
     metrics.histogram("listener_seconds", "How long pipes and hooks took.", durations, labels)
     metrics.counter("listener_failures", "Calls of pipes and hooks that raised.", failures, labels)
@@ -156,6 +162,15 @@ def _realtime(metrics: Metrics, application: Application) -> None:
         "notifications_dropped",
         "Changes that nobody was told of, because pipes did not keep up.",
         lambda: application.realtime.delivery.dropped,
+    )
+
+
+def _accounts(metrics: Metrics, application: Application) -> None:
+    accounts, links = application.security.accounts, application.security.tokens.links
+    metrics.gauge("tokens_held", "Tokens that WebSocket connections act on.", lambda: len(links))
+    metrics.counter("password_hashes", "Passwords hashed.", lambda: _by_one(accounts.passwords.work), ("kind",))
+    metrics.counter(
+        "logins_held_up", "Logins that came too early after failed ones.", lambda: accounts.guessing.refused
     )
 
 
