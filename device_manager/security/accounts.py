@@ -44,6 +44,8 @@ class Accounts:
         api_keys: the documents of API keys.
         strategies: those whose credentials are kept here, by name.
         logins: those of plugins, which only say who somebody is, by name.
+        passwords: hashes them.
+        guessing: makes guessing them slow.
         local: the strategy with username and password.
         users, profiles, roles: their documents.
         searches: of these, by the name of the collection.
@@ -54,18 +56,19 @@ class Accounts:
     ) -> None:
         self._store = store
         self.api_keys = ApiKeys(store, collections, tokens)
-        self._passwords = Passwords(
+        self.passwords = Passwords(
             settings.password_threads,
             settings.logins_waiting,
             memory=settings.password_memory,
             passes=settings.password_passes,
         )
+        self.guessing = Guessing(settings.login_failures, settings.login_delay)
         self.local = LocalStrategy(
             store,
             collections,
-            self._passwords,
+            self.passwords,
             PasswordPolicies(settings.password_policies, memory),
-            Guessing(settings.login_failures, settings.login_delay),
+            self.guessing,
             PasswordResets(Signer(store, collections), settings.password_reset_lifetime),
             rehashes=settings.rehash_passwords,
         )
@@ -83,7 +86,7 @@ class Accounts:
 
     def close(self) -> None:
         """Let go of the threads."""
-        self._passwords.close()
+        self.passwords.close()
 
     async def refresh(self, collection: str) -> None:
         """Make what was written to a collection visible to searches. Raises `api.assert.invalid_argument`."""

@@ -68,12 +68,16 @@ class Guessing:
         free: attempts of one user from one address that may fail before there is a delay; 0 never makes one wait.
         longest: seconds of the longest delay.
         clock: seconds that only grow.
+
+    Attributes:
+        refused: attempts that came too early.
     """
 
     def __init__(self, free: int, longest: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._free = free
         self._longest = longest
         self._clock = clock
+        self.refused = 0
         self._tallies: OrderedDict[tuple[str, str], _Tally] = OrderedDict()
         self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
 
@@ -94,6 +98,7 @@ class Guessing:
         tallies = [(self._tally(key, now), free) for key, free in keys]
         wait = max(tally.until - now for tally, _ in tallies)
         if wait > 0:
+            self.refused += 1
             raise api_error("api.process.too_many_logins_requests", retryAfter=int(wait) + 1)
         attempt = Attempt(self, [(key, tally, tally.until) for (key, _), (tally, _) in zip(keys, tallies, strict=True)])
         for tally, free in tallies:

@@ -124,6 +124,10 @@ class TokenLinks:
         self._looks: set[asyncio.Task[None]] = set()
         self._listeners: list[EndListener] = []
 
+    def __len__(self) -> int:
+        """How many tokens connections act on."""
+        return len(self._held)
+
     def on_end(self, listener: EndListener) -> None:
         """Tell `listener`, on the event loop, of each connection whose token ends."""
         self._listeners.append(listener)
