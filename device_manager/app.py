@@ -122,7 +122,7 @@ class Application:
         self.gateway = Gateway(
             observed(self.router, settings, self.telemetry),
             settings,
-            ready=lambda: self._healthy,
+            ready=lambda: self._healthy and not self.router.admission.overloaded,
             events=self.events,
             metrics=self.metrics,
             foreign=ForeignInterfaces(self.router, self.plugins.foreign_interfaces()),
