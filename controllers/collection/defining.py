@@ -226,7 +226,7 @@ class Collections(Controller):
 
         Raises:
             ApiError: `services.storage.unknown_index`, `unknown_collection`, `invalid_mapping`,
-                `cannot_change_mapping`, `wrong_es_static_settings`, `api.assert.invalid_argument` for a setting.
+                `cannot_change_mapping`.
         """
         await self._collections.update(index, collection, Definition(body), call_of(request))
         return await self._collections.mapping(index, collection, with_info=False)

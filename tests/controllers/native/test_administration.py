@@ -53,6 +53,8 @@ async def test_settings_of_a_collection(platform: Any, free: str) -> None:
     assert await platform.do("collection:create", **here, body={"settings": settings}) == {"acknowledged": True}
     error = await platform.refused("collection:update", **here, body={"settings": {"number_of_shards": 2}})
     assert (error["id"], error["props"]) == ("services.storage.wrong_es_static_settings", ["number_of_shards"])
+    error = await platform.refused("collection:update", **here, body={"settings": {"refresh": 1}})
+    assert (error["id"], error["props"][0]) == ("api.assert.invalid_argument", "body.settings.refresh")
     for place, id in (({"index": "nowhere"}, "unknown_index"), ({"collection": "nowhere"}, "unknown_collection")):
         assert (await platform.refused("collection:getSettings", **(here | place)))["id"] == f"services.storage.{id}"
     await platform.do("collection:delete", **here)

@@ -123,6 +123,16 @@ async def test_scrolls_are_bounded(make_stations: Any) -> None:
         await searching.scroll(id, None, search["call"])
 
 
+async def test_anonymous_callers_count_as_one_user(make_stations: Any) -> None:
+    stations = await make_stations(scrolls_per_user=1)
+    await stations.add("a", "b")
+    for _ in range(2):  # others may have opened scrolls before
+        answer = await stations.platform.ask(
+            "document:search", index=stations.index, collection=stations.collection, size=1, scroll="1s"
+        )
+    assert (answer["error"]["id"], answer["error"]["props"]) == ("services.storage.too_many_scrolls", [1])
+
+
 async def test_what_is_no_scroll_is_refused(stations: Any) -> None:
     for options, id, props in (
         ({"scroll": "2m"}, "services.storage.scroll_duration_too_great", ["2m"]),
@@ -142,8 +152,12 @@ async def test_what_is_no_scroll_is_refused(stations: Any) -> None:
         assert (error["id"], error["props"]) == (id, props)
     await stations.add("a", "b")
     id = (await stations.do("search", size=1, scroll="5s"))["scrollId"]
-    error = await stations.platform.refused("document:scroll", scrollId=id, scroll="2m")
-    assert error["id"] == "services.storage.scroll_duration_too_great"
+    for options, error_id in (
+        ({"scrollId": id, "scroll": "2m"}, "services.storage.scroll_duration_too_great"),
+        ({"scrollId": id, "scroll": "soon"}, "api.assert.invalid_argument"),
+        ({"scroll": "5s"}, "api.assert.missing_argument"),
+    ):
+        assert (await stations.platform.refused("document:scroll", **options))["id"] == error_id
 
 
 async def test_several_collections_are_scrolled_as_one(stations: Any) -> None:

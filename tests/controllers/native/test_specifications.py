@@ -188,9 +188,9 @@ async def test_what_is_no_specification(ruled: Ruled) -> None:
         for place, id in (({"index": "nowhere"}, "unknown_index"), ({"collection": "nowhere"}, "unknown_collection")):
             error = await ruled.refused(f"collection:{action}Specifications", body={}, **place)
             assert error["id"] == f"services.storage.{id}"
-    assert (await ruled.refused("document:validate", body={}, collection="nowhere"))["id"].endswith(
-        "unknown_collection"
-    )
+    for place in ({"index": "nowhere"}, {"collection": "nowhere"}):
+        error = await ruled.refused("document:validate", body={}, **place)
+        assert error["id"] == f"services.storage.unknown_{next(iter(place))}"
 
 
 async def test_a_specification_goes_with_its_collection(stations: Any) -> None:
@@ -206,3 +206,26 @@ async def test_a_specification_goes_with_its_collection(stations: Any) -> None:
     found = await platform.documents.specifications.rules(Target(**here))
     assert found is None
     assert (await platform.documents.specifications.validate(Target(index, stations.collection), None, {}))["valid"]
+
+
+async def test_specifications_are_scrolled(ruled: Ruled) -> None:
+    other = {**ruled.here, "collection": "others"}
+    await ruled.do("collection:create", **other)
+    for place in (other, ruled.here):
+        await ruled.do("collection:updateSpecifications", **place, body={"fields": {}}, refresh="wait_for")
+    platform = ruled.stations.platform
+    body = {"query": {"term": {"index": ruled.here["index"]}}, "sort": "collection"}
+    found = await platform.do("collection:searchSpecifications", body=body, size=1, scroll="5s")
+    assert ([hit["_source"]["collection"] for hit in found["hits"]], found["remaining"]) == (["others"], 1)
+    found = await platform.do("collection:scrollSpecifications", scrollId=found["scrollId"], scroll="5s")
+    assert ([hit["_source"]["collection"] for hit in found["hits"]], found["remaining"]) == (["stations"], 0)
+    await ruled.do("collection:delete", **other)
+    for options, id in (
+        ({"scroll": "2m"}, "scroll_duration_too_great"),
+        ({"size": 10_001}, "get_limit_exceeded"),
+        ({"body": {"unheard": 1}}, "invalid_search_query"),
+    ):
+        error = await platform.refused("collection:searchSpecifications", **options)
+        assert error["id"] == f"services.storage.{id}"
+    error = await platform.refused("collection:scrollSpecifications", scrollId=found["scrollId"], scroll="2m")
+    assert error["id"] == "services.storage.scroll_duration_too_great"
