@@ -14,6 +14,7 @@ from device_manager.errors import ApiError
 from device_manager.query.tree import MATCH_ALL, Term
 from device_manager.storage.contract import Key, Store, Transaction
 from device_manager.storage.journal import remove_of_engine
+from device_manager.storage.specification_records import remove_specifications
 from device_manager.tasks import Progress, TaskKind, TaskRecord, Tasks
 from device_manager.tasks.locking import run_alone
 from device_manager.twins.catalogue import ENGINE_TYPE, GENERATION, raise_generation
@@ -86,6 +87,7 @@ class DatabaseReset:
         except ApiError as error:
             if error.id != "services.storage.unknown_index":  # removed by an earlier run of this step
                 raise
+        await remove_specifications(self._store, index)
 
     async def _reset_platform(self) -> None:
         platform = self._places.platform
@@ -93,6 +95,7 @@ class DatabaseReset:
             await self._store.drop_collection(platform, collection)
         for collection in (MODELS, CONFIG):
             await self._empty(collection)
+        await remove_specifications(self._store, platform)
         await remove_of_engine(self._store, platform)
         await self._furnish()
 

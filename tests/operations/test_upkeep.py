@@ -47,6 +47,8 @@ def fill(ask: Ask, engine: str) -> None:
     done(ask("device-manager/groups:create", engineId=engine, _id="site", body={"name": "Site"}))
     done(ask("collection:create", index="weather", collection="stations"))
     done(ask("document:create", index="weather", collection="stations", body={"name": "North"}, _id="north"))
+    rules = {"strict": True, "fields": {"name": {"type": "string"}}}
+    done(ask("collection:updateSpecifications", index="weather", collection="stations", body=rules))
 
 
 def test_resetting_the_database(ask: Ask) -> None:
@@ -62,6 +64,9 @@ def test_resetting_the_database(ask: Ask) -> None:
     assert done(ask("index:list")) == {"indexes": ["device-manager"]}
     assert done(ask("device-manager/engine:list")) == {"engines": []}
     assert done(ask(f"{MODELS}:listAssets", engineGroup="commons"))["total"] == 0
+    done(ask("collection:create", index="weather", collection="stations"))
+    done(ask("document:create", index="weather", collection="stations", body={"height": 7}, _id="south"))
+    done(ask("index:delete", index="weather"))
     # Nothing of the old engine is in the way of the new one: not its twins, not the names of its groups.
     fill(ask, "tenant")
     assert done(ask("device-manager/engine:check", index="tenant")) == {"findings": []}
