@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import time
 from collections.abc import Awaitable, Sequence
@@ -129,7 +130,7 @@ class RedisConnection:
                 answer.close()
             raise api_error("services.cache.not_connected")
         try:
-            result = await answer
+            result = await _heeding(answer)
         except (BusyLoadingError, ReadOnlyError) as error:
             raise self._missed(error) from error
         except ResponseError:
@@ -156,3 +157,14 @@ class RedisConnection:
     async def close(self) -> None:
         """Let go of the sockets."""
         await self._client.aclose(close_connection_pool=True)
+
+
+async def _heeding(answer: Awaitable[T]) -> T:
+    """Await an answer and end when it is cancelled: the client swallows that while it connects."""
+    task = asyncio.current_task()
+    before = 0 if task is None else task.cancelling()
+    try:
+        return await answer
+    finally:
+        if task is not None and task.cancelling() > before:
+            raise asyncio.CancelledError

@@ -55,7 +55,7 @@ async def test_arguments_as_the_official_client_sends_them_over_http(memory: Any
 
 async def test_what_is_missing_is_named(memory: Any) -> None:
     missing = (400, "api.assert.missing_argument")
-    for action, message in {
+    lacking: dict[str, dict[str, Any]] = {
         "get": {},
         "set": {"_id": "a", "body": {}},
         "getrange": {"_id": "a", "start": 0},
@@ -63,14 +63,16 @@ async def test_what_is_missing_is_named(memory: Any) -> None:
         "mget": {},
         "zadd": {"_id": "a", "body": {"elements": [{"member": "x"}]}},
         "rpoplpush": {"body": {"source": "a"}},
-    }.items():
+    }
+    for action, message in lacking.items():
         assert await memory.refused(action, **message) == missing, action
     assert await memory.refused("set", _id="a") == (400, "api.assert.body_required")
-    for action, message in {
+    wrong: dict[str, dict[str, Any]] = {
         "set": {"_id": "a", "body": {"value": {"an": "object"}}},
         "incrby": {"_id": "a", "body": {"value": True}},
         "lrange": {"_id": "a", "start": "x", "stop": 1},
-    }.items():
+    }
+    for action, message in wrong.items():
         assert await memory.refused(action, **message) == (400, "api.assert.invalid_type"), action
 
 

@@ -1,13 +1,17 @@
-"""Entries of this server that have not come back from the log yet."""
+"""Entries of this server that have not come back from the log yet, or came back a moment ago."""
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Iterator
 
 import msgspec
 
 from device_manager.realtime.bus.entries import Entry
+
+RECENT = 10.0
+"""Seconds for which entries are kept that came back: Redis may end before the other servers have read them."""
 
 
 class Outgoing(msgspec.Struct):
@@ -17,13 +21,15 @@ class Outgoing(msgspec.Struct):
         sequence: counts the entries of this server; by it Redis knows one that is sent again.
         entry: what happened.
         data: the entry, encoded.
-        is_told: the listener has heard of it, because the log was out of reach.
+        is_told: the listener has heard of it.
+        came_back: when it was read from the log, in monotonic seconds.
     """
 
     sequence: int
     entry: Entry
     data: bytes
     is_told: bool = False
+    came_back: float = 0.0
 
 
 class Outbox:
@@ -42,6 +48,7 @@ class Outbox:
         self._most = most
         self._most_bytes = most_bytes
         self._waiting: deque[Outgoing] = deque()
+        self._recent: deque[Outgoing] = deque()
         self._bytes = 0
         self._sequence = 0
         self._sent = 0
@@ -56,9 +63,13 @@ class Outbox:
 
     def overflow(self) -> Iterator[Outgoing]:
         """Give up the oldest entries while there are too many."""
-        while len(self._waiting) > self._most or (self._bytes > self._most_bytes and self._waiting):
+        while self._is_full and self._recent:
+            self._bytes -= len(self._recent.popleft().data)
+        while self._is_full and self._waiting:
             self.has_lost = True
-            yield self._take()
+            outgoing = self._waiting.popleft()
+            self._bytes -= len(outgoing.data)
+            yield outgoing
 
     def unsent(self, most: int) -> list[Outgoing]:
         """The next entries to send."""
@@ -74,16 +85,27 @@ class Outbox:
         """Nobody knows which of the entries are in the log."""
         self._sent = 0
 
+    def send_all_again(self) -> None:
+        """The log is a new one: even entries that came back may be missing there."""
+        self._waiting.extendleft(reversed(self._recent))
+        self._recent.clear()
+        self._sent = 0
+
     def came_back(self, sequence: int) -> Iterator[Outgoing]:
         """The entries up to one that was read from the log; those before it were forgotten there, unread."""
+        now = time.monotonic()
         while self._waiting and self._waiting[0].sequence <= sequence:
-            yield self._take()
+            outgoing = self._waiting.popleft()
+            yield outgoing
+            outgoing.is_told, outgoing.came_back = True, now
+            self._recent.append(outgoing)
+        while self._recent and self._recent[0].came_back < now - RECENT:
+            self._bytes -= len(self._recent.popleft().data)
 
     def untold(self) -> Iterator[Outgoing]:
         """Entries that the listener has not heard of."""
         return (outgoing for outgoing in self._waiting if not outgoing.is_told)
 
-    def _take(self) -> Outgoing:
-        outgoing = self._waiting.popleft()
-        self._bytes -= len(outgoing.data)
-        return outgoing
+    @property
+    def _is_full(self) -> bool:
+        return len(self._waiting) + len(self._recent) > self._most or self._bytes > self._most_bytes

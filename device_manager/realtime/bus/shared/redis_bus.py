@@ -86,6 +86,7 @@ class RedisBus:
         self._is_connected = asyncio.Event()
         self._has_work = asyncio.Event()
         self._tried = asyncio.Event()
+        self._is_stopping = False
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -107,6 +108,7 @@ class RedisBus:
     async def stop(self) -> None:
         """See `Bus.stop`. What is on its way gets a moment to leave."""
         if self._task is not None:
+            self._is_stopping = True
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             if self.is_connected and self._keys is not None:
@@ -211,7 +213,7 @@ class RedisBus:
 
     async def _run(self) -> None:
         """Be connected, again and again."""
-        while True:
+        while not self._is_stopping:  # a group of tasks that fails just then swallows the cancellation
             try:
                 keys = await self._connect()
                 self._tried.set()
@@ -252,6 +254,7 @@ class RedisBus:
         elif keys.run != self._keys.run:
             # The new run may have lost the end of the log, or all of it.
             self._log.restart(await self._first(keys))
+            self._outbox.send_all_again()
         starts = [(await self._leases.announce(keys, place))[1] for place in self._leases.own]
         await self._leases.renew(keys)
         oldest = await self._first(keys)
@@ -319,7 +322,7 @@ class RedisBus:
             self._tell(entry, self._log.number)
 
     def _is_news(self, server: bytes, sequence: int) -> bool:
-        """Whether another server's entry was not told before: it is sent again when Redis lost it after we had read it."""
+        """Whether another server's entry is new here: it comes twice when Redis may have lost it."""
         known = self._heard.pop(server, 0)
         self._heard[server] = max(known, sequence)
         if len(self._heard) > REMEMBERED:
