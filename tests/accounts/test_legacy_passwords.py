@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
+from urllib.parse import quote
 
+import httpx
 import pytest
 
 from device_manager.security.legacy_hashes import is_legacy, legacy_matches
@@ -91,6 +93,15 @@ FORMS: dict[str, dict[str, Any]] = {
     },
 }
 """Made by the incumbent's own plugin for one password, under different configurations."""
+_PASSWORD = {name: {"type": "keyword"} for name in ("userPassword", "userSalt", "algorithm", "encryption")}
+_PASSWORD |= {name: {"type": "boolean"} for name in ("stretching", "pepper")}
+MAPPED = _PASSWORD | {
+    "kuid": {"type": "keyword"},
+    "updater": {"type": "keyword"},
+    "profileIds": {"type": "keyword"},
+    "passwordHistory": {"properties": _PASSWORD | {"archivedAt": {"type": "date"}, "updatedAt": {"type": "date"}}},
+}
+"""The fields that it maps of users and of their credentials."""
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -155,3 +166,29 @@ async def test_who_logs_in_gets_a_hash_of_our_form(api: Any, form: str) -> None:
     assert (await api.do("auth:login", strategy="local", body=body))["_id"] == user.kuid
     assert await api.refused("auth:login", strategy="local", body=wrong) == "plugin.strategy.missing_user"
     assert (await store.read((key,)))[key].source == after, "a hash of our form is not made again"
+
+
+@pytest.mark.asyncio(loop_scope="session")
+@pytest.mark.parametrize("api", ["elasticsearch"], indirect=True)
+async def test_users_that_the_incumbent_has_written_log_in(api: Any, elasticsearch_url: str) -> None:
+    kuid, username = api.name("kuid"), api.name("Old.User")
+    info = {"author": "-1", "createdAt": 1_600_000_000_000, "updatedAt": None, "updater": None}
+    stored = {
+        "%kuzzle.users": (kuid, {"profileIds": ["default"], "name": "Old", "_kuzzle_info": info}),
+        "%plugin-kuzzle-plugin-auth-passport-local.users": (
+            username,
+            FORMS["usual"] | {"kuid": kuid, "updater": "-1", "passwordHistory": [], "_kuzzle_info": info},
+        ),
+    }
+    async with httpx.AsyncClient(base_url=elasticsearch_url) as cluster:
+        for name, (id, source) in stored.items():
+            # As the incumbent makes it, unless an earlier test had it made.
+            index = {"aliases": {"@" + name: {}}, "mappings": {"dynamic": "false", "properties": MAPPED}}
+            assert (await cluster.put(f"/{quote(name, safe='')}", json=index)).status_code in (200, 400)
+            path = f"/{quote('@' + name, safe='')}/_doc/{id}?refresh=true"
+            assert (await cluster.put(path, json=source)).status_code == 201
+    body = {"username": username, "password": PASSWORD}
+    for _ in range(2):
+        result = await api.do("auth:login", strategy="local", body=body)
+        me = await api.do("auth:getCurrentUser", jwt=result["jwt"])
+        assert (me["_id"], me["_source"]["name"], me["strategies"]) == (kuid, "Old", ["local"])
