@@ -134,3 +134,22 @@ async def test_data_of_others_opens_as_it_is(elasticsearch_url: str) -> None:
     assert set((await store.mappings(index, "assets"))["properties"]) == {"name", "_kuzzle_info"}
     await store.drop_index(index)
     await store.close()
+
+
+async def test_a_collection_that_cannot_be_read_yet_is_waited_for_by_its_own_readers(
+    store: ElasticsearchStore, index: str, elasticsearch_url: str
+) -> None:
+    """Between making an index and being able to read it the cluster takes a moment, here until it is let."""
+    physical = physical_name(index, "late").replace("&", "%26")
+    place = "index.routing.allocation.require._name"
+    body = {"aliases": {alias_name(index, "late"): {}}, "settings": {place: "nowhere"}}
+    async with httpx.AsyncClient(base_url=elasticsearch_url, timeout=30) as client:
+        made = await client.put(f"/{physical}", params={"wait_for_active_shards": "0"}, json=body)
+        made.raise_for_status()
+        late = Key(index, "late", "x")
+        waiting = asyncio.create_task(store.read((late,)))
+        assert (await store.get(index, "assets", "a")).id == "a"
+        done, _ = await asyncio.wait({waiting}, timeout=0.3)
+        assert not done
+        (await client.put(f"/{physical}/_settings", json={place: None})).raise_for_status()
+        assert await waiting == {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from device_manager.storage.contract import RoundTrips
 from device_manager.storage.elasticsearch.client import Cluster, NoAnswer
@@ -16,6 +16,8 @@ LANES = 2
 """Requests that may be in flight at once."""
 PAGE = 2000
 """Documents of one request."""
+STARTING = 0.05
+"""Seconds after which a collection is read again that somebody has just made, and that the cluster cannot read yet."""
 
 Address = tuple[str, str]
 """Alias and id."""
@@ -45,12 +47,15 @@ class Reader:
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Found] = loop.create_future()
-        self._waiting.append((addresses, future))
         self._deadlines.watch(future, lambda: _fail(future, NoAnswer("no answer to a read")))
-        if len(self._lanes) < LANES:
-            lane = loop.create_task(self._run())  # starts in the next turn: all who ask in this one share it
-            self._lanes.add(lane)
+        self._queue(addresses, future)
         return await future
+
+    def _queue(self, addresses: Iterable[Address], future: asyncio.Future[Found]) -> None:
+        self._waiting.append((addresses, future))
+        if len(self._lanes) < LANES:
+            lane = future.get_loop().create_task(self._run())  # in the next turn: all who ask in this one share it
+            self._lanes.add(lane)
 
     async def close(self) -> None:
         """Give up what runs."""
@@ -71,13 +76,16 @@ class Reader:
         try:
             # No document has an empty id, and asking for one is an error.
             wanted = dict.fromkeys(address for addresses, _ in batch for address in addresses if address[1])
-            found, gone = await self._fetch(list(wanted))
+            fetched = await self._fetch(list(wanted))
         except Exception as error:
             for _, future in batch:
                 _fail(future, error)
             return
         for addresses, future in batch:
-            _answer(future, addresses, found, gone)
+            if fetched.starting and any(address[0] in fetched.starting for address in addresses):
+                future.get_loop().call_later(STARTING, self._queue, addresses, future)
+            else:
+                _answer(future, addresses, fetched)
 
     def _take(self) -> list[tuple[Iterable[Address], asyncio.Future[Found]]]:
         batch: list[tuple[Iterable[Address], asyncio.Future[Found]]] = []
@@ -90,9 +98,8 @@ class Reader:
                 batch.append((addresses, future))
         return batch
 
-    async def _fetch(self, wanted: list[Address]) -> tuple[Found, set[str]]:
-        found: Found = {}
-        gone: set[str] = set()
+    async def _fetch(self, wanted: list[Address]) -> _Fetched:
+        fetched = _Fetched({}, set(), set())
         for start in range(0, len(wanted), PAGE):
             page = wanted[start : start + PAGE]
             self._round_trips.reads += 1
@@ -101,12 +108,22 @@ class Reader:
                 if error is None:
                     stored = parse_stored(item)
                     if stored is not None:
-                        found[address] = stored
+                        fetched.found[address] = stored
                 elif error["type"] == "index_not_found_exception":
-                    gone.add(address[0])
+                    fetched.gone.add(address[0])
+                elif error["type"] == "no_shard_available_action_exception":
+                    fetched.starting.add(address[0])
                 else:
                     raise NoAnswer(f"reading {address[0]}: {error.get('reason')}")
-        return found, gone
+        return fetched
+
+
+class _Fetched(NamedTuple):
+    """What the cluster answered: documents, aliases that do not exist, aliases whose indices just begin to exist."""
+
+    found: Found
+    gone: set[str]
+    starting: set[str]
 
 
 def running_task() -> asyncio.Task[Any]:
@@ -117,15 +134,15 @@ def running_task() -> asyncio.Task[Any]:
     return task
 
 
-def _answer(future: asyncio.Future[Found], addresses: Iterable[Address], found: Found, gone: set[str]) -> None:
+def _answer(future: asyncio.Future[Found], addresses: Iterable[Address], fetched: _Fetched) -> None:
     if future.done():
         return
     mine: Found = {}
     for address in addresses:
-        stored = found.get(address)
+        stored = fetched.found.get(address)
         if stored is not None:
             mine[address] = stored
-        elif address[0] in gone:
+        elif address[0] in fetched.gone:
             future.set_exception(GoneAlias(address[0]))
             return
     future.set_result(mine)
