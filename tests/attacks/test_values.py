@@ -117,7 +117,10 @@ def everything(fortress: Any) -> dict[str, Any]:
             place = {"index": index, "collection": collection["name"]}
             fortress.do("root", "collection:refresh", **place)
             collection["count"] = fortress.do("root", "document:count", **place, body={})["count"]
-    people = {kind: fortress.do("root", f"security:search{kind}", body={}) for kind in ("Users", "Profiles", "Roles")}
+    people = {}
+    for kind in ("Users", "Profiles", "Roles"):
+        hits = fortress.do("root", f"security:search{kind}", body={}, size=1000)["hits"]
+        people[kind] = {hit["_id"]: hit["_source"] for hit in hits}
     return {"indices": listed, "people": people}
 
 
