@@ -99,6 +99,11 @@ class FairGate:
         self._waiting.clear()
         self._waiting_bytes = 0
 
+    def end(self) -> None:
+        """The connection is over: start nothing any more, and let go of it."""
+        self.drop_waiting()
+        self._start = _ended
+
     def _run(self, message: bytes) -> None:
         pending = self._start(message)
         if pending is not None:
@@ -129,3 +134,7 @@ class FairGate:
         if self._waiting and not self._held:
             self._pumping = True
             self._loop.call_soon(self._pump)
+
+
+def _ended(_: bytes) -> None:
+    """Handles what comes after the end: not at all."""

@@ -264,6 +264,7 @@ class HttpProtocol(HttpToolsProtocol):
         protocol.connection_made(self.transport)
         protocol.data_received(b"".join(head))
         self.transport.set_protocol(protocol)
+        self.parser = None  # type: ignore[assignment]  # it refers back here: neither would go before a collection
         if rest and not protocol.finished:
             protocol.data_received(rest)
 

@@ -44,20 +44,12 @@ class HttpFront:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._renderer = Renderer(service)
-        self._special: dict[tuple[str, bytes], Callable[[Exchange, Client], bytes | None]] = {
-            ("GET", b"/_healthcheck"): self._empty_result,
-            ("HEAD", b"/_healthcheck"): self._empty_result,
-            ("GET", b"/_ready"): self._readiness,
-            ("HEAD", b"/_ready"): self._readiness,
-            ("HEAD", b"/"): self._empty_result,
-            ("GET", b"/metrics"): self._open_metrics,
-        }
 
     def serve(self, exchange: Exchange, client: Client) -> Answer | Awaitable[Answer]:
         """The answer to a whole message, at once where nothing has to be awaited. Never raises."""
         path, query = split_target(exchange.target)
-        special = self._special.get((exchange.verb, path))
-        if special is not None and (answer := special(exchange, client)) is not None:
+        special = SPECIAL.get((exchange.verb, path))
+        if special is not None and (answer := special(self, exchange, client)) is not None:
             return answer
         request_id = request_id_of(exchange)
         connection = exchange.connection = connection_of(exchange, client, request_id)
@@ -239,3 +231,14 @@ class HttpFront:
         request = Request("", "", args={}, id=request_id_of(exchange), connection=Connection("", "http"))
         body = encode(Response(request, status=status, result=result))
         return self._renderer.answer(exchange, status, body, request_id=request.id, headers=headers)
+
+
+SPECIAL: dict[tuple[str, bytes], Callable[[HttpFront, Exchange, Client], bytes | None]] = {
+    ("GET", b"/_healthcheck"): HttpFront._empty_result,
+    ("HEAD", b"/_healthcheck"): HttpFront._empty_result,
+    ("GET", b"/_ready"): HttpFront._readiness,
+    ("HEAD", b"/_ready"): HttpFront._readiness,
+    ("HEAD", b"/"): HttpFront._empty_result,
+    ("GET", b"/metrics"): HttpFront._open_metrics,
+}
+"""Answers that no action gives, by verb and path; None leaves the path to actions."""

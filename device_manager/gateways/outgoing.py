@@ -105,5 +105,14 @@ class Outgoing:
         self._frames.clear()
         self.waiting_bytes = 0
 
+    def end(self) -> None:
+        """The connection is over: let go of it."""
+        self.discard()
+        self._overflow = _ended
+
     def _stalled(self) -> bool:
         return self.waiting_bytes + self._transport.get_write_buffer_size() > self._max_bytes
+
+
+def _ended() -> None:
+    """Nobody is left who could read too slowly."""

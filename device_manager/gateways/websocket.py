@@ -103,10 +103,15 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self.outgoing = Outgoing(self.transport, self.loop, limit, self.cut_slow_reader)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Drop what waits; what runs goes on and its answers are discarded."""
+        """Drop what waits; what runs goes on and its answers are discarded.
+
+        Whatever refers back here lets go, so that the memory is free at once and not after some collection of garbage.
+        """
         self.finish()
         self.share.hold(0)
-        self.outgoing.discard()
+        self.outgoing.end()
+        self.gate.end()
+        self.conn.parser.close()
         self.peer.close()
         super().connection_lost(exc)
         if self.peer.id:
@@ -274,8 +279,9 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def send_answer(self, request: Request, response: Response) -> None:
         """Send an answer, and let go of what is to follow it."""
         self.outgoing.send_text(encode(response, room=True))
-        if request.on_answer is not None:
-            request.on_answer()
+        follow, request.on_answer = request.on_answer, None
+        if follow is not None:
+            follow()
 
     def refuse(self, message: bytes, refused: Exception) -> None:
         """Text that is no UTF-8 ends the connection; other messages that cannot be served end themselves only."""

@@ -82,11 +82,14 @@ class Hold:
     def __init__(self, seat: Seat) -> None:
         self._seat: Seat | None = seat
         seat.hold()
-        self._timer = asyncio.get_running_loop().call_later(MOST_HELD_SECONDS, self.release)
+        loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = loop.call_later(MOST_HELD_SECONDS, self.release)
 
     def release(self) -> None:
         """Let go; further calls do nothing."""
         seat, self._seat = self._seat, None
+        timer, self._timer = self._timer, None  # it refers back here
+        if timer is not None:
+            timer.cancel()
         if seat is not None:
-            self._timer.cancel()
             seat.release()

@@ -98,8 +98,8 @@ async def rounds(server: ServerProcess, clients: int, times: int) -> list[int]:
 @pytest.mark.parametrize(
     ("clients", "first", "times"),
     [
-        pytest.param(40, 8, 8, id="40 clients"),
-        pytest.param(1000, 3, 10, marks=[pytest.mark.soak, pytest.mark.timeout(1800)], id="1,000 clients"),
+        pytest.param(40, 2, 6, id="40 clients"),
+        pytest.param(1000, 2, 10, marks=[pytest.mark.soak, pytest.mark.timeout(1800)], id="1,000 clients"),
     ],
 )
 def test_memory_returns_to_where_it_was(
@@ -109,6 +109,6 @@ def test_memory_returns_to_where_it_was(
     before = resident(server.pid)
     memory = asyncio.run(rounds(server, clients, first + times))
     print([f"{size / MEGABYTE:.1f}" for size in (before, *memory)])
-    # What the first rounds take is kept by the allocator for the next ones, and garbage waits for its collection.
+    # What the first rounds take is kept by the allocator for the next ones.
     settled = max(memory[:first])
-    assert memory[-1] - settled < max(4 * MEGABYTE, settled // 20)
+    assert memory[-1] - settled < max(2 * MEGABYTE, settled // 50)
