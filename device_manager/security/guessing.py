@@ -7,6 +7,7 @@ Names are counted whether or not anybody has them, so nothing tells who exists.
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import time
 from collections import OrderedDict
@@ -19,6 +20,8 @@ MOST_TALLIES = 50_000
 FORGIVEN_AFTER = 900.0
 """Seconds without an attempt after which the count starts anew."""
 FIRST_DELAY = 1.0
+LONGEST_NAME = 100
+"""Characters of a name that are kept as they are."""
 OF_ONE_USER, OF_ONE_ADDRESS = 20, 10
 """How many times the free attempts there are for one user from everywhere, and from one address for everybody."""
 
@@ -94,7 +97,7 @@ class Guessing:
         if not self._free:
             return Attempt(self, [])
         now = self._clock()
-        keys = self._keys(name, _network(address))
+        keys = self._keys(_short(name), _short(_network(address)))
         tallies = [(self._tally(key, now), free) for key, free in keys]
         wait = max(tally.until - now for tally, _ in tallies)
         if wait > 0:
@@ -135,6 +138,11 @@ class Guessing:
         while len(self._tallies) > MOST_TALLIES:
             self._tallies.popitem(last=False)
         return tally
+
+
+def _short(text: str) -> str:
+    """The text, or what stands for a long one: callers choose names, and 50,000 of them are kept."""
+    return text if len(text) <= LONGEST_NAME else hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
 def _network(address: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import pytest
@@ -114,6 +115,11 @@ def test_what_is_remembered_is_bounded(guessing: Guessing, monkeypatch: pytest.M
     for number in range(100):
         guessing.begin(f"user-{number}", f"10.2.0.{number}").succeeded()
         guessing.begin(f"user-{number}", f"10.3.0.{number}")
+    for _ in range(4):
+        with contextlib.suppress(ApiError):
+            guessing.begin("a" * 1_000_000, "b" * 1_000_000)
+    assert wait_of(guessing, "a" * 1_000_000, "b" * 1_000_000) > 0
+    assert max(len(text) for key in guessing._tallies for text in key) <= 100
     assert len(guessing._tallies) <= 10
     assert len(guessing._known) <= 10
 
