@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
@@ -143,8 +144,8 @@ class CollectionAdministration:
         for index in await self._store.indices():
             if call.may_use(index):
                 sizes = await self._store.sizes(index)
-                collections = [await self._counted(index, name, sizes[name]) for name in sorted(sizes)]
-                indices.append({"name": index, "size": sum(sizes.values()), "collections": collections})
+                collections = await asyncio.gather(*(self._counted(index, name, sizes[name]) for name in sorted(sizes)))
+                indices.append({"name": index, "size": sum(sizes.values()), "collections": list(collections)})
         return {"indexes": indices, "size": sum(index["size"] for index in indices)}
 
     async def _counted(self, index: str, collection: str, size: int) -> Source:

@@ -76,8 +76,12 @@ class DocumentSearching:
         return await self._told(result, call)
 
     async def scroll(self, id: str, scroll: str | None, call: Call) -> Source:
-        """The next page of a search: `{hits, total, remaining, scrollId}`. Raises what `Scrolling.next` raises."""
-        return _shown_page(await self._scrolling.next(KIND, id, scroll, call))
+        """The next page of a search: `{hits, total, remaining, scrollId}`, through the same pipes as the first one.
+
+        Raises:
+            ApiError: what `Scrolling.next` raises, and what a pipe raised.
+        """
+        return await self._told(_shown_page(await self._scrolling.next(KIND, id, scroll, call)), call)
 
     async def _told(self, result: Source, call: Call) -> Source:
         """A result as the pipes of the generic event left it."""

@@ -8,7 +8,7 @@ from typing import Any
 from device_manager.errors import api_error
 from device_manager.storage.elasticsearch.catalogue import Catalogue
 from device_manager.storage.elasticsearch.client import Answer, Cluster, expect, index_path, reason
-from device_manager.storage.elasticsearch.names import PLACEHOLDER
+from device_manager.storage.elasticsearch.names import PLACEHOLDER, alias_name
 
 
 class Indices:
@@ -39,13 +39,13 @@ class Indices:
         found = await self._catalogue.physicals(index)
         if not found:
             raise api_error("services.storage.unknown_index", index)
-        sizes = {}
-        for (_, collection), physicals in sorted(found.items()):
-            if collection != PLACEHOLDER:
-                answer = await self._cluster.call("GET", index_path(physicals[0], "/_stats/store"))
-                if answer.status != 404:  # else it has just been dropped
-                    sizes[collection] = expect(answer, 200).body["_all"]["primaries"]["store"]["size_in_bytes"]
-        return sizes
+        answer = expect(await self._cluster.call("GET", index_path(alias_name(index, "*"), "/_stats/store")), 200)
+        stats = answer.body["indices"]
+        return {
+            collection: sum(stats[name]["primaries"]["store"]["size_in_bytes"] for name in physicals if name in stats)
+            for (_, collection), physicals in sorted(found.items())
+            if collection != PLACEHOLDER
+        }
 
     async def _ask(self, verb: str, index: str, collection: str, action: str, body: Any) -> Answer:
         """Ask about a collection, which is looked for again when it is not where it was."""

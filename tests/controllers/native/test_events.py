@@ -55,6 +55,19 @@ async def test_what_listeners_get(stations: Any) -> None:
         assert not heard, action
 
 
+async def test_further_pages_pass_the_pipes_of_the_first(stations: Any) -> None:
+    await stations.add("a", "b")
+
+    def hide(hits: Any, request: Any) -> Any:
+        return [hit | {"_source": {"by": request.action}} for hit in hits]
+
+    stations.platform.bus.add_pipe(GENERIC + "afterGet", hide, owner="test", inline=True)
+    begun = await stations.do("search", size=1, scroll="5s")
+    more = await stations.platform.do("document:scroll", scrollId=begun["scrollId"])
+    shown = [(hit["_id"], hit["_source"]) for hit in begun["hits"] + more["hits"]]
+    assert shown == [("a", {"by": "search"}), ("b", {"by": "scroll"})]
+
+
 async def test_exists_tells_listeners_what_it_found(stations: Any) -> None:
     heard: list[Any] = []
 
