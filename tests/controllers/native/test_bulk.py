@@ -127,6 +127,21 @@ async def test_a_bulk_is_not_limited(make_stations: Any) -> None:
     assert await stations.sources() == {}
 
 
+async def test_a_bulk_by_query_sent_again_has_one_effect(stations: Any) -> None:
+    await stations.add("a", "b", "c", height=1)
+    low = {"query": {"term": {"height": 1}}}
+    for action, body, answer in (
+        ("updateByQuery", low | {"changes": {"name": "new"}}, {"updated": 3}),
+        ("deleteByQuery", low, {"deleted": 3}),
+    ):
+        key = f"{stations.index}-{action}"
+        assert await bulk(stations, action, body=body, idempotencyKey=key, refresh=True) == answer
+        await stations.add("later", height=1)
+        assert await bulk(stations, action, body=body, idempotencyKey=key) == answer
+        assert (await stations.sources())["later"] == {"name": "later", "height": 1}
+        await stations.do("delete", _id="later", refresh=True)
+
+
 async def test_changes_by_query(stations: Any) -> None:
     await stations.add("low", height=3, place={"city": "Here", "street": "First"})
     await stations.add("high", "higher", height=12, place={"city": "Here", "street": "First"})
