@@ -220,6 +220,7 @@ WRONG: list[tuple[Any, str]] = [
     ({"highlight": {}}, '"highlight" is not supported'),
     ({"post_filter": {"match_all": {}}}, '"post_filter" is not supported'),
     ({"suggest": {"s": {}}}, '"suggest" is not supported'),
+    ({"fields": ["n"]}, '"fields" is not supported'),
     ({"explain": True}, '"explain" is not supported'),
 ]
 
@@ -233,7 +234,7 @@ def test_wrong_bodies_are_refused_with_their_place(body: Any, said: str) -> None
     assert said in refusal.value.message
 
 
-@pytest.mark.parametrize("key", ["track_total_hits", "script_fields", "fields", "knn", "pit", ""])
+@pytest.mark.parametrize("key", ["track_total_hits", "script_fields", "knn", "pit", ""])
 def test_other_root_keys_are_refused_by_name(key: str) -> None:
     with pytest.raises(ApiError) as refusal:
         parse_search({key: 1}, limit=LIMIT)
