@@ -341,6 +341,14 @@ def open_servers() -> type[Servers]:
     return Servers
 
 
+@pytest.fixture(scope="module")
+def start_module_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """Starts servers that all tests of a module share."""
+    servers = Servers(request, tmp_path_factory.mktemp("servers"))
+    yield servers
+    servers.end()
+
+
 @pytest.fixture(scope="module", params=STORES)
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """One server for a module, on each store in turn, empty at first."""

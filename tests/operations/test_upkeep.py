@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,7 +11,6 @@ import httpx
 import pytest
 
 from device_manager.app import Application
-from device_manager.cli.process import ServerProcess
 from device_manager.errors import ApiError
 from device_manager.settings import Settings
 
@@ -100,6 +97,7 @@ def test_resetting_security(ask: Ask, client: httpx.Client) -> None:
         "users": {"bob": user(["reader"], "bob")},
     }
     done(ask("admin:loadSecurities", body=body))
+    assert refused(ask("admin:loadSecurities", body=body)) == (400, "security.user.prevent_overwrite")
     done(ask("security:createFirstAdmin", _id="ada", reset=True, body={"credentials": user([], "ada")["credentials"]}))
     assert refused(ask("admin:resetSecurity")) == (401, "security.rights.unauthorized")
     jwt = done(ask("auth:login", strategy="local", body={"username": "ada", "password": PASSWORD}))["jwt"]
@@ -124,43 +122,6 @@ def test_caches(ask: Ask) -> None:
 
 def test_a_route_without_an_action(client: httpx.Client) -> None:
     assert refused(client.post("/admin/_resetKuzzleData").json()) == (404, "api.process.action_not_found")
-
-
-@pytest.fixture
-def sheltered(start_server: Any, tmp_path: Path) -> ServerProcess:
-    """A server with secrets in its settings."""
-    settings = {"dump_directory": tmp_path / "dumps", "dumps_kept": 2, "spool_directory": tmp_path / "spool"}
-    server: ServerProcess = start_server(settings=settings)
-    return server
-
-
-def test_an_archive_for_support_and_a_shutdown(sheltered: ServerProcess, tmp_path: Path) -> None:
-    with httpx.Client(base_url=sheltered.url, timeout=60) as client:
-        credentials = {"credentials": {"local": {"username": "ada", "password": PASSWORD}}}
-        assert client.post("/_createFirstAdmin/ada", json=credentials).status_code == 200
-        jwt = client.post("/_login/local", json=credentials["credentials"]["local"]).json()["result"]["jwt"]
-        document = {"secret of a tenant": "the recipe"}
-        assert client.post("/weather/stations/_create", json=document).status_code in (200, 412)
-        for suffix in ("../../etc/passwd", "", "a/b", "x" * 65, "a\n"):
-            answer = client.post("/admin/_dump", params={"suffix": suffix}).json()
-            assert refused(answer) == (400, "api.assert.invalid_argument"), suffix
-        names = [done(client.post("/admin/_dump", params={"suffix": f"try-{n}"}).json())["file"] for n in range(3)]
-        files = sorted(path.name for path in (tmp_path / "dumps").iterdir())
-        assert files == sorted(names)[-2:]
-        newest = tmp_path / "dumps" / names[-1]
-        assert newest.stat().st_mode & 0o777 == 0o600
-        with zipfile.ZipFile(newest) as archive:
-            contents = {name: archive.read(name) for name in archive.namelist()}
-        assert not [name for name in contents if name.endswith(".failed.txt")]
-        assert json.loads(contents["about.json"])["packages"]["device-manager"]
-        assert b"device_manager_requests_total" in contents["figures.txt"]
-        assert b"task " in contents["stacks.txt"]
-        assert "device-manager" in json.loads(contents["collections.json"])
-        everything = b"".join(contents.values())
-        for secret in (PASSWORD, jwt, "the recipe", "$argon2"):
-            assert secret.encode() not in everything, secret
-        assert done(client.post("/admin/_shutdown").json()) == {"acknowledge": True}
-    assert sheltered.wait() == 0
 
 
 @pytest.mark.parametrize("store", ["sqlite", "elasticsearch"])

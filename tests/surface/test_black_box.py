@@ -18,8 +18,10 @@ from device_manager.router.registry import BoundAction
 
 STORES = ("sqlite", "elasticsearch")
 HELD_TO_IT = {
+    "admin",
     "auth",
     "bulk",
+    "cluster",
     "collection",
     "device-manager/assets",
     "device-manager/credentials",
@@ -33,6 +35,7 @@ HELD_TO_IT = {
     "document",
     "index",
     "kuzzle-plugin-auth-passport-local/password",
+    "ms",
     "realtime",
     "security",
 }
