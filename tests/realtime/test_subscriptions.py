@@ -377,7 +377,7 @@ async def test_follower_that_does_not_read_is_cut_and_others_are_not(server: Ser
         subscribe = {"controller": "realtime", "action": "subscribe", "index": INDEX, "collection": "loud", "body": {}}
         await sleeper.send(orjson.dumps(subscribe).decode())
         await sleeper.recv()
-        for number in range(16):
+        for number in range(26):
             body = {"number": number, "noise": "x" * (2 << 20)}
             await writer.do("realtime:publish", index=INDEX, collection="loud", body=body)
         with pytest.raises(ConnectionClosedError) as closed:
@@ -386,5 +386,5 @@ async def test_follower_that_does_not_read_is_cut_and_others_are_not(server: Ser
                     await sleeper.recv()
         # On a busy machine the time to take the close frame may be over; it is a reset then.
         assert closed.value.rcvd is None or closed.value.rcvd.code == 1011
-    numbers = [message["result"]["_source"]["number"] for message in await reader.news(16)]
-    assert numbers == list(range(16))
+    numbers = [message["result"]["_source"]["number"] for message in await reader.news(26)]
+    assert numbers == list(range(26))
