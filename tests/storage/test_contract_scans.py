@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from device_manager.errors import ApiError
-from device_manager.query.search import Search, Sort
+from device_manager.query.search import POSITION, Search, Snapshot, Sort
 from device_manager.query.tree import MATCH_ALL, MatchNone, Query, Range, Term
 from device_manager.storage.contract import Key, Store, Transaction
 
@@ -119,3 +119,65 @@ async def test_a_page_costs_one_read(full: Store, index: str, monkeypatch: pytes
     with pytest.raises(ApiError) as refusal:
         await scanned(full, "nowhere", MATCH_ALL, (Sort("serial"),), 10)
     assert refusal.value.id == "services.storage.unknown_index"
+
+
+async def paged(store: Store, index: str, sort: tuple[Sort, ...], size: int, name: str, query: Query) -> list[str]:
+    """The ids of all pages of a snapshot."""
+    after: tuple[Any, ...] | None = None
+    found: list[str] = []
+    while True:
+        search = Search(
+            query=query,
+            sort=(*sort, Sort(POSITION)),
+            size=size,
+            search_after=after,
+            snapshot=Snapshot(name, 30),
+            counted=after is None,
+        )
+        result = await store.search(index, "assets", search)
+        name = result.snapshot
+        if not result.hits:
+            return found
+        found += [hit.id for hit in result.hits]
+        after = result.hits[-1].sort
+
+
+async def test_a_snapshot_is_read_page_by_page(full: Store, index: str) -> None:
+    for sort in SORTS:
+        name = await full.open_snapshot(index, "assets", 30)
+        for query in (MATCH_ALL, Range("serial", gte=3)):
+            expected = await scanned(full, index, query, sort, 1000)
+            shown = await paged(full, index, sort, 7, name, query)
+            assert len(shown) == len(set(shown))
+            assert set(shown) == set(itertools.chain(*expected)), sort
+            values = await full.search(index, "assets", Search(query=query, sort=sort, size=100))
+            places = {hit.id: hit.sort for hit in values.hits}
+            assert [places[id] for id in shown] == [hit.sort for hit in values.hits], sort
+        await full.close_snapshot(name)
+    name = await full.open_snapshot(index, "assets", 30)
+    assert len(await paged(full, index, (Sort("_score", "desc"),), 10, name, MATCH_ALL)) == len(SOURCES)
+    await full.close_snapshot(name)
+    await full.close_snapshot(name)
+    with pytest.raises(ApiError) as refused:
+        await full.open_snapshot(index, "nowhere", 30)
+    assert refused.value.id == "services.storage.unknown_collection"
+
+
+async def test_sizes_and_settings_of_collections(full: Store, index: str) -> None:
+    sizes = await full.sizes(index)
+    assert sizes["assets"] > 0
+    assert sizes.keys() == set(await full.collections(index))
+    assert (await full.settings(index, "assets"))["number_of_shards"] == "1"
+    await full.change_settings(index, "assets", {"refresh_interval": "3s"})
+    assert (await full.settings(index, "assets")).get("refresh_interval", "3s") == "3s"
+    for ask in (full.settings(index, "nowhere"), full.change_settings(index, "nowhere", {"refresh_interval": "3s"})):
+        with pytest.raises(ApiError) as refused:
+            await ask
+        assert refused.value.id == "services.storage.unknown_collection"
+    with pytest.raises(ApiError) as refused:
+        await full.sizes("nowhere")
+    assert refused.value.id == "services.storage.unknown_index"
+    if full.shared:
+        with pytest.raises(ApiError) as refused:
+            await full.change_settings(index, "assets", {"refresh_interval": "now and then"})
+        assert refused.value.status == 400
