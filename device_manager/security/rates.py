@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 
 class PerSecond:
-    """Counts within seconds of the clock; nothing is kept of seconds that are over."""
+    """Counts within seconds of the clock; nothing is kept of seconds that are over.
 
-    __slots__ = ("_counts", "_second")
+    Args:
+        clock: seconds that only grow.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_clock", "_counts", "_second")
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._second = 0
         self._counts: dict[str, int] = {}
 
@@ -21,7 +27,7 @@ class PerSecond:
             who: makes it.
             most: requests in one second.
         """
-        second = int(time.monotonic())
+        second = int(self._clock())
         if second != self._second:
             self._second = second
             self._counts.clear()

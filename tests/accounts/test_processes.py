@@ -118,3 +118,18 @@ async def test_what_was_revoked_stays_revoked_after_a_restart(
         assert goods == {kept: True, ended: False, other.jwt: False, used: False, unused: True}
         if store == "elasticsearch":
             await api.application.store.drop_index(settings.platform_index)
+
+
+async def test_what_a_connection_has_by_a_token_ends_on_every_server(pair: Pair, sockets: Any) -> None:
+    user = await pair.first.new_user()
+    async with sockets(pair.second) as socket, sockets(pair.second) as refreshing:
+        room = await socket.subscribe(user.jwt, pair.first.name())
+        other = await pair.first.login(user.username)
+        await refreshing.subscribe(other, pair.first.name())
+        await pair.first.do("auth:logout", jwt=user.jwt)
+        await pair.first.do("auth:refreshToken", jwt=other)
+        started = time.monotonic()
+        while not (socket.endings and refreshing.endings):
+            assert time.monotonic() - started < PATIENCE
+            await asyncio.sleep(0.02)
+        assert await pair.second.do("realtime:count", body={"roomId": room}) == {"count": 0}
