@@ -1,5 +1,6 @@
-# `make demo` and `make test` work in a fresh clone with Python 3.11, Node 20, JDK 17, Maven and Debian's apt-get, or a
-# redis-server 7 on the PATH instead of that; no root needed, everything else is installed below this folder: `.venv`, `tests/sdk/node_modules`, `.cache/elasticsearch`, `.cache/redis`.
+# `make demo` and `make test` work in a fresh clone with Python 3.11, Node 20, JDK 17, Maven, and Debian's apt-get or a
+# redis-server 7 on the PATH. No root is needed; everything else is installed below this folder: `.venv`,
+# `tests/sdk/node_modules`, `.cache/elasticsearch`, `.cache/redis`.
 
 PYTHON ?= python3.11
 VENV := .venv

@@ -26,6 +26,7 @@ from device_manager.realtime.bus.shared.leases import MOST_SIGNALS, Leases, deco
 from device_manager.realtime.bus.shared.outbox import Outbox
 from device_manager.realtime.bus.shared.presence import Presence
 from device_manager.realtime.bus.shared.scripts import BEAT, OPEN, PUBLISH
+from device_manager.realtime.bus.shared.streams import members_of, number_of
 from device_manager.redis_connection import Command, RedisConnection
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ class RedisBus:
         self._has_work = asyncio.Event()
         self._tried = asyncio.Event()
         self._is_stopping = False
+        self._trouble = ""
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -230,8 +232,9 @@ class RedisBus:
 
     def _lose(self, reason: str) -> None:
         """Tell here what did not come back."""
-        if self.is_connected:
+        if self.is_connected or reason != self._trouble:
             log.error("notifications stay in this server until Redis answers again", reason=reason)
+        self._trouble = reason
         self._is_connected.clear()
         self._outbox.send_again()
         self._signals.clear()
@@ -278,22 +281,22 @@ class RedisBus:
     async def _first(self, keys: Keys) -> int:
         """Number of the oldest entry that Redis keeps."""
         ((first, _),) = await self._connection.run("XRANGE", keys.log, "-", "+", "COUNT", 1)
-        return _number(first)
+        return number_of(first)
 
     async def _load(self, keys: Keys, newest: bytes) -> None:
         """Learn what happened before this server came, so that clients of others can go on here."""
         self._log.restart(await self._first(keys) - 1)
-        while self._log.number < _number(newest):
+        while self._log.number < number_of(newest):
             start = f"(0-{self._log.number}"
             page = await self._connection.run("XRANGE", keys.log, start, newest, "COUNT", BATCH)
             for id, fields in page:
-                self._keep(id, _members(fields))
+                self._keep(id, members_of(fields))
 
     def _keep(self, id: bytes, members: dict[bytes, bytes]) -> None:
         if b"place" in members:
-            self._log.append(decode_place(members[b"place"]), members[b"data"], _number(id))
+            self._log.append(decode_place(members[b"place"]), members[b"data"], number_of(id))
         else:
-            self._log.number = _number(id)
+            self._log.number = number_of(id)
 
     async def _read(self, keys: Keys) -> None:
         """Take in what comes."""
@@ -303,7 +306,7 @@ class RedisBus:
             found = await self._reading.run(*words, *self._cursors.keys(), *self._cursors.values())
             for stream, items in found or ():
                 for id, fields in items:
-                    handlers[stream](id, _members(fields))
+                    handlers[stream](id, members_of(fields))
                     self._cursors[stream.decode()] = id.decode()
 
     def _take_entry(self, id: bytes, members: dict[bytes, bytes]) -> None:
@@ -388,12 +391,3 @@ class RedisBus:
                 renewed = time.monotonic()
                 await self._leases.renew(keys)
             await asyncio.sleep(min(BEAT_INTERVAL, self._age / RENEWALS))
-
-
-def _number(id: bytes) -> int:
-    """The number of an entry from its id in the stream."""
-    return int(id.rpartition(b"-")[2])
-
-
-def _members(fields: list[bytes]) -> dict[bytes, bytes]:
-    return dict(zip(fields[::2], fields[1::2], strict=True))
