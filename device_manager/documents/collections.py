@@ -17,7 +17,7 @@ from device_manager.query.search import Search
 from device_manager.storage.administration import CHANGEABLE, read_settings
 from device_manager.storage.contract import INTERNAL_INDEX, PRIVATE_PREFIX, Store, is_private
 from device_manager.storage.mappings import Mapping, check_collection_name, check_index_name
-from device_manager.storage.specification_records import remove_specifications
+from device_manager.storage.specification_records import ABSENT, remove_specifications
 from device_manager.storage.stamps import INFO, Source
 
 TYPES = ("all", "stored", "realtime")
@@ -138,15 +138,19 @@ class CollectionAdministration:
     async def stats(self, call: Call) -> Source:
         """Documents and bytes, by index: `{indexes: [{name, size, collections: [{name, documentCount, size}]}], size}`.
 
-        Bytes are what the store says of itself, roughly.
+        Bytes are what the store says of itself, roughly. What is removed meanwhile does not stand there.
         """
-        indices = []
+        indices: list[Source] = []
         for index in await self._store.indices():
             if call.may_use(index):
-                sizes = await self._store.sizes(index)
-                collections = await asyncio.gather(*(self._counted(index, name, sizes[name]) for name in sorted(sizes)))
-                indices.append({"name": index, "size": sum(sizes.values()), "collections": list(collections)})
+                indices += await _unless_removed(self._measured(index))
         return {"indexes": indices, "size": sum(index["size"] for index in indices)}
+
+    async def _measured(self, index: str) -> Source:
+        sizes = await self._store.sizes(index)
+        counted = [_unless_removed(self._counted(index, name, sizes[name])) for name in sorted(sizes)]
+        collections = [collection for found in await asyncio.gather(*counted) for collection in found]
+        return {"name": index, "size": sum(sizes.values()), "collections": collections}
 
     async def _counted(self, index: str, collection: str, size: int) -> Source:
         found = await self._store.search(index, collection, Search(size=0))
@@ -310,3 +314,12 @@ def _check_new(index: str, collection: str) -> None:
         raise api_error("services.storage.index_already_exists", "private", index)
     if index.startswith(PRIVATE_PREFIX):
         raise api_error("services.storage.invalid_index_name", index)
+
+
+async def _unless_removed(asked: Awaitable[Source]) -> list[Source]:
+    try:
+        return [await asked]
+    except ApiError as error:
+        if error.id not in ABSENT:
+            raise
+        return []

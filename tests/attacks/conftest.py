@@ -50,7 +50,8 @@ class Line:
         """The answer to a message; in text `@@` stands for its request id."""
         id = f"attack-{next(self._numbers)}"
         text = message.replace("@@", id) if isinstance(message, str) else json.dumps(message | {"requestId": id})
-        answer = self._waiting[id] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Envelope] = asyncio.get_running_loop().create_future()
+        self._waiting[id] = answer
         await self.connection.send(text)
         async with asyncio.timeout(30):
             return await answer

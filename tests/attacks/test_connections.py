@@ -41,7 +41,7 @@ async def test_thousands_of_subscriptions_on_one_connection(fortress: Any) -> No
 
 async def test_a_subscriber_who_does_not_read_is_cut(fortress: Any) -> None:
     """What waits for such a client is bounded; others hear everything."""
-    subscribe = {"controller": "realtime", "action": "subscribe", "index": "ours", "collection": "loud"}
+    subscribe: dict[str, Any] = {"controller": "realtime", "action": "subscribe", "index": "ours", "collection": "loud"}
     subscribe |= {"jwt": fortress.tokens["tenant"], "body": {}}
     with socket.create_connection(("127.0.0.1", fortress.server.port)) as lazy:
         lazy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)

@@ -55,7 +55,7 @@ def test_searches_stay_where_they_are(fortress: Any, name: str) -> None:
 
 
 def test_targets_and_lists_of_names(fortress: Any) -> None:
-    for targets in (
+    attempts: tuple[Any, ...] = (
         [{"index": "theirs", "collections": ["stations"]}],
         [{"index": "ours", "collections": ["stations"]}, {"index": "theirs", "collections": ["stations"]}],
         [{"index": "ours", "collections": ["stations", "../theirs.stations"]}],
@@ -67,7 +67,8 @@ def test_targets_and_lists_of_names(fortress: Any) -> None:
         [],
         {"index": "theirs"},
         "theirs",
-    ):
+    )
+    for targets in attempts:
         message = {"controller": "document", "action": "search", "targets": targets, "body": {}}
         answer = fortress.ask("tenant", message)
         assert MARK not in json.dumps(answer), (targets, answer)
@@ -207,11 +208,12 @@ def test_keys_tokens_and_accounts_of_others(fortress: Any) -> None:
     key = fortress.do("stranger", "auth:createApiKey", body={"description": MARK}, refresh="wait_for")
     assert fortress.refused("tenant", "auth:deleteApiKey", _id=key["_id"])["id"] == "services.storage.not_found"
     assert key["_id"] not in json.dumps(fortress.do("tenant", "auth:searchApiKeys", body={}))
-    for body in (
+    queries: tuple[dict[str, Any], ...] = (
         {"term": {"userId": "stranger"}},
         {"bool": {"should": [{"match_all": {}}]}},
         {"ids": {"values": [key["_id"]]}},
-    ):
+    )
+    for body in queries:
         found = fortress.ask("tenant", {"controller": "auth", "action": "searchApiKeys", "body": body})
         assert MARK not in json.dumps(found)
     # an id that is taken is told, without whose it is

@@ -139,6 +139,6 @@ def test_only_administrators_give_rights(fortress: Any) -> None:
             assert fortress.refused(user, action, **arguments)["status"] == status, (user, action)
     for body in (content, {"_id": "root"}, {"kuid": "root", "profileIds": []}):
         assert fortress.refused("tenant", "auth:updateSelf", body=body)["status"] == 400
-    body = {"__proto__": content, "constructor": {"prototype": content}}
-    fortress.do("tenant", "auth:updateSelf", body=body)
+    polluted = {"__proto__": content, "constructor": {"prototype": content}}
+    fortress.do("tenant", "auth:updateSelf", body=polluted)
     assert fortress.do("tenant", "auth:getCurrentUser")["_source"]["profileIds"] == ["tenant"]
