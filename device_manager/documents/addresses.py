@@ -10,6 +10,8 @@ from device_manager.storage.contract import is_private
 from device_manager.storage.mappings import is_usable_name
 from device_manager.storage.merging import Target as Target
 
+MOST_TARGETS = 200
+"""Collections that one search looks into."""
 SEVERAL = frozenset("*,+")
 """Characters by which a name would stand for several."""
 
@@ -83,6 +85,8 @@ def _read_targets(targets: Any) -> list[Target]:
             collection = _read_name(name, f"{where}.collections[{number}]")
             check_address(index, collection)
             found[Target(index, collection)] = None
+    if len(found) > MOST_TARGETS:
+        raise api_error("api.assert.too_many_arguments", "targets")
     return list(found)
 
 

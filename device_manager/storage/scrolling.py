@@ -24,7 +24,7 @@ from device_manager.storage.scroll_contexts import Place, ScrollContext, ScrollC
 SLACK = 5.0
 """Seconds that a snapshot is kept longer than its scroll."""
 
-_DURATION = re.compile(r"(\d+)(ms|s|m|h|d)")
+_DURATION = re.compile(r"(\d{1,9})(ms|s|m|h|d)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
 
@@ -158,7 +158,8 @@ class Scrolling:
         search = replace(self._read(context.body, context.lang, 0, context.size), counted=False)
         hits, _, _ = await self._page(context, search, keep)
         context.fetched += len(hits)
-        if len(hits) < context.size:
+        # Without a snapshot documents may have come or gone since the total was counted.
+        if len(hits) < context.size or context.fetched > context.total:
             context.total = context.fetched
         if context.remaining:
             await self._contexts.keep(id, context, keep)

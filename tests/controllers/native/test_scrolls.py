@@ -137,6 +137,7 @@ async def test_what_is_no_scroll_is_refused(stations: Any) -> None:
     for options, id, props in (
         ({"scroll": "2m"}, "services.storage.scroll_duration_too_great", ["2m"]),
         ({"scroll": "soon"}, "api.assert.invalid_argument", ["scroll", 'a duration such as "30s" or "1m"']),
+        ({"scroll": "9" * 5000 + "s"}, "api.assert.invalid_argument", ["scroll", 'a duration such as "30s" or "1m"']),
         ({"scroll": "0s"}, "api.assert.invalid_argument", ["scroll", 'a duration such as "30s" or "1m"']),
         ({"scroll": 5}, "api.assert.invalid_type", ["scroll", "string"]),
         ({"scroll": "5s", "size": 0}, "api.assert.invalid_argument", ["size", "1 or more when scrolling"]),
@@ -205,6 +206,11 @@ async def test_documents_that_change_meanwhile_come_once_at_most(stations: Any) 
     assert found["remaining"] == 0
     assert len(shown) == len(set(shown)) == found["total"]
     assert set(shown) >= {"a", "b", "d", "e", "f"}
+    found = await stations.do("search", size=3, scroll="5s")
+    await stations.add("g", "h", "i")
+    more = await stations.platform.do("document:scroll", scrollId=found["scrollId"])
+    assert more["remaining"] == 0
+    assert more["total"] == len(found["hits"]) + len(more["hits"])
 
 
 async def test_the_first_page_of_a_scroll_has_aggregations(stations: Any) -> None:

@@ -137,6 +137,9 @@ async def test_wrong_targets_are_named(stations: Any) -> None:
     for targets, path in WRONG_TARGETS:
         error = await stations.platform.refused("document:search", targets=targets)
         assert (error["id"], error["props"][0]) == ("services.storage.invalid_target_format", path)
+    many = [{"index": stations.index, "collections": [f"c{number}" for number in range(201)]}]
+    error = await stations.platform.refused("document:search", targets=many)
+    assert (error["id"], error["props"]) == ("api.assert.too_many_arguments", ["targets"])
 
 
 async def test_search_says_what_it_misses(stations: Any) -> None:
