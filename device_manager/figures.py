@@ -129,6 +129,12 @@ def _connections(metrics: Metrics, application: Application) -> None:
         ("protocol",),
     )
     metrics.counter(
+        "messages_refused",
+        "HTTP messages that could not be served, and WebSocket messages that were turned away unread, by error id.",
+        lambda: _by_one(application.gateway.service.refused),
+        ("error",),
+    )
+    metrics.counter(
         "slow_clients_cut",
         "WebSocket clients that were cut because they did not read.",
         lambda: application.gateway.service.cut,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -38,8 +39,9 @@ def refusal(error: ApiError, request_id: str | None, *, room: bool = False) -> b
     return refusal_encoder(error, room=room and request_id is not None)(request_id)
 
 
-def shed(error_id: str, message: bytes) -> bytes:
-    """The refusal of a WebSocket message of which only the id is read."""
+def shed(error_id: str, message: bytes, refused: Counter[str]) -> bytes:
+    """The refusal of a WebSocket message of which only the id is read; it is counted in `refused`."""
+    refused[error_id] += 1
     request_id = request_id_of(message)
     return _prepared(error_id, request_id is not None)(request_id)
 

@@ -119,6 +119,7 @@ class HttpFront:
     def refuse(self, exchange: Exchange, error: ApiError | None = None, request_id: str | None = None) -> bytes:
         """The answer to a message that did not become a request."""
         error = error or exchange.refused or api_error("network.http.unexpected_error", "it was refused")
+        self._service.refused[error.id or ""] += 1
         body = refusal(error, request_id)
         return self._renderer.answer(exchange, error.status, body, request_id=request_id)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -50,6 +51,7 @@ class Service:
         incoming: counts what clients have sent and nobody has handled yet.
         metrics: figures for Prometheus, which the setting `metrics_networks` gives to callers without a right.
         open_to: those networks.
+        refused: HTTP messages that could not be served and WebSocket messages that were turned away unread, by error.
         cut: WebSocket clients that were cut so far because they did not read.
         foreign: the foreign interfaces.
         hears_http, hears_websocket: whether anything listens to the events of one protocol's messages.
@@ -65,6 +67,7 @@ class Service:
     incoming: IncomingMemory = field(init=False)
     metrics: Metrics | None = None
     open_to: Networks = field(init=False)
+    refused: Counter[str] = field(default_factory=Counter)
     cut: int = 0
     foreign: ForeignInterfaces | None = None
     hears_http: bool = False

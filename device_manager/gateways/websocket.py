@@ -216,14 +216,14 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         if self.close_sent or not message:
             return
         if self.rate is not None and not self.rate.passes():
-            self.outgoing.send_text(shed("network.websocket.ratelimit_exceeded", message))
+            self.outgoing.send_text(shed("network.websocket.ratelimit_exceeded", message, self.service.refused))
             return
         if message == PING or (len(message) <= LONGEST_PING and b'"p"' in message and is_ping(message)):
             self.outgoing.send_text(PONG)
         elif self.service.draining:
-            self.outgoing.send_text(shed("network.entrypoint.shutting_down", message))
+            self.outgoing.send_text(shed("network.entrypoint.shutting_down", message, self.service.refused))
         elif (len(message) > FREE_BYTES and not self.count_incoming(len(message))) or not self.gate.admit(message):
-            self.outgoing.send_text(shed("api.process.overloaded", message))
+            self.outgoing.send_text(shed("api.process.overloaded", message, self.service.refused))
 
     def answer(self, message: bytes) -> Awaitable[None] | None:
         """Route one message; gives what has to be awaited when it cannot be answered at once."""

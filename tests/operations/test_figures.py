@@ -32,7 +32,10 @@ def test_requests_are_counted_by_action_protocol_and_status(client: httpx.Client
     ask("index:exists", index="nowhere")
     ask("document:get", index="nowhere", collection="things", _id="1")
     ask("nothing:atAll")
+    client.get("/no/such/path/here", headers={"X-Kuzzle-Request-Id": "r"})
     after = now()
+    refused = "device_manager_messages_refused_total", frozenset({("error", "network.http.url_not_found")})
+    assert after[refused] == before.get(refused, 0.0) + 1
     for status, controller, action in (
         (200, "server", "now"),
         (200, "index", "exists"),
