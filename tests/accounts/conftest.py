@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import shutil
 import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -245,6 +246,8 @@ async def strict_api(api: Api, tmp_path_factory: pytest.TempPathFactory, answers
     """A second server, beside `api` on the same cluster, with all that makes life hard for those who log in."""
     settings = api.application.settings
     store = settings.store.partition(":")[0]
+    plugin = tmp_path_factory.mktemp("plugin") / f"badges_for_{store}.py"  # a process loads a module of a name once
+    shutil.copy(Path(__file__).parent / "badges.py", plugin)
     strict = msgspec.structs.replace(
         settings,
         store=f"sqlite:{tmp_path_factory.mktemp('strict')}" if store == "sqlite" else settings.store,
@@ -253,7 +256,7 @@ async def strict_api(api: Api, tmp_path_factory: pytest.TempPathFactory, answers
         login_failures=3,
         scrolls_per_user=3,
         password_policies=STRICT_POLICIES,
-        plugin=(str(Path(__file__).parent / "badges.py"),),
+        plugin=(str(plugin),),
     )
     async with serving(strict, store, answers) as strict_api:
         yield strict_api
