@@ -28,6 +28,9 @@ WEBSOCKET_ONLY = frozenset({"lines", "realtime"})
 LAST = "administering"
 """Module that concerns everybody: it runs once, with nothing beside it."""
 DEADLINE = 110.0
+CONTROLLERS = Path(__file__).parent / "node_modules" / "kuzzle-sdk" / "out" / "src" / "controllers"
+INTERNAL = {"constructor", "authenticateRequest", "removeSubscriptions", "resubscribe", "saveSubscriptions"}
+"""Methods that the SDK calls by itself."""
 
 
 class Check(NamedTuple):
@@ -98,3 +101,17 @@ def test_it_holds(outcomes: Outcomes, check: Check) -> None:
 
 def test_nothing_ran_that_is_not_declared(outcomes: Outcomes) -> None:
     assert set(outcomes) == set(CHECKS)
+
+
+def test_every_method_of_the_sdk_is_called() -> None:
+    program = "\n".join(source.read_text() for source in PROGRAM.rglob("*.mjs"))
+    called = set(re.findall(r"\.(\w+)\(", program))
+    methods = set()
+    for controller in CONTROLLERS.glob("*.js"):
+        source = controller.read_text()
+        methods |= set(re.findall(r"^    (?:async )?([a-z]\w+)\(", source, re.MULTILINE))
+        if controller.stem == "MemoryStorage":
+            commands = source[source.index("const commands = {") : source.index("class MemoryStorageController")]
+            methods |= set(re.findall(r"^    (\w+):", commands, re.MULTILINE))
+    assert len(methods) > 200
+    assert methods - INTERNAL <= called

@@ -26,6 +26,15 @@ export default {
     await admin(kuzzle, "refreshIndexCache");
   },
 
+  async "the cache is emptied"({ kuzzle, index }) {
+    await kuzzle.ms.set(index, "x");
+    await kuzzle.ms.flushdb();
+    assert.equal(await kuzzle.ms.get(index), null);
+    await kuzzle.ms.set(index, "x");
+    assert.equal((await admin(kuzzle, "resetCache", { database: "memoryStorage" })).result.acknowledge, true);
+    assert.equal(await kuzzle.ms.dbsize(), 0);
+  },
+
   async "the database is emptied"({ kuzzle, index }) {
     assert.equal((await admin(kuzzle, "resetDatabase")).result.acknowledge, true);
     assert.equal(await kuzzle.index.exists(index), false);

@@ -79,11 +79,13 @@ export default {
 
   async "mappings of users, profiles and roles are read and added to"(context) {
     const { security } = context.kuzzle;
-    for (const kind of ["User", "Profile", "Role"]) {
-      await security[`update${kind}Mapping`]({ properties: { group: { type: "keyword" } } });
-      const { mapping } = await security[`get${kind}Mapping`]();
-      assert.equal(mapping.group.type, "keyword");
-    }
+    const added = { properties: { group: { type: "keyword" } } };
+    await security.updateUserMapping(added);
+    await security.updateProfileMapping(added);
+    await security.updateRoleMapping(added);
+    assert.equal((await security.getUserMapping()).mapping.group.type, "keyword");
+    assert.equal((await security.getProfileMapping()).mapping.group.type, "keyword");
+    assert.equal((await security.getRoleMapping()).mapping.group.type, "keyword");
   },
 
   async "users are found, page by page"(context) {
