@@ -33,7 +33,7 @@ TASK = "/%25device-manager-internal.tasks/_doc/migrate"
 SHAPED = ("models", "provisioning", "groups", "measures", "devices", "assets", "history")
 
 
-MOST_MEGABYTES = 250
+MOST_MEGABYTES = 300
 
 
 def memory_of(process: subprocess.Popen[str]) -> int:
