@@ -28,6 +28,16 @@ def specification_key(index: str, collection: str) -> Key:
     return Key(SPECIFICATIONS_INDEX, SPECIFICATIONS, f"{index}#{collection}")
 
 
+async def prepare_specifications(store: Store) -> None:
+    """Make the collection if there is none. Raises ApiError when the store does not answer."""
+    try:
+        await store.create_collection(SPECIFICATIONS_INDEX, SPECIFICATIONS, MAPPING)
+    except ApiError as error:
+        # Existing data may map a field otherwise; searches by it are then what that mapping allows.
+        if error.id != "services.storage.cannot_change_mapping":
+            raise
+
+
 async def remove_specifications(store: Store, index: str, collection: str | None = None) -> None:
     """Forget the specification of a collection that is gone, or those of all collections of an index.
 

@@ -26,9 +26,9 @@ from device_manager.storage.scrolling import Scrolling, ScrollPage, Wanted
 from device_manager.storage.specification_records import (
     ABSENT,
     GENERATION,
-    MAPPING,
     SPECIFICATIONS,
     SPECIFICATIONS_INDEX,
+    prepare_specifications,
     remove_specifications,
     specification_key,
 )
@@ -171,8 +171,9 @@ class Specifications:
         faults = self._faults(specification)
         if faults:
             raise api_error("validation.assert.invalid_specifications", "; ".join(faults), details=faults)
-        if not call.dry_run:
-            await self._store.create_collection(SPECIFICATIONS_INDEX, SPECIFICATIONS, MAPPING)
+        if call.dry_run:
+            return
+        await prepare_specifications(self._store)
         key = specification_key(*target)
         source = {"index": target.index, "collection": target.collection, "validation": specification}
 
@@ -183,8 +184,7 @@ class Specifications:
                 tx.create(key.index, key.collection, source, key.id)
             raise_generation(tx, GENERATION)
 
-        if not call.dry_run:
-            await self._store.transact(decide, refresh=call.refresh)
+        await self._store.transact(decide, refresh=call.refresh)
 
     async def delete(self, target: Target, call: Call) -> None:
         """Let the documents of a collection be like anything.
