@@ -93,6 +93,8 @@ class RealtimeController(Controller):
         if search is not None and not subscribed.resumed:
             try:
                 result["search"] = await self._search(request, index, collection, body, search)
+                if subscribed.hold.is_broken:  # more happened during the search than can be kept for this client
+                    raise api_error("api.process.overloaded")
             except BaseException:
                 self._realtime.undo(subscribed)
                 raise

@@ -6,10 +6,11 @@ import asyncio
 
 from device_manager.realtime.clients import Client
 
-MOST_HELD_SECONDS = 5.0
+MOST_HELD_SECONDS = 30.0
 """After that nothing is held back any longer although nobody said that the request was answered."""
-MOST_HELD = 1 << 18
-"""Bytes that wait for the answer to a subscription; beyond it nothing waits any longer."""
+MOST_HELD = 1 << 20
+"""Bytes that wait for the answer to a subscription. Beyond it they are dropped and the subscription has to fail, unless
+the client knows the channel already, so that nothing has to wait."""
 
 
 class Seat:
@@ -21,13 +22,18 @@ class Seat:
     Args:
         client: who sits there.
         start: number of the newest entry when it sat down; it is sent nothing older.
+
+    Attributes:
+        is_broken: something was dropped before the client heard of the channel.
     """
 
-    __slots__ = ("_client", "_held", "_held_bytes", "_holds", "start")
+    __slots__ = ("_client", "_held", "_held_bytes", "_holds", "_is_known", "is_broken", "start")
 
     def __init__(self, client: Client, start: int) -> None:
         self.start = start
+        self.is_broken = False
         self._client = client
+        self._is_known = False
         self._holds = 0
         self._held: list[bytes] = []
         self._held_bytes = 0
@@ -45,10 +51,17 @@ class Seat:
             if self._client.push is not None:
                 self._client.push(frame)
             return
+        if self.is_broken:
+            return
         self._held.append(frame)
         self._held_bytes += len(frame)
-        if self._held_bytes > MOST_HELD:
+        if self._held_bytes <= MOST_HELD:
+            return
+        if self._is_known:
             self._let_go()
+        else:
+            self.is_broken = True
+            self._held.clear()
 
     def replay(self, frame: bytes) -> None:
         """Queue something that is older than the seat, while it is held."""
@@ -68,6 +81,7 @@ class Seat:
     def _let_go(self) -> None:
         self._holds = 0
         self._held_bytes = 0
+        self._is_known = True
         held, self._held = self._held, []
         for frame in held:
             if self._client.push is not None:
@@ -84,6 +98,11 @@ class Hold:
         seat.hold()
         loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = loop.call_later(MOST_HELD_SECONDS, self.release)
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether something was dropped, so that the subscription has to fail."""
+        return self._seat is not None and self._seat.is_broken
 
     def release(self) -> None:
         """Let go; further calls do nothing."""

@@ -150,13 +150,25 @@ def test_what_waits_is_bounded() -> None:
     seat = Seat(Client(), 5)
     seat.hold()
     seat.send(b"old", 5)
-    seat.send(b"x" * MOST_HELD, 6)
-    assert sent == []
-    seat.send(b"y", 7)
-    seat.send(b"z", 8)
-    assert [frame[:1] for frame in sent] == [b"x", b"y", b"z"]
+    seat.send(b"a", 6)
     seat.release()
-    assert len(sent) == 3
+    assert sent == [b"a"]
+    # Who knows the channel is sent what would be too much to keep.
+    seat.hold()
+    seat.send(b"x" * MOST_HELD, 7)
+    assert len(sent) == 1
+    seat.send(b"y", 8)
+    seat.send(b"z", 9)
+    assert [frame[:1] for frame in sent] == [b"a", b"x", b"y", b"z"]
+    seat.release()
+    assert len(sent) == 4 and not seat.is_broken
+    # Who does not is sent nothing of it: the subscription fails.
+    stranger = Seat(Client(), 5)
+    stranger.hold()
+    for letter in (b"x", b"y", b"z"):
+        stranger.send(letter * (MOST_HELD // 2), 6)
+    stranger.release()
+    assert stranger.is_broken and len(sent) == 4
 
 
 async def test_pipes_see_notifications_before_they_are_sent_in_order(open_home: Any, eventually: Any) -> None:
