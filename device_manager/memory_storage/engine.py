@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import fakeredis
 import redis
 from fakeredis._socket import FakeSocket
+from fakeredis.model import ZSet
 from redis.exceptions import ResponseError
 
 from device_manager.errors import api_error
@@ -31,6 +33,8 @@ COPYING = frozenset(
 """Those of them whose growth comes from other keys."""
 
 
+ON_POINTS = frozenset({"ZCARD", "ZREM"})
+"""Commands of sorted sets that points know too."""
 FREEING = frozenset({"DEL", "FLUSHDB"})
 """Commands after which it is worth while to measure again."""
 MEASURING = 1.0
@@ -90,6 +94,7 @@ class Engine:
                 return emulated(*arguments)
             if str(name).upper() in FREEING:
                 self._measured = -MEASURING
+            self._check_kind(words)
             pattern, rest = _without_pattern(words)
             reply = self._execute(*rest)
             return reply if pattern is None else _matching(str(name).upper(), reply, pattern)
@@ -108,6 +113,24 @@ class Engine:
         if str(subcommand).upper() == "FREQ":
             raise ResponseError("ERR An LFU maxmemory policy is not selected, access frequency not tracked.")
         return 1 if str(subcommand).upper() == "REFCOUNT" else 0
+
+    def _check_kind(self, words: Command) -> None:
+        """Refuse to take points for scores: here they are kept as texts.
+
+        Raises:
+            ResponseError: the command is not for what a key holds.
+        """
+        name, values = name_of(words), self._server.dbs[0]
+        if not name.startswith(("Z", "GEO")) or name in ON_POINTS:
+            return
+        is_merging = name in COPYING and str(words[2]).isdigit()
+        for word in words[3 : 3 + int(words[2])] if is_merging else words[1:2]:
+            key = str(word).encode()
+            value = values[key].value if key in values else None
+            if isinstance(value, ZSet) and any(
+                isinstance(score, str) != name.startswith("GEO") for score in _one(value)
+            ):
+                raise ResponseError("WRONGTYPE Points and members with a score cannot be in one key without a Redis")
 
     def growth(self, words: Command) -> int:
         """The most by which a command can make the values grow, in bytes."""
@@ -154,6 +177,11 @@ def _decoded(reply: Any) -> Any:
 def name_of(words: Command) -> str:
     """The name of a command, in capitals."""
     return str(words[0]).upper()
+
+
+def _one(value: ZSet) -> list[Any]:
+    """The score of some member."""
+    return [score for _, score in itertools.islice(value.items(), 1)]
 
 
 def _size(value: Any) -> int:
