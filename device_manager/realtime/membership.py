@@ -105,6 +105,7 @@ class Membership:
         self._settings = settings
         self._is_cut_off = is_cut_off
         self._coming: Counter[Place] = Counter()
+        self._entering: list[Wish] = []
 
     async def enter(self, wish: Wish, id: str, description: RoomDescription, filter: Filter) -> Subscribed:
         """Let a client hear of a room; see `Realtime.subscribe`."""
@@ -116,15 +117,19 @@ class Membership:
             raise api_error("api.assert.invalid_argument", "volatile", f"at most {MOST_VOLATILE} bytes to subscribe")
         place = description.place
         self._coming[place] += 1
+        self._entering.append(wish)
         try:
             await self._bus.follow(*place)
             await self._entitlements.ensure(wish.user_id, place)
             # Nothing is awaited from here on, so that no entry falls between what is replayed and what is told.
             if client.push is None:
                 raise api_error("api.process.connection_dropped")
+            if not any(entering is wish for entering in self._entering):
+                raise api_error("security.token.invalid")  # it has ended meanwhile
             self._check_limits(client, id)
             return self._take_seat(wish, id, description, filter)
         finally:
+            self._entering = [entering for entering in self._entering if entering is not wish]
             self._coming[place] -= 1
             self._let_go(place)
 
@@ -157,6 +162,11 @@ class Membership:
         for subscription in list(self._rooms.of_client(client.id).values()):
             if user_id is None or subscription.user_id == user_id:
                 self.leave(subscription)
+        self._entering = [
+            wish
+            for wish in self._entering
+            if wish.client.id != client.id or (user_id is not None and wish.user_id != user_id)
+        ]
 
     def _check_limits(self, client: Client, room: str) -> None:
         mine = self._rooms.of_client(client.id)

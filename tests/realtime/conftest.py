@@ -18,6 +18,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from device_manager.cli.process import ServerProcess
 from device_manager.events import EventBus
 from device_manager.realtime.bus import LocalBus
+from device_manager.realtime.rights import SubscriptionRights
 from device_manager.realtime.service import Realtime
 from device_manager.router.request import Connection
 from device_manager.settings import Settings
@@ -180,7 +181,7 @@ class Home:
 
     listener = Listener
 
-    def __init__(self, store: Store, settings: Settings) -> None:
+    def __init__(self, store: Store, settings: Settings, rights: SubscriptionRights | None) -> None:
         self.store = store
         self.events = EventBus()
         self.clock = 0.0
@@ -190,7 +191,7 @@ class Home:
             age=settings.realtime_log_age,
             clock=lambda: self.clock,
         )
-        self.realtime = Realtime(store, self.bus, self.events, settings, node="knode-test")
+        self.realtime = Realtime(store, self.bus, self.events, settings, node="knode-test", rights=rights)
 
     async def follow(self, collection: str, filter: Message | None = None, **options: Any) -> Listener:
         """A new client that follows a collection of the index `home`."""
@@ -212,10 +213,10 @@ async def open_home(tmp_path: Path) -> AsyncIterator[Opens]:
     """Opens engines over stores of their own."""
     homes: list[Home] = []
 
-    async def open_(**settings: Any) -> Home:
+    async def open_(rights: SubscriptionRights | None = None, **settings: Any) -> Home:
         store = open_store(Settings(store=f"sqlite:{tmp_path / str(len(homes))}"))
         await store.start()
-        home = Home(store, Settings(**settings))
+        home = Home(store, Settings(**settings), rights)
         homes.append(home)
         for collection in ("first", "second"):
             await store.create_collection("home", collection, {"dynamic": "false"})

@@ -136,6 +136,38 @@ async def test_notifications_wait_for_the_answer(open_home: Any) -> None:
     assert len(home.realtime.rooms) == 1
 
 
+class SlowRights:
+    """Says who may subscribe when the test lets it."""
+
+    version = 0
+
+    def __init__(self) -> None:
+        self.turn = asyncio.Event()
+
+    async def may_subscribe(self, user_id: str | None, index: str, collection: str) -> bool:
+        await self.turn.wait()
+        return True
+
+
+async def test_token_that_ends_while_its_client_subscribes_takes_the_subscription(open_home: Any) -> None:
+    rights = SlowRights()
+    home = await open_home(rights=rights)
+    clients = [home.listener() for _ in range(3)]
+    asked = [
+        asyncio.create_task(home.realtime.subscribe(client.connection, "home", "first", {}, user_id=user))
+        for client, user in zip(clients, ("ada", "bob", "ada"), strict=True)
+    ]
+    await asyncio.sleep(0)
+    home.realtime.drop(clients[0].connection, "ada")
+    home.realtime.drop(clients[1].connection, "ada")
+    rights.turn.set()
+    outcomes = await asyncio.gather(*asked, return_exceptions=True)
+    assert isinstance(outcomes[0], ApiError) and outcomes[0].id == "security.token.invalid"
+    assert [isinstance(outcome, ApiError) for outcome in outcomes] == [True, False, False]
+    (room,) = home.realtime.rooms
+    assert room.subscriptions.keys() == {client.connection.id for client in clients[1:]}
+
+
 def test_what_waits_is_bounded() -> None:
     sent: list[bytes] = []
 
