@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from device_manager.redis_connection import RedisConnection
+
 PLACE = ("tenant-a", "assets")
 
 
@@ -118,6 +120,27 @@ async def test_the_redis_goes_and_comes_back(start_bus: Callable[..., Any], unti
     assert first.bus.since(*PLACE, number) is None
     while await second.bus.count("room") != 2:
         await asyncio.sleep(0.01)
+
+
+async def test_somebody_empties_the_redis(start_bus: Callable[..., Any], until: Any, redis_server: Any) -> None:
+    first, second = await start_bus(age=2.0), await start_bus(age=2.0)
+    await first.bus.follow(*PLACE)
+    await second.bus.follow(*PLACE)
+    first.bus.set_count("room", 2, b"")
+    first.publish("a")
+    await until(lambda: second.noted.ids == ["a"])
+    number = second.bus.number
+    redis = RedisConnection(redis_server.url, "test")
+    await redis.run("FLUSHALL")
+    await redis.close()
+    first.publish("b")
+    await until(lambda: second.noted.ids == first.noted.ids == ["a", "b"])
+    assert second.bus.number > number
+    assert second.bus.since(*PLACE, number) is None
+    while await second.bus.count("room") != 2:
+        await asyncio.sleep(0.01)
+    third = await start_bus(age=2.0)
+    await until(lambda: third.bus.is_followed(*PLACE))
 
 
 async def test_a_redis_that_hangs(start_bus: Callable[..., Any], until: Any, redis_server: Any) -> None:

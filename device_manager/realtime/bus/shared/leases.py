@@ -113,6 +113,7 @@ class Leases:
             place = decode_place(found[at])
             starts[place] = int(found[at + 1])
             self.hear(place, starts[place], int(found[at + 2]) / 1000)
+        self.unannounced |= self.own.keys() - starts.keys()
         for place in self._until.keys() - starts.keys():
             if self._until[place] < time.monotonic():
                 del self._until[place]

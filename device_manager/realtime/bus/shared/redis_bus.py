@@ -127,14 +127,11 @@ class RedisBus:
         place = (index, collection)
         if place in self._leases.own:
             return
-        known = False
+        self._leases.unannounced.add(place)
         if self.is_connected and self._keys is not None:
             with contextlib.suppress(ApiError):
-                known = await self._leases.follow(self._keys, place)
-                if not known:
-                    log.warning(
-                        "a server does not say that it knows what is followed", collection=f"{index}:{collection}"
-                    )
+                if not await self._leases.follow(self._keys, place):
+                    log.warning("a server does not say that it knows who follows", index=index, collection=collection)
         self._leases.own[place] = None
         self._log.follow(place)
 
@@ -289,14 +286,16 @@ class RedisBus:
         while self._log.number < number_of(newest):
             start = f"(0-{self._log.number}"
             page = await self._connection.run("XRANGE", keys.log, start, newest, "COUNT", BATCH)
+            if not page:
+                return
             for id, fields in page:
                 self._keep(id, members_of(fields))
 
     def _keep(self, id: bytes, members: dict[bytes, bytes]) -> None:
         if b"place" in members:
             self._log.append(decode_place(members[b"place"]), members[b"data"], number_of(id))
-        else:
-            self._log.number = number_of(id)
+        else:  # a log begins, and what stood before is unknown
+            self._log.restart(number_of(id))
 
     async def _read(self, keys: Keys) -> None:
         """Take in what comes."""

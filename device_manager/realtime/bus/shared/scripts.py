@@ -31,6 +31,7 @@ return {{last(KEYS[1]), last(KEYS[2])}}
 
 PUBLISH = Script(
     """-- KEYS: log, sent. ARGV: server, most entries, seconds kept, then (sequence, place, data) for each entry.
+if redis.call('EXISTS', KEYS[1]) == 0 then return redis.error_reply('ERR somebody removed the log') end
 local sent = tonumber(redis.call('GET', KEYS[2]) or 0)
 for at = 4, #ARGV, 3 do
   local sequence = tonumber(ARGV[at])
