@@ -74,4 +74,6 @@ def test_an_api_key_is_a_token(sdk: Any, credentials: dict[str, str]) -> None:
     assert sdk.jwt(made["_source"]["token"]) == made["_source"]["token"]
     assert sdk.resolved("auth", "getCurrentUser")["_id"] == credentials["username"]
     sdk.resolved("auth", "deleteApiKey", made["_id"])
-    assert sdk.rejected("auth", "getCurrentUser")["id"] == "security.token.invalid"
+    # over WebSocket the server says by itself that the key has ended, and the SDK may have dropped it already
+    answer = sdk.call("auth", "getCurrentUser")
+    assert answer.get("error", {}).get("id") == "security.token.invalid" or answer["response"]["_id"] == "-1"
