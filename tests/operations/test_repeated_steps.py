@@ -63,10 +63,12 @@ async def test_security(application: Application) -> None:
         body = {"content": {"profileIds": ["admin"]}, "credentials": credentials}
         await call("security", "createUser", args={"_id": name}, body=body)
     await call("security", "restrictDefaultRights")
-    assert not application.security.is_open
+    is_open = application.security.is_open
+    assert not is_open
     reset = upkeep_of(application, may_open=True).security_reset
     progress = await run_twice(reset._step)
     assert progress.result["deletedUsers"] == 3
-    assert application.security.is_open
+    is_open = application.security.is_open
+    assert is_open
     assert (await call("security", "searchUsers"))["total"] == 0
     assert (await call("server", "adminExists")) == {"exists": False}
