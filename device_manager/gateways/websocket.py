@@ -22,15 +22,15 @@ from device_manager.errors import ApiError, api_error
 from device_manager.gateways.answers import refusal, shed, unexpected_response
 from device_manager.gateways.frames import FrameCutter
 from device_manager.gateways.gate import FairGate
-from device_manager.gateways.http_exchange import add_header
 from device_manager.gateways.incoming import FREE_BYTES, Share
 from device_manager.gateways.json_text import UnreadableJson, find_request_id, read_json
 from device_manager.gateways.outgoing import Outgoing
 from device_manager.gateways.rate import MessageRate
 from device_manager.gateways.service import AFTER_PARSING, BEFORE_PARSING, Service
 from device_manager.gateways.stall import StallWatch
+from device_manager.gateways.upgrade import BAD_HANDSHAKE, connection_of
 from device_manager.router.envelope import encode
-from device_manager.router.parse import Refused, new_request_id, parse
+from device_manager.router.parse import Refused, parse
 from device_manager.router.request import Connection, Request
 from device_manager.router.response import Response
 
@@ -48,10 +48,6 @@ LINGER = 2.0
 DISCARDED_BYTES = 64 << 20
 """Bytes thrown away after a failure, so that the peer reads the close frame instead of a reset."""
 WRITE_HIGH, WRITE_LOW = 1 << 20, 1 << 18
-BAD_HANDSHAKE = (
-    b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-type: text/plain\r\ncontent-length: 41\r\n\r\n"
-    b"This is no WebSocket upgrade by RFC 6455."
-)
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
@@ -393,11 +389,3 @@ def is_ping(message: bytes) -> bool:
     except UnreadableJson:
         return False
     return isinstance(payload, dict) and len(payload) == 1 and type(payload.get("p")) is int and payload["p"] == 1
-
-
-def connection_of(upgrade: Upgrade, client: tuple[str, int] | None) -> Connection:
-    """What requests see of their connection; `X-Forwarded-For` does not count here (router-protocol 1.2)."""
-    headers: dict[str, str] = {}
-    for name, value in upgrade.headers.raw_items():
-        add_header(headers, name.lower(), value)
-    return Connection(new_request_id(), "websocket", (client[0],) if client else (), headers)
