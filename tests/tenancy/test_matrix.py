@@ -87,7 +87,7 @@ async def test_rights_are_given_only_by_those_with_a_right_to_all(town: Any) -> 
             concerned.add(example.controller)
             for user in ("tenant", "keeper", "reader"):
                 assert (await town.ask(user, example.message))["error"]["id"] == FORBIDDEN, example.label
-    password = "kuzzle-plugin-auth-passport-local/password"  # noqa: S105  # a controller
+    password = "kuzzle-plugin-auth-passport-local/password"  # a controller
     assert concerned == {"security", "admin", "debug", "device-manager/credentials", password}
 
 
