@@ -132,7 +132,7 @@ async def test_the_same_is_computed_whoever_it_is() -> None:
         assert not await passwords.matches(stored, "wrong")
         return {kind: passwords.work[kind] - before[kind] for kind in before}
 
-    people = (ours, None, {}, {"algorithm": ALGORITHM})
+    people: tuple[dict[str, Any] | None, ...] = (ours, None, {}, {"algorithm": ALGORITHM})
     assert [await work(stored) for stored in people] == [{"argon2": 1, "legacy": 0}] * 4
     everybody = (FORMS["usual"], FORMS["hmac"], *people)
     assert [await work(stored) for stored in everybody] == [{"argon2": 1, "legacy": 1}] * 6

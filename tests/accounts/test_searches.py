@@ -46,7 +46,8 @@ async def test_fields_of_ones_own_are_searched_once_they_are_mapped(api: Any, wh
     assert (await api.do(f"security:{get}"))["mapping"] == updated["properties"]
     changed = {"properties": {field: {"type": "integer"}}}
     assert await api.refused(f"security:{update}", body=changed) == "services.storage.cannot_change_mapping"
-    for wrong in ({"properties": {"x": {"type": "nonsense"}}}, {"nonsense": {}}):
+    wrongs: list[dict[str, Any]] = [{"properties": {"x": {"type": "nonsense"}}}, {"nonsense": {}}]
+    for wrong in wrongs:
         assert (await api.ask(f"security:{update}", body=wrong))["status"] == 400
 
     ids = sorted([await make(api, what, **{field: "red" if number < 5 else "blue"}) for number in range(7)])

@@ -18,7 +18,7 @@ import pytest
 from device_manager.cli.client import Client
 from device_manager.cli.process import ServerProcess
 
-sys.path.insert(0, str(Path(__file__).parent))  # for `kuzzle_platform`, which is no test by itself
+sys.path.insert(0, str(Path(__file__).parent / "incumbent"))  # for `kuzzle_platform`
 
 _engines = itertools.count(1)
 

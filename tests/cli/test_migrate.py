@@ -29,6 +29,7 @@ Start = Callable[..., ServerProcess]
 WritePlatform = Callable[..., KuzzlePlatform]
 
 ASSETS, DEVICES, GROUPS = "device-manager/assets", "device-manager/devices", "device-manager/groups"
+DEAF = Listener(expect=lambda count: None, done=lambda count: None, resuming=lambda record: None, checking=lambda: None)
 TASK = "/%25device-manager-internal.tasks/_doc/migrate"
 SHAPED = ("models", "provisioning", "groups", "measures", "devices", "assets", "history")
 
@@ -333,7 +334,7 @@ async def test_what_cannot_be_migrated(write_platform: WritePlatform, tmp_path: 
         target = load_settings(flags | {"store": into}) if into else None
         order = Order(load_settings(flags | {"store": store_url}), target, applies=True)
         with pytest.raises((InvalidSettings, StoreError), match=text):
-            await migrate(order, Listener(*[lambda _: None] * 3, lambda: None))
+            await migrate(order, DEAF)
 
 
 def damage(platform: KuzzlePlatform) -> dict[str, Any]:
@@ -354,7 +355,7 @@ async def test_what_is_wrong_in_the_cluster_is_told_and_left(write_platform: Wri
     platform = write_platform(2, ward=None, rooms=2, linked=1, measures=1)
     odd = await asyncio.to_thread(damage, platform)
     settings = load_settings({"store": f"elasticsearch:{platform.url}"})
-    result = await migrate(Order(settings, None, applies=True), Listener(*[lambda _: None] * 3, lambda: None))
+    result = await migrate(Order(settings, None, applies=True), DEAF)
     tally = result.outcome.tally
     assert result.outcome.error is None
     assert tally.collections[UNMARKED].examples == ["crm:full"]

@@ -79,7 +79,8 @@ class Peer:
         """The envelope of an answer."""
         controller, _, name = action.rpartition(":")
         id = f"r{next(self._numbers)}"
-        answer = self._waiting[id] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        self._waiting[id] = answer
         message = {"controller": controller, "action": name, "requestId": id, **request}
         if self.token is not None:
             message.setdefault("jwt", self.token)

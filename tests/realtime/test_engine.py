@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -175,7 +176,7 @@ def test_what_waits_is_bounded() -> None:
         id, protocol = "c", "websocket"
 
         def __init__(self) -> None:
-            self.push = sent.append
+            self.push: Callable[[bytes], None] | None = sent.append
 
         def on_close(self, listener: Any) -> None: ...
 

@@ -254,8 +254,7 @@ async def test_bulk_writes_are_told_when_they_say_so(server: ServerProcess, conn
     await peer.do("bulk:deleteByQuery", **place, body={"query": {"ids": {"values": ["new"]}}})
     await peer.do("document:updateByQuery", **place, body={"query": {"ids": {"values": ["w"]}}, "changes": {"n": 3}})
     await peer.do("collection:truncate", **place)
-    told = [shown(message)[:4] for message in await peer.silence(place)]
-    assert told == [("update", "write", "in", "w")]
+    assert [shown(message)[:4] for message in await peer.silence(place)] == [("update", "write", "in", "w")]
 
 
 async def test_users_come_and_go(server: ServerProcess, connect_to: Any, eventually: Callable[..., Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from device_manager.storage.contract import Change, Decide, Document, Key, Put, PutKind, Store
+from device_manager.storage.contract import Change, Decide, Document, Key, Put, PutKind, Store, Transaction
 from device_manager.storage.origin import ORIGIN
 
 Writes = Callable[..., Decide[Document]]
@@ -28,7 +28,12 @@ async def test_changes_name_the_origin_of_their_writer(store: Store, a: Key, b: 
     await asyncio.gather(*writers)
     await asyncio.gather(*(asyncio.create_task(place(f"of {n}", Key(*a[:2], f"c{n}"), n)) for n in range(8, 12)))
     assert ORIGIN.get() is None
-    await store.transact(lambda tx: (tx.read((a,)), tx.delete(a)))
+
+    def remove(tx: Transaction) -> None:
+        tx.read((a,))
+        tx.delete(a)
+
+    await store.transact(remove)
     made = {change.after.source["serial"]: change.origin for change in heard if change.after is not None}
     assert made == {n: f"of {n}" for n in range(12)}
     assert heard[-1].after is None and heard[-1].origin is None

@@ -185,9 +185,10 @@ BODIES: dict[str, Any] = {
 async def test_writing_by_query_needs_a_query(stations: Any) -> None:
     await stations.add("a")
     here = {"index": stations.index, "collection": stations.collection}
-    for query in ({}, {"query": None}, {"query": []}):
+    queries: list[dict[str, Any]] = [{}, {"query": None}, {"query": []}]
+    for query in queries:
         for action in ("bulk:deleteByQuery", "bulk:updateByQuery", "document:updateByQuery"):
-            more = {} if action == "bulk:deleteByQuery" else {"changes": {}}
+            more: dict[str, Any] = {} if action == "bulk:deleteByQuery" else {"changes": {}}
             error = await stations.platform.refused(action, **here, body=query | more)
             assert (error["id"], error["props"]) == ("services.storage.missing_argument", ["body.query"])
     assert (await refused(stations, "updateByQuery", body={"query": {}}))["id"] == "api.assert.missing_argument"
@@ -236,7 +237,7 @@ async def test_engines_are_written_by_their_rules(platform: Any) -> None:
     await platform.do("bulk:updateByQuery", **here, body={"query": query, "changes": {"metadata": {"weight": 5}}})
     assert (await platform.source("assets", asset))["metadata"]["weight"] == 5
     assert [entry["event"]["name"] for entry in await platform.history(asset)][-1] == "metadata"
-    unlinked = {"linkedMeasures": []}
+    unlinked: dict[str, Any] = {"linkedMeasures": []}
     done = await platform.do("document:updateByQuery", **here, body={"query": query, "changes": unlinked})
     assert [(error["document"]["_id"], error["status"]) for error in done["errors"]] == [(asset, 400)]
     lines = [{"update": {"_id": asset}}, {"doc": unlinked}]

@@ -27,13 +27,14 @@ async def pages(stations: Any, **search: Any) -> list[dict[str, Any]]:
 async def test_pages_show_every_document_once_in_order(stations: Any) -> None:
     ids = [f"s{number:02}" for number in range(12)]
     await stations.add(*ids, height=3)
-    for search, expected in (
+    searches: list[tuple[dict[str, Any], list[str]]] = [
         ({"size": 5}, ids),
         ({"size": 5, "body": {"sort": [{"height": "asc"}, {"name": "desc"}]}}, ids[::-1]),
         ({"size": 4, "body": {"sort": "height"}}, ids),
         ({"size": 5, "from": 3, "body": {"sort": "name"}}, ids[3:]),
         ({"size": 12}, ids),
-    ):
+    ]
+    for search, expected in searches:
         found = await pages(stations, **search)
         hits = [hit for page in found for hit in page["hits"]]
         shown = [hit["_id"] for hit in hits]
@@ -101,7 +102,7 @@ async def test_scrolls_expire(stations: Any) -> None:
 async def test_scrolls_are_bounded(make_stations: Any) -> None:
     stations = await make_stations(scrolls_per_user=3)
     await stations.add("a", "b")
-    search = {
+    search: dict[str, Any] = {
         "targets": [Target(stations.index, stations.collection)],
         "body": {},
         "offset": None,
