@@ -25,6 +25,8 @@ KINDS = {
 }
 """Protocol and flags of Node: the `ws` client, Node's own WebSocket, HTTP."""
 WEBSOCKET_ONLY = frozenset({"lines", "realtime"})
+APART = "security"
+"""Module that runs for one kind of client after the other: its deletions give up when others always write first."""
 LAST = "administering"
 """Module that concerns everybody: it runs once, with nothing beside it."""
 DEADLINE = 110.0
@@ -84,11 +86,13 @@ def outcomes(server: ServerProcess) -> Outcomes:
     """How each check went on a server: the kinds of clients side by side, then what concerns all."""
     running = {}
     for kind in KINDS:
-        modules = sorted({check.module for check in CHECKS if check.kind == kind and check.module != LAST})
+        modules = sorted({check.module for check in CHECKS if check.kind == kind} - {APART, LAST})
         running[kind] = start(kind, server.port, f"sdk-{kind}", modules)
     found: Outcomes = {}
     for kind, process in running.items():
         found |= outcomes_of(kind, process)
+    for kind in KINDS:
+        found |= outcomes_of(kind, start(kind, server.port, f"sdk-{kind}-{APART}", [APART]))
     return found | outcomes_of("ws", start("ws", server.port, "sdk-last", [LAST]))
 
 
