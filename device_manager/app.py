@@ -32,6 +32,7 @@ from device_manager.decoders.shipped import shipped_decoders
 from device_manager.documents.domain import Documents
 from device_manager.errors import ApiError
 from device_manager.events import Answers, EventBus, UnknownEvent
+from device_manager.facades.shipped import at_own_port, shipped_interfaces
 from device_manager.figures import figures_of
 from device_manager.gateways.server import Gateway
 from device_manager.logs import configure_logging
@@ -42,7 +43,7 @@ from device_manager.realtime.inside import InsideSubscriptions
 from device_manager.realtime.koncorde import normalise
 from device_manager.router.controller import Controller
 from device_manager.router.envelope import NODE
-from device_manager.router.foreign import ForeignInterfaces
+from device_manager.router.foreign import ForeignInterface, ForeignInterfaces
 from device_manager.router.idempotency import Idempotency
 from device_manager.router.router import Router
 from device_manager.router.statistics import Statistics
@@ -119,16 +120,27 @@ class Application:
         for controller in self._controllers():
             self.router.register(controller)
         self.router.compile()
+        shipped = self._shipped_interfaces()
         self.gateway = Gateway(
             observed(self.router, settings, self.telemetry),
             settings,
             ready=lambda: self._healthy and not self.router.admission.overloaded,
             events=self.events,
             metrics=self.metrics,
-            foreign=ForeignInterfaces(self.router, self.plugins.foreign_interfaces()),
+            foreign=ForeignInterfaces(self.router, [*shipped, *self.plugins.foreign_interfaces()]),
         )
+        self.sitewise_gateway = self._own_gateway(at_own_port(shipped)) if settings.sitewise_port >= 0 else None
         self._healthy = False
         self._health_watch: asyncio.Task[None] | None = None
+
+    def _shipped_interfaces(self) -> list[ForeignInterface]:
+        credentials, collections = self.security.foreign_credentials, self.security.collections
+        return shipped_interfaces(self.router, self.store, credentials, collections, self.twins, self.settings)
+
+    def _own_gateway(self, interfaces: list[ForeignInterface]) -> Gateway:
+        """A port on which there is nothing but foreign interfaces."""
+        foreign = ForeignInterfaces(self.router, interfaces)
+        return Gateway(self.router, self.settings, ready=lambda: self._healthy, events=self.events, foreign=foreign)
 
     def _load_plugins(self) -> Plugins:
         plugins = Plugins()
@@ -191,6 +203,8 @@ class Application:
             self._healthy = True
             await self.events.pipe("kuzzle:state:live", None)
             await self.gateway.start()
+            if self.sitewise_gateway is not None:
+                await self.sitewise_gateway.start(port=self.settings.sitewise_port)
             await self.servers.start(f"{self.settings.host}:{self.gateway.port}")
             await self.events.pipe("kuzzle:state:ready", None)
         except BaseException:
@@ -218,6 +232,8 @@ class Application:
         except ApiError as error:
             log.error("a pipe refused the shutdown, which goes on", reason=error.message)
         await self.gateway.stop()
+        if self.sitewise_gateway is not None:
+            await self.sitewise_gateway.stop()
         await self.router.drain()
         await self.servers.stop()
         await self.memory_storage.close()

@@ -194,6 +194,41 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Seconds for which the answer to a request with an idempotency key is kept for its retries."""
     idempotency_wait: float = 10.0
     """Seconds that a retry waits for the first request with its key, if that still runs, before it gets a 429."""
+    ubidots: bool = True
+    """Answer clients of Ubidots below `/api/v2.0` and `/api/v1.6`."""
+    ubidots_token_lifetime: float = 21_600.0
+    """Seconds without use after which a token that a client of Ubidots got for its API key is good no more."""
+    ubidots_bulk_status: int = 202
+    """HTTP status of the answer to a bulk operation of Ubidots that was accepted."""
+    ubidots_bulk_most: int = 1000
+    """Devices that one bulk operation of Ubidots may name."""
+    ubidots_bulk_accepts_delete: bool = False
+    """Take the verb DELETE too where Ubidots deletes devices in bulk by POST."""
+    ubidots_purge_measures: bool = True
+    """Remove the measures of devices and variables that clients of Ubidots delete; otherwise they stay."""
+    ubidots_task_kept: float = 604_800.0
+    """Seconds for which clients of Ubidots can read a task after its end."""
+    ubidots_rate: int = 0
+    """Requests a second that one credential of Ubidots may make of a server, 0 for any number."""
+
+    sitewise: bool = True
+    """Answer clients of AWS IoT SiteWise below `/sitewise`, and on `sitewise_port` if there is one."""
+    sitewise_port: int = -1
+    """Port of its own for clients of AWS IoT SiteWise, who find everything at `/` there; 0 for any free one, -1 for
+    none."""
+    sitewise_clock_skew: float = 300.0
+    """Seconds by which the clocks of clients of AWS IoT SiteWise may differ."""
+    sitewise_extended_codes: bool = False
+    """Tell with `RESOURCE_NOT_FOUND` or `CONFLICT` why an asset cannot come into a project of AWS IoT SiteWise, or
+    leave it, although the service knows but the code `INTERNAL_FAILURE`."""
+    sitewise_portals: int = 100
+    """Portals of AWS IoT SiteWise in one engine; beyond it 410."""
+    sitewise_portal_projects: int = 100
+    """Projects of one portal of AWS IoT SiteWise; beyond it 410."""
+    sitewise_project_assets: int = 10_000
+    """Assets of one project of AWS IoT SiteWise; beyond it 410."""
+    sitewise_rate: int = 0
+    """Requests a second that one account of AWS IoT SiteWise may make of a server; beyond it 429. 0 for any number."""
 
     device_rate: float = 0.0
     """Payloads a second that one device may send; beyond it 429. 0 for any number."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 import hashlib
 import secrets
+import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -164,7 +165,7 @@ class ForeignCredentials:
         return await self._store.transact(decide, dry_run=call.dry_run, refresh=True)
 
     async def add_token(self, interface: Interface, caller: ForeignCaller, expires_at: int) -> str:
-        """A further token of a credential, good until `expires_at` (milliseconds since 1970)."""
+        """A further token of a credential, good until `expires_at` (milliseconds since 1970); expired ones go."""
         token = _new_secret()
         key = proof_key(interface, Proof.TOKEN, token)
         content = {
@@ -174,14 +175,42 @@ class ForeignCredentials:
             "userId": caller.kuid,
             "expiresAt": expires_at,
         }
+        known = await self._documents_of(_of(caller.credential))
+        expired = [FOREIGN_CREDENTIALS.key(document.id) for document in known if _has_expired(document.source)]
 
         def decide(tx: Transaction) -> None:
-            if user_key(caller.kuid) not in tx.read((user_key(caller.kuid),)):
+            owner = user_key(caller.kuid)
+            found = tx.read((owner, *expired))
+            if owner not in found:
                 raise api_error("security.user.not_found", caller.kuid)
+            for old in expired:
+                if old in found and _has_expired(found[old].source):
+                    tx.delete(old)
             tx.create(key.index, key.collection, created(content, stamp_now(caller.kuid)), key.id)
 
         await self._store.transact(decide)
         return token
+
+    async def renew_token(self, interface: Interface, token: str, expires_at: int) -> ForeignCaller | None:
+        """Let a token live until `expires_at` (milliseconds since 1970) at least; None when it has expired already."""
+        key = proof_key(interface, Proof.TOKEN, token)
+
+        def decide(tx: Transaction) -> Document | None:
+            document = tx.read((key,)).get(key)
+            if document is None or _has_expired(document.source):
+                return None
+            if document.source["expiresAt"] >= expires_at:
+                return document
+            return tx.replace(key, document.source | {"expiresAt": expires_at})
+
+        version = self._memory.version
+        document = await self._store.transact(decide)
+        caller = None if document is None else self._caller(document)
+        if caller is None:
+            self._remembered.pop(key, None)
+        elif version == self._version == self._memory.version:
+            self._remembered[key] = caller
+        return caller
 
     async def find_all(self, engine: str | None) -> list[Content]:
         """The credentials of an engine, or all: `{_id, interface, engineId, userId, createdAt}`, the oldest first."""
@@ -281,6 +310,10 @@ def _new_secret() -> str:
 
 def _of(credential: str) -> Query:
     return Term("credential", credential)
+
+
+def _has_expired(source: Content) -> bool:
+    return 0 <= int(source.get("expiresAt", -1)) <= time.time_ns() // 1_000_000
 
 
 def _created_at(source: Content) -> int:

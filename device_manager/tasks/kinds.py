@@ -56,8 +56,10 @@ class TaskKind:
         step: `await step(arguments, cursor, progress)` does a bounded part of the work and returns where the next step
             begins, None when nothing is left. The first one gets None.
         cancellable: whether the work may be left half done.
+        kept: seconds for which a task can be read after its end; None for as long as most.
     """
 
     name: str
     step: Step
     cancellable: bool = False
+    kept: float | None = None

@@ -322,5 +322,15 @@ class Tasks:
             await asyncio.sleep(PRUNE_INTERVAL)
 
     async def prune(self, kept: float = KEPT) -> int:
-        """Remove the tasks that ended more than `kept` seconds ago; how many."""
-        return await remove_matching(self._store, INTERNAL_INDEX, TASKS, Range("endedAt", lt=now() - int(kept * 1000)))
+        """Remove the tasks that ended more than `kept` seconds ago, or as long ago as their kind says; how many."""
+        own = {kind.name: kind.kept for kind in self._kinds.values() if kind.kept is not None}
+        usual = Bool(filter=(_ended_before(kept),), must_not=tuple(Term("kind", name) for name in own))
+        removed = await remove_matching(self._store, INTERNAL_INDEX, TASKS, usual)
+        for name, seconds in own.items():
+            query = Bool(filter=(_ended_before(seconds), Term("kind", name)))
+            removed += await remove_matching(self._store, INTERNAL_INDEX, TASKS, query)
+        return removed
+
+
+def _ended_before(seconds: float) -> Query:
+    return Range("endedAt", lt=now() - int(seconds * 1000))

@@ -8,6 +8,7 @@ from device_manager.tasks import Tasks
 from device_manager.twins.catalogue import Catalogue
 from device_manager.twins.measures.following import Following
 from device_manager.twins.measures.pruning import MeasurePruning
+from device_manager.twins.measures.purging import MeasurePurging
 from device_manager.twins.measures.reading import MeasureReading
 from device_manager.twins.measures.rebuilding import Rebuilding
 from device_manager.twins.measures.slots import SlotRegister
@@ -24,6 +25,7 @@ class Measures:
         states: assets as they were.
         rebuilding: makes records agree with history.
         pruning: removes measures that are older than they are kept.
+        purging: removes the measures of devices that are gone.
         following: does so after writes that ingestion did not make.
     """
 
@@ -33,6 +35,7 @@ class Measures:
         self.states = States(store, catalogue, self.reading)
         self.rebuilding = Rebuilding(store, self.register)
         self.pruning = MeasurePruning(store, self.rebuilding)
+        self.purging = MeasurePurging(store, self.rebuilding)
         tasks.register(self.rebuilding.task)
         tasks.register(self.pruning.task)
         self.following = Following(store, catalogue, places, tasks, self.rebuilding, self.register)

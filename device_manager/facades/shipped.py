@@ -1,0 +1,49 @@
+"""The foreign interfaces that ship with the product, as far as they are switched on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from device_manager.facades.sitewise.interface import SiteWise
+from device_manager.facades.sitewise.service import open_service
+from device_manager.facades.ubidots.interface import Ubidots
+from device_manager.router.foreign import ForeignInterface
+from device_manager.router.router import Router
+from device_manager.security.foreign_credentials import ForeignCredentials
+from device_manager.security.places import Collections
+from device_manager.settings import Settings
+from device_manager.storage.contract import Store
+from device_manager.twins.domain import Twins
+
+
+def shipped_interfaces(
+    router: Router,
+    store: Store,
+    credentials: ForeignCredentials,
+    collections: Collections,
+    twins: Twins,
+    settings: Settings,
+) -> list[ForeignInterface]:
+    """The interfaces that a server has without plugins.
+
+    Args:
+        router: runs actions.
+        store: where everything is.
+        credentials: knows what their clients show.
+        collections: makes the collections of private records.
+        twins: the domain, which is not started yet.
+        settings: say which ones are switched on.
+    """
+    interfaces: list[ForeignInterface] = []
+    if settings.ubidots:
+        interfaces.append(Ubidots(router, store, credentials, twins, settings))
+    if settings.sitewise:
+        interfaces.append(
+            SiteWise(open_service(router, store, credentials, collections, twins, settings), ["/sitewise"])
+        )
+    return interfaces
+
+
+def at_own_port(interfaces: Sequence[ForeignInterface]) -> list[ForeignInterface]:
+    """What is served at the root of `sitewise_port`, with the same state as below its path on the main port."""
+    return [interface.at_root() for interface in interfaces if isinstance(interface, SiteWise)]

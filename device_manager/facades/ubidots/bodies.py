@@ -1,0 +1,86 @@
+"""Reading the members of bodies, each refused by name (facades 4.4, 4.7). Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from device_manager.facades.ubidots.content import LABEL_SIGN
+from device_manager.facades.ubidots.errors import invalid
+from device_manager.storage.stamps import Source
+
+Check = Callable[[Any], str | None]
+"""What is wrong with a value; None for nothing."""
+
+REQUIRED = "This field is required."
+
+
+def is_label(value: Any) -> str | None:
+    """Labels stand in paths, where `~` announces them."""
+    if not isinstance(value, str) or not value:
+        return "This field may not be blank."
+    if "/" in value or value.startswith(LABEL_SIGN):
+        return f'A label has no "/" and does not begin with "{LABEL_SIGN}".'
+    return None
+
+
+def is_text(value: Any) -> str | None:
+    """Any text."""
+    return None if isinstance(value, str) else "Not a valid string."
+
+
+def is_nullable_text(value: Any) -> str | None:
+    """Any text or none."""
+    return None if value is None else is_text(value)
+
+
+def is_object(value: Any) -> str | None:
+    """Any object."""
+    return None if isinstance(value, dict) else "Expected an object."
+
+
+def are_tags(value: Any) -> str | None:
+    """Texts in a list."""
+    fits = isinstance(value, list) and all(isinstance(tag, str) for tag in value)
+    return None if fits else "Expected an array of strings."
+
+
+def is_flag(value: Any) -> str | None:
+    """True or false."""
+    return None if isinstance(value, bool) else "Must be a valid boolean."
+
+
+def is_no_organization(value: Any) -> str | None:
+    """There are none here."""
+    return None if value in (None, "") else "There are no organizations; leave it out or send null."
+
+
+def is_raw(value: Any) -> str | None:
+    """Nothing is computed here."""
+    return None if value in ("raw", 0, "0") else 'Only variables of type "raw" are supported.'
+
+
+def is_no_expression(value: Any) -> str | None:
+    """Nothing is computed here."""
+    return None if value in (None, "") else "Synthetic variables are not supported."
+
+
+def checked(body: Source, checks: Mapping[str, Check], required: tuple[str, ...] = ()) -> Source:
+    """Those members of a body that are known.
+
+    Args:
+        body: what came.
+        checks: by member.
+        required: members that have to be there.
+
+    Raises:
+        UbidotsError: 400001, which names every member that cannot be used.
+    """
+    detail = {name: [REQUIRED] for name in required if name not in body}
+    known = {name: value for name, value in body.items() if name in checks}
+    for name, value in known.items():
+        if wrong := checks[name](value):
+            detail[name] = [wrong]
+    if detail:
+        raise invalid(detail)
+    return known

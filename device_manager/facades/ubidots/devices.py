@@ -1,0 +1,101 @@
+"""The routes of devices (facades 4.3, 4.4, 4.5)."""
+
+from __future__ import annotations
+
+from device_manager.facades.ubidots import shapes
+from device_manager.facades.ubidots.content import device_id
+from device_manager.facades.ubidots.exchange import V2, Exchange, answer, no_content
+from device_manager.facades.ubidots.filters import DEVICE_ATTRIBUTES, Selection, read_selection
+from device_manager.facades.ubidots.pages import Page, enveloped, read_page, with_fields
+from device_manager.facades.ubidots.reading import DeviceReading, Twin
+from device_manager.facades.ubidots.routes import Route
+from device_manager.facades.ubidots.writing import DeviceWriting
+from device_manager.router.foreign import ForeignAnswer
+from device_manager.storage.stamps import Source
+
+PAGE_SIZE = 50
+
+
+class DeviceRoutes:
+    """Lists, reads, creates, changes and deletes devices.
+
+    Args:
+        reading: finds them.
+        writing: writes them.
+        window: the deepest that a search may reach into a list, setting `search_size`.
+    """
+
+    def __init__(self, reading: DeviceReading, writing: DeviceWriting, window: int) -> None:
+        self._reading = reading
+        self._writing = writing
+        self._window = window
+
+    def routes(self) -> list[Route]:
+        """What there is."""
+        return [
+            Route("GET", f"{V2}/devices", self.page),
+            Route("POST", f"{V2}/devices", self.create),
+            Route("GET", f"{V2}/devices/{{}}", self.get),
+            Route("PATCH", f"{V2}/devices/{{}}", self.patch),
+            Route("PUT", f"{V2}/devices/{{}}", self.put),
+            Route("DELETE", f"{V2}/devices/{{}}", self.delete),
+        ]
+
+    async def page(self, exchange: Exchange) -> ForeignAnswer:
+        """A page of the devices that the query asks for."""
+        incoming = exchange.incoming
+        selection = read_selection(incoming.query, DEVICE_ATTRIBUTES)
+        page = read_page(incoming, PAGE_SIZE)
+        rows, count = await self.select(exchange, selection, page)
+        return answer(enveloped(incoming, page, rows, count))
+
+    async def select(self, exchange: Exchange, selection: Selection, page: Page) -> tuple[list[Source], int]:
+        """The devices of a page, and how many there are on all."""
+        if selection.is_plain and page.offset + page.size <= self._window:
+            twins, count = await self._reading.page(
+                exchange.actor, page.offset, page.size, newest_first=selection.descending
+            )
+            return await self._shown(exchange, twins), count
+        twins = await self._reading.all(exchange.actor)
+        if "lastActivity" in selection.attributes:
+            rows = selection.apply(await self._shown(exchange, twins))
+            return page.of(rows), len(rows)
+        rows = selection.apply([shapes.device(exchange, twin, None) for twin in twins])
+        known = {str(row["id"]): row for row in page.of(rows)}
+        ids = {row_id: twin.id for twin in twins if (row_id := device_id(exchange.engine, twin.id)) in known}
+        last = await self._reading.last_measured(exchange.actor, list(ids.values()))
+        return [row | {"lastActivity": last.get(ids[id])} for id, row in known.items()], len(rows)
+
+    async def _shown(self, exchange: Exchange, twins: list[Twin]) -> list[Source]:
+        last = await self._reading.last_measured(exchange.actor, [twin.id for twin in twins])
+        return [shapes.device(exchange, twin, last.get(twin.id)) for twin in twins]
+
+    async def create(self, exchange: Exchange) -> ForeignAnswer:
+        """Create a device."""
+        twin = await self._writing.create(exchange.actor, exchange.incoming.json_object())
+        return answer(shapes.device(exchange, twin, None), 201)
+
+    async def get(self, exchange: Exchange, key: str) -> ForeignAnswer:
+        """One device."""
+        twin = await self._reading.get(exchange.actor, key)
+        [row] = await self._shown(exchange, [twin])
+        return answer(with_fields(exchange.incoming, row))
+
+    async def patch(self, exchange: Exchange, key: str) -> ForeignAnswer:
+        """Change some members of a device."""
+        return await self._change(exchange, key, whole=False)
+
+    async def put(self, exchange: Exchange, key: str) -> ForeignAnswer:
+        """Change all members of a device."""
+        return await self._change(exchange, key, whole=True)
+
+    async def _change(self, exchange: Exchange, key: str, *, whole: bool) -> ForeignAnswer:
+        body = exchange.incoming.json_object()
+        twin = await self._reading.get(exchange.actor, key)
+        [row] = await self._shown(exchange, [await self._writing.change(exchange.actor, twin, body, whole=whole)])
+        return answer(row)
+
+    async def delete(self, exchange: Exchange, key: str) -> ForeignAnswer:
+        """Delete a device."""
+        await self._writing.delete(exchange.actor, await self._reading.get(exchange.actor, key))
+        return no_content()

@@ -1,0 +1,129 @@
+"""Finding the devices that clients name or list, by actions in their name (facades 4.3, 4.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from device_manager.errors import ApiError
+from device_manager.facades.acting import Actor
+from device_manager.facades.identities import Identities
+from device_manager.facades.ubidots.content import IS_ID, LABEL_SIGN, Variable, find_variable, foreign_ids, model_name
+from device_manager.facades.ubidots.errors import not_found
+from device_manager.storage.contract import Store
+from device_manager.storage.stamps import Source
+from device_manager.twins.places import DEVICES as COLLECTION
+from device_manager.twins.places import twin_id
+
+DEVICES = "device-manager/devices"
+PAGE = 1000
+"""Devices of one search."""
+CREATED = "_kuzzle_info.createdAt"
+ORDER = (CREATED, "reference", "model")
+"""The order of creation, in which no two devices are equal."""
+MOST_SLOTS = 10_000
+
+
+class Twin(NamedTuple):
+    """A device as the core has it."""
+
+    id: str
+    source: Source
+
+
+class DeviceReading:
+    """Reads devices.
+
+    Args:
+        store: is told to show what was written a moment ago.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.identities = Identities(store, "ubidots", COLLECTION, foreign_ids)
+
+    async def resolve(self, engine: str, keys: Sequence[str]) -> dict[str, str]:
+        """The ids of core devices by those keys (24 hex digits, or `~` and a label) that lead to one, now or once.
+
+        Raises:
+            ApiError: the store does not answer.
+        """
+        possible = [key for key in keys if key.startswith(LABEL_SIGN) or IS_ID.fullmatch(key)]
+        return await self.identities.find_many(engine, possible) if possible else {}
+
+    async def get(self, actor: Actor, key: str) -> Twin:
+        """The device with a key.
+
+        Raises:
+            UbidotsError: 404001.
+            ApiError: what `devices:get` refuses.
+        """
+        id = (await self.resolve(actor.engine, (key,))).get(key)
+        twin = None if id is None else await self.read(actor, id)
+        if twin is None:
+            raise not_found()
+        return twin
+
+    async def variable(self, actor: Actor, wanted: str) -> tuple[Twin, Variable]:
+        """The variable with an id, and its device. Raises what `get` raises."""
+        twin = await self.get(actor, wanted)
+        variable = find_variable(actor.engine, twin.id, twin.source, wanted)
+        if variable is None:
+            raise not_found()
+        return twin, variable
+
+    async def read(self, actor: Actor, id: str) -> Twin | None:
+        """A core device, None when there is none. Raises what `devices:get` refuses."""
+        try:
+            found = await actor.call(DEVICES, "get", _id=id)
+        except ApiError as error:
+            if error.status != 404:
+                raise
+            return None
+        return Twin(found["_id"], found["_source"])
+
+    async def read_own(self, actor: Actor, label: str) -> Twin | None:
+        """The device that clients created with a label, None when they did not. Raises what `read` raises."""
+        return await self.read(actor, twin_id(model_name(actor.engine), label))
+
+    async def page(self, actor: Actor, offset: int, size: int, *, newest_first: bool) -> tuple[list[Twin], int]:
+        """A page of devices in the order of creation, and how many there are in all."""
+        await self._store.refresh(actor.engine, COLLECTION)
+        found = await actor.call(
+            DEVICES, "search", body={"sort": _order(newest_first)}, **{"from": offset, "size": size}
+        )
+        return [Twin(hit["_id"], hit["_source"]) for hit in found["hits"]], found["total"]
+
+    async def all(self, actor: Actor) -> list[Twin]:
+        """All devices of the engine, in the order of creation."""
+        await self._store.refresh(actor.engine, COLLECTION)
+        twins: list[Twin] = []
+        body: dict[str, Any] = {"sort": _order(False), "size": PAGE}
+        while True:
+            hits = (await actor.call(DEVICES, "search", body=body))["hits"]
+            twins += [Twin(hit["_id"], hit["_source"]) for hit in hits]
+            if len(hits) < PAGE:
+                return twins
+            last = hits[-1]["_source"]
+            body["search_after"] = [last["_kuzzle_info"]["createdAt"], last["reference"], last["model"]]
+
+    async def last_measured(self, actor: Actor, ids: Sequence[str]) -> dict[str, int]:
+        """When devices measured last, in milliseconds since 1970; those that never did are left out."""
+        if not ids:
+            return {}
+        found: dict[str, int] = await actor.call(DEVICES, "mGetLastMeasuredAt", body={"ids": list(ids)})
+        return found
+
+    async def last_measures(self, actor: Actor, ids: Sequence[str]) -> dict[str, dict[str, Source]]:
+        """The last measures of devices: id -> slot -> `{measuredAt, values, ...}`."""
+        if not ids:
+            return {}
+        found: dict[str, dict[str, Source]] = await actor.call(
+            DEVICES, "mGetLastMeasures", body={"ids": list(ids)}, measureCount=MOST_SLOTS
+        )
+        return found
+
+
+def _order(newest_first: bool) -> list[dict[str, str]]:
+    direction = "desc" if newest_first else "asc"
+    return [{field: direction} for field in ORDER]

@@ -1,0 +1,233 @@
+"""Creating, changing and deleting devices and their variables, by actions (facades 4.3, 4.4)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from device_manager.errors import ApiError
+from device_manager.facades.acting import Actor
+from device_manager.facades.ubidots.bodies import (
+    Check,
+    are_tags,
+    checked,
+    is_flag,
+    is_label,
+    is_no_expression,
+    is_no_organization,
+    is_nullable_text,
+    is_object,
+    is_raw,
+    is_text,
+)
+from device_manager.facades.ubidots.content import (
+    LABEL_SIGN,
+    MEMBER,
+    Variable,
+    content_of,
+    is_own,
+    label_of,
+    packed,
+    variables_of,
+)
+from device_manager.facades.ubidots.errors import invalid
+from device_manager.facades.ubidots.models import DeviceModels
+from device_manager.facades.ubidots.reading import DEVICES, DeviceReading, Twin
+from device_manager.storage.contract import Document
+from device_manager.storage.stamps import Source
+from device_manager.twins.measures.purging import MeasurePurging
+
+DEVICE: Mapping[str, Check] = {
+    "label": is_label,
+    "name": is_text,
+    "description": is_text,
+    "tags": are_tags,
+    "properties": is_object,
+    "organization": is_no_organization,
+    "isActive": is_flag,
+}
+VARIABLE: Mapping[str, Check] = {
+    "label": is_label,
+    "name": is_text,
+    "description": is_text,
+    "tags": are_tags,
+    "properties": is_object,
+    "unit": is_nullable_text,
+    "icon": is_nullable_text,
+    "type": is_raw,
+    "syntheticExpression": is_no_expression,
+}
+DEVICE_DEFAULTS: Source = {"name": None, "description": "", "tags": [], "properties": {}, "isActive": True}
+VARIABLE_DEFAULTS: Source = {
+    "name": None,
+    "description": "",
+    "tags": [],
+    "properties": {},
+    "unit": None,
+    "icon": None,
+}
+TAKEN = "This label is already in use."
+FIXED = "The label of a device cannot be changed."
+FIXED_VARIABLE = "The label of a variable cannot be changed."
+EXISTS = "services.storage.document_already_exists"
+
+
+class DeviceWriting:
+    """Writes devices.
+
+    Args:
+        reading: finds them.
+        models: of what clients create.
+        purging: removes measures.
+        purges: whether measures go with the device or the variable that they are of.
+    """
+
+    def __init__(self, reading: DeviceReading, models: DeviceModels, purging: MeasurePurging, *, purges: bool) -> None:
+        self._reading = reading
+        self._models = models
+        self._purging = purging
+        self._purges = purges
+
+    async def create(self, actor: Actor, body: Source) -> Twin:
+        """A new device.
+
+        Raises:
+            UbidotsError: 400001 for what cannot be used, a label that another device has included.
+            ApiError: what `devices:create` refuses.
+        """
+        known = checked(body, DEVICE, ("label",))
+        label, engine = known["label"], actor.engine
+        key = LABEL_SIGN + label
+        taken = (await self._reading.resolve(engine, (key,))).get(key)
+        if taken is not None and await self._reading.read(actor, taken) is not None:
+            raise invalid({"label": [TAKEN]})
+        model = await self._models.ensure(actor)
+        content = _device_content(DEVICE_DEFAULTS | known) | {"variables": {}}
+        created = {"model": model, "reference": label, "metadata": {MEMBER: content}}
+        try:
+            made = await actor.call(DEVICES, "create", body=created)
+        except ApiError as error:
+            if error.id != EXISTS:
+                raise
+            raise invalid({"label": [TAKEN]}) from error
+        return await self._remembered(engine, made)
+
+    async def change(self, actor: Actor, twin: Twin, body: Source, *, whole: bool) -> Twin:
+        """A device with new content; with `whole`, what the body leaves out gets its default.
+
+        Raises:
+            UbidotsError: 400001.
+            ApiError: what `devices:update` refuses.
+        """
+        known = checked(body, DEVICE)
+        label = label_of(actor.engine, twin.id, twin.source)
+        if known.get("label", label) != label:
+            raise invalid({"label": [FIXED]})
+        content = _device_content(DEVICE_DEFAULTS | known if whole else known)
+        if not content:
+            return twin
+        if not is_own(actor.engine, twin.source):
+            await self._models.ensure(actor)  # what maps the metadata
+        return await self._update(actor, twin, content)
+
+    async def delete(self, actor: Actor, twin: Twin) -> None:
+        """Delete a device with its links and, if so configured, its measures. Raises what `devices:delete` refuses."""
+        await actor.call(DEVICES, "delete", _id=twin.id)
+        await self.purge(actor.engine, (twin.id,))
+
+    async def purge(self, engine: str, ids: Sequence[str], slot: str | None = None) -> None:
+        """Remove the measures of devices, or of one of their slots, if it is configured so."""
+        if self._purges and ids:
+            await self._purging.purge(engine, ids, slot)
+
+    async def add_variables(self, actor: Actor, twin: Twin, bodies: Sequence[Source]) -> Twin:
+        """The device with further variables.
+
+        Raises:
+            UbidotsError: 400001, for a label that is taken and for devices that have their slots by another model too.
+            ApiError: what `models:writeDevice` and `devices:update` refuse.
+        """
+        engine = actor.engine
+        _refuse_other_models(engine, twin)
+        taken = {one.label for one in variables_of(engine, twin.id, twin.source)}
+        records = {}
+        for body in bodies:
+            known = checked(body, VARIABLE, ("label",))
+            if known["label"] in taken:
+                raise invalid({"label": [TAKEN]})
+            taken.add(known["label"])
+            records[known["label"]] = packed(_variable_content(VARIABLE_DEFAULTS | known) | {"createdAt": _now()})
+        await self._models.ensure(actor, records)
+        # Found by their ids from before they exist on: a device that grows is not looked for again.
+        content = content_of(twin.source)
+        grown = content | {"variables": (content.get("variables") or {}) | records}
+        metadata = twin.source["metadata"] | {MEMBER: grown}
+        await self._reading.identities.remember(engine, (Document(twin.id, twin.source | {"metadata": metadata}, 0),))
+        return await self._update(actor, twin, {"variables": records})
+
+    async def change_variable(self, actor: Actor, twin: Twin, one: Variable, body: Source, *, whole: bool) -> Twin:
+        """The device with new content of a variable. Raises what `change` raises."""
+        known = checked(body, VARIABLE)
+        if known.get("label", one.label) != one.label:
+            raise invalid({"label": [FIXED_VARIABLE]})
+        content = _variable_content(VARIABLE_DEFAULTS | known if whole else known)
+        if not is_own(actor.engine, twin.source):
+            await self._models.ensure(actor)
+        return await self._update(actor, twin, {"variables": {one.label: packed(one.record | content)}})
+
+    async def remove_variable(self, actor: Actor, twin: Twin, one: Variable) -> None:
+        """Take a variable away, and its measures if so configured.
+
+        Raises:
+            UbidotsError: 400001 for devices of other models.
+            ApiError: what `devices:update` refuses.
+        """
+        _refuse_other_models(actor.engine, twin)
+        await self._update(actor, twin, {"variables": {one.label: None}})
+        await self.purge(actor.engine, (twin.id,), one.label)
+
+    async def remove_values(self, actor: Actor, twin: Twin, one: Variable, start: int, end: int) -> None:
+        """Remove what a variable measured between two moments, both inclusive.
+
+        An update of the device that changes nothing comes before: whoever may not change it removes nothing.
+
+        Raises:
+            ApiError: what `devices:update` refuses.
+        """
+        await actor.call(DEVICES, "update", _id=twin.id, body={"metadata": {}})
+        await self._purging.purge(actor.engine, (twin.id,), one.label, between=(start, end))
+
+    async def ensure_slots(self, actor: Actor, labels: Sequence[str]) -> None:
+        """Make sure that values of variables can be stored. Raises what `models:writeDevice` refuses."""
+        await self._models.ensure(actor, labels)
+
+    async def _update(self, actor: Actor, twin: Twin, content: Source) -> Twin:
+        made = await actor.call(DEVICES, "update", _id=twin.id, body={"metadata": {MEMBER: content}})
+        return Twin(made["_id"], made["_source"])
+
+    async def _remembered(self, engine: str, made: dict[str, Any]) -> Twin:
+        await self._reading.identities.remember(engine, (Document(made["_id"], made["_source"], 0),))
+        return Twin(made["_id"], made["_source"])
+
+
+def _refuse_other_models(engine: str, twin: Twin) -> None:
+    """Slots of models that somebody else has written are not ours to change."""
+    if not is_own(engine, twin.source):
+        model = twin.source["model"]
+        raise invalid({"device": [f'The variables of this device are the measure slots of its model "{model}".']})
+
+
+def _device_content(known: Source) -> Source:
+    content = {name: value for name, value in known.items() if name in DEVICE_DEFAULTS}
+    if "properties" in content:
+        content["properties"] = packed(content["properties"])
+    return content
+
+
+def _variable_content(known: Source) -> Source:
+    return {name: value for name, value in known.items() if name in VARIABLE_DEFAULTS}
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000

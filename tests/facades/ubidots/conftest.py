@@ -1,0 +1,111 @@
+"""A server in this process with a credential in an engine of its own for each test, and clients that speak to it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from device_manager.app import Application
+from device_manager.call import Call
+from device_manager.security.foreign_credentials import Interface
+
+BULK = "/api/v2.0/devices/_/bulk/delete/"
+
+
+class Client:
+    """A client of Ubidots: an engine, its credential, and requests with the token."""
+
+    def __init__(self, application: Application, engine: str, made: dict[str, Any]) -> None:
+        self.application = application
+        self.engine = engine
+        self.token: str = made["token"]
+        self.api_key: str = made["apiKey"]
+        self.url = f"http://127.0.0.1:{application.gateway.port}"
+        self.http = httpx.AsyncClient(base_url=self.url, headers={"X-Auth-Token": self.token})
+
+    async def core(self, controller: str, action: str, body: Any = None, **args: Any) -> Any:
+        """The result of an action, in the engine."""
+        args = {"engineId": self.engine} | args
+        return await self.application.router.call(f"device-manager/{controller}", action, args=args, body=body)
+
+    async def json(self, verb: str, path: str, status: int, body: Any = None, **headers: str) -> Any:
+        """The body of an answer that has to have a status."""
+        answer = (
+            await self.http.request(verb, path, json=body, headers=headers)
+            if body is not None
+            else (await self.http.request(verb, path, headers=headers))
+        )
+        assert answer.status_code == status, answer.text
+        return answer.json() if answer.content else None
+
+    async def add(self, label: str, **members: Any) -> dict[str, Any]:
+        """A new device."""
+        made: dict[str, Any] = await self.json("POST", "/api/v2.0/devices/", 201, {"label": label, **members})
+        return made
+
+    async def bulk_delete(self, keys: Any) -> dict[str, Any]:
+        """The task of a bulk deletion, once it is over."""
+        accepted = await self.json("POST", BULK, 202, keys, **{"X-Bulk-Operation": "True"})
+        return await self.ended(accepted["task"]["id"])
+
+    async def ended(self, task: str) -> dict[str, Any]:
+        """A task once it is over."""
+        while True:
+            shown: dict[str, Any] = await self.json("GET", f"/api/v2.0/tasks/{task}/", 200)
+            if shown["status"] in ("SUCCESS", "FAILURE"):
+                return shown
+            await asyncio.sleep(0.05)
+
+    async def labels(self, query: str = "") -> list[str]:
+        """The labels of the devices that a list holds."""
+        return [row["label"] for row in (await self.json("GET", f"/api/v2.0/devices/?{query}", 200))["results"]]
+
+
+MakeClient = Callable[[str], Awaitable[Client]]
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def make_client(application: Application) -> AsyncIterator[MakeClient]:
+    """Clients of further engines, by the names of these."""
+    made: list[Client] = []
+
+    async def make(engine: str) -> Client:
+        await application.router.call("device-manager/engine", "create", args={"index": engine})
+        known = application.security.foreign_credentials
+        client = Client(application, engine, await known.create(Interface.UBIDOTS, engine, None, Call()))
+        made.append(client)
+        return client
+
+    yield make
+    for client in made:
+        await client.http.aclose()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def client(make_client: MakeClient, engine: str) -> Client:
+    """A client with an engine of its own."""
+    return await make_client(engine)
+
+
+async def _run(*command: str) -> str:
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    output, _ = await process.communicate()
+    assert process.returncode == 0
+    return output.decode()
+
+
+@pytest.fixture
+def curl() -> Callable[..., Awaitable[tuple[int, Any]]]:
+    """Runs curl: the status and the JSON of the answer."""
+
+    async def run(*arguments: str) -> tuple[int, Any]:
+        text, _, status = (await _run("curl", "-s", "-w", "\n%{http_code}", *arguments)).rpartition("\n")
+        return int(status), json.loads(text)
+
+    return run
