@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections import deque
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import structlog
 
-from device_manager.errors import ApiError
-from device_manager.storage.beats import Beats
-from device_manager.storage.contract import INTERNAL_INDEX, Key, Put, PutKind, Store
+from device_manager.storage.contract import Store
+from device_manager.storage.heartbeat import Heartbeat
 
 SERVERS = "servers"
-SERVERS_MAPPING: dict[str, Any] = {"dynamic": "false", "properties": {}}
 INTERVAL = 5.0
 """Seconds between two signs of life."""
 MISSED = 4
@@ -34,13 +31,11 @@ class ServerRecord(msgspec.Struct):
         id: its name in every envelope.
         address: host and port.
         birthdate: when it started, in ISO-8601.
-        beat: counts its signs of life.
     """
 
     id: str
     address: str
     birthdate: str
-    beat: int = 0
 
 
 class Activity(msgspec.Struct, omit_defaults=True):
@@ -71,19 +66,20 @@ class Servers:
 
     Attributes:
         id: the name of this server.
+        heartbeat: its sign of life, where the store is shared.
     """
 
     def __init__(self, store: Store, node: str, interval: float = INTERVAL) -> None:
         self.id = node
+        self.heartbeat = Heartbeat(
+            store, SERVERS, node, about=self._about, look=self.look, interval=interval, missed=MISSED
+        )
         self._store = store
-        self._interval = interval
         self._own = ServerRecord(node, "", "")
-        self._key = Key(INTERNAL_INDEX, SERVERS, node)
-        self._beats = Beats(MISSED * interval)
         self._known: dict[str, ServerRecord] = {}
         self._activity: deque[Activity] = deque(maxlen=REMEMBERED)
         self._has_joined = False
-        self._task: asyncio.Task[None] | None = None
+        self._looking = asyncio.Lock()
 
     async def start(self, address: str) -> None:
         """Join the others.
@@ -96,24 +92,13 @@ class Servers:
         """
         self._own.address, self._own.birthdate = address, _now()
         if self._store.shared:
-            await self._store.create_collection(INTERNAL_INDEX, SERVERS, SERVERS_MAPPING)
-            await self._beat()
+            await self.heartbeat.start()
             self._has_joined = True
-            self._task = asyncio.create_task(self._run())
         await self.look()
 
     async def stop(self) -> None:
         """Leave the others."""
-        task, self._task = self._task, None
-        if task is None:
-            return
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-        try:
-            await self._store.put((Put(PutKind.REMOVE, self._key, {}),))
-        except ApiError as error:
-            log.warning("other servers will take this one for dead", reason=error.message)
+        await self.heartbeat.stop()
 
     async def look(self) -> list[ServerRecord]:
         """The servers that are alive, the oldest first; what changed is noted.
@@ -121,20 +106,18 @@ class Servers:
         Raises:
             ApiError: `services.storage.unavailable`.
         """
-        found = {self.id: self._own}
-        if self._has_joined:
-            found |= await self._read()
-        silent = self._beats.gone({id: record.beat for id, record in found.items()}) - {self.id}
-        alive = {id: record for id, record in found.items() if id not in silent}
-        for id in alive.keys() - self._known.keys():
-            self._note(alive[id], "joined")
-        for id in self._known.keys() - alive.keys():
-            reason = "it gives no sign of life" if id in silent else "it has stopped"
-            self._note(self._known[id], "evicted", reason)
-            log.warning("a server is gone", server=id, address=self._known[id].address, reason=reason)
-        self._known = alive
-        for id in silent:
-            await self._store.put((Put(PutKind.REMOVE, Key(INTERNAL_INDEX, SERVERS, id), {}),))
+        async with self._looking:  # one that read earlier must not note its findings later
+            found, silent = await self._find()
+            alive = {id: record for id, record in found.items() if id not in silent}
+            for id in alive.keys() - self._known.keys():
+                self._note(alive[id], "joined")
+            for id in self._known.keys() - alive.keys():
+                reason = "it gives no sign of life" if id in silent else "it has stopped"
+                self._note(self._known[id], "evicted", reason)
+                log.warning("a server is gone", server=id, address=self._known[id].address, reason=reason)
+            self._known = alive
+            for id in silent:
+                await self.heartbeat.forget(id)
         return sorted(alive.values(), key=lambda record: (record.birthdate, record.id))
 
     @property
@@ -142,27 +125,16 @@ class Servers:
         """Who came and went since this server started, the newest last."""
         return list(self._activity)
 
-    async def _read(self) -> dict[str, ServerRecord]:
-        await self._store.refresh(INTERNAL_INDEX, SERVERS)
-        return {
-            document.id: msgspec.convert({**document.source, "id": document.id}, ServerRecord)
-            async for page in self._store.scan(INTERNAL_INDEX, SERVERS)
-            for document in page
-        }
+    async def _find(self) -> tuple[dict[str, ServerRecord], set[str]]:
+        """All servers by id, and the ids of those that give no sign of life."""
+        if not self._has_joined:
+            return {self.id: self._own}, set()
+        documents, silent = await self.heartbeat.found()
+        found = {id: msgspec.convert({**document.source, "id": id}, ServerRecord) for id, document in documents.items()}
+        return {self.id: self._own} | found, silent
 
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(self._interval)
-            try:
-                await self._beat()
-                await self.look()
-            except ApiError as error:
-                log.warning("no sign of life for the other servers", reason=error.message)
-
-    async def _beat(self) -> None:
-        self._own.beat += 1
-        source = msgspec.to_builtins(self._own)
-        await self._store.put((Put(PutKind.INDEX, self._key, source),))
+    def _about(self) -> dict[str, Any]:
+        return cast("dict[str, Any]", msgspec.to_builtins(self._own))
 
     def _note(self, record: ServerRecord, event: str, reason: str | None = None) -> None:
         self._activity.append(Activity(record.id, record.address, _now(), event, reason))

@@ -36,8 +36,7 @@ async def test_servers_see_each_other_come_and_go(empty_store: Store) -> None:
     for number, server in enumerate((first, second, dying)):
         await server.start(f"127.0.0.1:{number}")
     await seen(first, {first, second, dying}, set())
-    assert dying._task is not None
-    dying._task.cancel()
+    await dying.heartbeat.cease()
     await second.stop()
     await seen(first, {first}, {second, dying})
     told = {(entry.id, entry.event, entry.reason) for entry in first.activity}
@@ -48,7 +47,7 @@ async def test_servers_see_each_other_come_and_go(empty_store: Store) -> None:
         (dying.id, "evicted", "it gives no sign of life"),
     } <= told
     # One that was only slow joins again.
-    await dying._beat()
+    await dying.heartbeat.give()
     await seen(first, {first, dying}, {second})
     assert [entry.event for entry in first.activity if entry.id == dying.id] == ["joined", "evicted", "joined"]
     await first.stop()

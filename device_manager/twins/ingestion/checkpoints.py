@@ -6,8 +6,6 @@ between may leave a record behind history; it has a checkpoint, before which all
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import os
 import socket
 from collections.abc import Awaitable, Callable, Sequence
@@ -16,8 +14,8 @@ import structlog
 
 from device_manager.errors import ApiError
 from device_manager.query.tree import Range
-from device_manager.storage.beats import Beats
-from device_manager.storage.contract import INTERNAL_INDEX, Document, Key, Put, PutKind, Store
+from device_manager.storage.contract import Document, Store
+from device_manager.storage.heartbeat import Heartbeat
 from device_manager.storage.ids import new_id
 from device_manager.storage.stamps import Source
 from device_manager.twins.catalogue import Catalogue
@@ -25,7 +23,6 @@ from device_manager.twins.ingestion.in_flight import InFlight
 from device_manager.twins.places import MEASURES
 
 PROCESSES = "ingestion-processes"
-PROCESSES_MAPPING: Source = {"dynamic": "false", "properties": {}}
 INTERVAL = 10.0
 """Seconds between two checkpoints of a process."""
 MISSED = 3
@@ -47,60 +44,33 @@ class Checkpoints:
         in_flight: what this process is storing.
         heal: brings the last measures of an engine's measures up to date.
         interval: seconds between two checkpoints.
+
+    Attributes:
+        heartbeat: writes them, where the store is shared.
     """
 
     def __init__(
         self, store: Store, catalogue: Catalogue, in_flight: InFlight, heal: Heal, interval: float = INTERVAL
     ) -> None:
+        self.heartbeat = Heartbeat(
+            store, PROCESSES, new_id(), about=self._checkpoint, look=self.look, interval=interval, missed=MISSED
+        )
         self._store = store
         self._catalogue = catalogue
         self._in_flight = in_flight
         self._heal = heal
-        self._interval = interval
-        self._key = Key(INTERNAL_INDEX, PROCESSES, new_id())
-        self._beat = 0
-        self._beats = Beats(MISSED * interval)
-        self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Write the first checkpoint, and go on in the background. Raises ApiError when the store does not answer."""
-        if not self._store.shared:
-            return
-        await self._store.create_collection(INTERNAL_INDEX, PROCESSES, PROCESSES_MAPPING)
-        await self._write()
-        self._task = asyncio.create_task(self._run())
+        if self._store.shared:
+            await self.heartbeat.start()
 
     async def stop(self) -> None:
         """Leave: all that was begun is stored."""
-        task, self._task = self._task, None
-        if task is None:
-            return
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-        try:
-            await self._store.put((Put(PutKind.REMOVE, self._key, {}),))
-        except ApiError as error:
-            log.warning("other processes will take this one for dead and look after it", reason=error.message)
+        await self.heartbeat.stop()
 
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(self._interval)
-            try:
-                await self._write()
-                await self.look()
-            except ApiError as error:
-                log.warning("no checkpoint of ingestion", reason=error.message)
-
-    async def _write(self) -> None:
-        self._beat += 1
-        source = {
-            "checkpoint": self._in_flight.oldest(),
-            "beat": self._beat,
-            "host": socket.gethostname(),
-            "pid": os.getpid(),
-        }
-        await self._store.put((Put(PutKind.INDEX, self._key, source),))
+    def _checkpoint(self) -> Source:
+        return {"checkpoint": self._in_flight.oldest(), "host": socket.gethostname(), "pid": os.getpid()}
 
     async def look(self) -> None:
         """Look for processes that are gone, and bring up to date what they may have left behind history.
@@ -108,9 +78,8 @@ class Checkpoints:
         Raises:
             ApiError: the store does not answer.
         """
-        await self._store.refresh(INTERNAL_INDEX, PROCESSES)
-        found = {process.id: process async for page in self._store.scan(INTERNAL_INDEX, PROCESSES) for process in page}
-        for id in self._beats.gone({id: process.source["beat"] for id, process in found.items()}) - {self._key.id}:
+        found, gone = await self.heartbeat.found()
+        for id in gone:
             await self._clean_up(found[id])
 
     async def _clean_up(self, process: Document) -> None:
@@ -127,4 +96,4 @@ class Checkpoints:
             except ApiError as error:
                 if error.id not in ABSENT:
                     raise
-        await self._store.put((Put(PutKind.REMOVE, Key(INTERNAL_INDEX, PROCESSES, process.id), {}),))
+        await self.heartbeat.forget(process.id)

@@ -48,8 +48,7 @@ async def test_records_behind_history_are_brought_up_to_date(gateway: Any) -> No
         source |= {"measuredAt": measure["measuredAt"] + 1, "values": {"temperature": 2.0}}
         source["_kuzzle_info"] = {"author": None, "createdAt": time.time_ns() // 1_000_000}
         await platform.store.put((Put(PutKind.CREATE, Key(platform.engine, "measures", f"torn-{device}"), source),))
-    assert dead._task is not None
-    dead._task.cancel()
+    await dead.heartbeat.cease()
     assert (await gateway.last("assets", asset))["dew"][1] == {"temperature": 1.0}
     watcher = Checkpoints(platform.store, platform.twins.catalogue, InFlight(), heal, INTERVAL)
     async with asyncio.timeout(20):
