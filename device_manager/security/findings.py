@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import defaultdict
+import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from device_manager.errors import api_error
 from device_manager.storage.contract import Document, Key, Store, Transaction
@@ -15,10 +15,11 @@ from device_manager.storage.contract import Document, Key, Store, Transaction
 Found = TypeVar("Found")
 T = TypeVar("T")
 
-ATTEMPTS = 10
-"""Searches before the request is refused because others are always faster."""
+PATIENCE = 15.0
+"""Seconds of searching again before the request is refused because others are always faster."""
 
-_turns: WeakKeyDictionary[Store, defaultdict[Key, asyncio.Lock]] = WeakKeyDictionary()
+_turns: WeakKeyDictionary[Store, WeakValueDictionary[Key, asyncio.Lock]] = WeakKeyDictionary()
+"""The locks that somebody holds or waits for."""
 
 
 class _Moved(Exception):  # no error: it only ends a transaction with nothing written
@@ -50,8 +51,9 @@ async def decide_on_findings(
         ApiError: what `find` and `decide` raise, `services.storage.too_many_changes`.
     """
     # In turn within this process: each decision that commits makes the searches of all others void.
-    async with _turns.setdefault(store, defaultdict(asyncio.Lock))[watched]:
-        for _ in range(ATTEMPTS):
+    async with _turns.setdefault(store, WeakValueDictionary()).setdefault(watched, asyncio.Lock()):
+        give_up_at = time.monotonic() + PATIENCE
+        while True:
             seen = _version((await store.read((watched,))).get(watched))
             found = await find()
 
@@ -62,7 +64,8 @@ async def decide_on_findings(
 
             with contextlib.suppress(_Moved):
                 return await store.transact(run, dry_run=dry_run, refresh=refresh)
-    raise api_error("services.storage.too_many_changes", watched.id)
+            if time.monotonic() > give_up_at:
+                raise api_error("services.storage.too_many_changes", watched.id)
 
 
 def _version(document: Document | None) -> int:
