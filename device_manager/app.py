@@ -86,9 +86,8 @@ class Application:
         self.settings = settings
         self.stopping = asyncio.Event()
         self.store = open_store(settings)
-        self.store_watch = StoreWatch()
         self.telemetry = open_telemetry(settings)
-        self.store_watch.watch(self.store, self.telemetry.around if self.telemetry else None)
+        self.store.watch = self.store_watch = StoreWatch(self.telemetry.around if self.telemetry else None)
         self.events = EventBus(warning=settings.pipe_warning, deadline=settings.pipe_deadline)
         self.servers = Servers(self.store, NODE)
         self.memory_storage = open_memory_storage(settings)

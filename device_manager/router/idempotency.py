@@ -17,6 +17,7 @@ from device_manager.errors import ApiError, api_error
 from device_manager.router.registry import BoundAction
 from device_manager.router.request import Request
 from device_manager.router.response import ABSENT, Response
+from device_manager.router.turns import Turns
 from device_manager.storage.contract import Store
 from device_manager.storage.ids import derived_id
 from device_manager.storage.journal import Journal, JournalHead, prepare_journal, remove_expired
@@ -44,8 +45,7 @@ class Idempotency:
     def __init__(self, store: Store, *, kept: float, patience: float) -> None:
         self._store = store
         self._kept = kept
-        self._patience = patience
-        self._running: dict[str, asyncio.Event] = {}
+        self._turns = Turns(patience)
         self._is_prepared = False
         self._sweeping: asyncio.Task[None] | None = None
 
@@ -120,18 +120,12 @@ class Idempotency:
     @contextlib.asynccontextmanager
     async def _alone(self, head: JournalHead) -> AsyncIterator[None]:
         """Let one request with a key run at a time in this process; others need no protection, only less work."""
-        deadline = time.monotonic() + self._patience
-        while (first := self._running.get(head.id)) is not None:
+        async with contextlib.AsyncExitStack() as stack:
             try:
-                await asyncio.wait_for(first.wait(), deadline - time.monotonic())
+                await stack.enter_async_context(self._turns.alone(head.id))
             except TimeoutError:
                 raise api_error("api.process.idempotent_request_running", head.key) from None
-        done = self._running[head.id] = asyncio.Event()
-        try:
             yield
-        finally:
-            del self._running[head.id]
-            done.set()
 
     async def _keep(self, journal: Journal, response: Response) -> None:
         """Keep the answer. What it tells of is done, so no failure to keep it may turn it into another answer."""

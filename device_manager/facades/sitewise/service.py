@@ -1,0 +1,78 @@
+"""The parts of the interface, connected."""
+
+from __future__ import annotations
+
+from device_manager.facades.kept_answers import KeptAnswers
+from device_manager.facades.sitewise.asset_ids import asset_identities
+from device_manager.facades.sitewise.authentication import Authentication
+from device_manager.facades.sitewise.interface import Service
+from device_manager.facades.sitewise.operations import Routes
+from device_manager.facades.sitewise.paging import Paging
+from device_manager.facades.sitewise.portal_operations import PortalOperations
+from device_manager.facades.sitewise.portals import Portals
+from device_manager.facades.sitewise.project_assets import ProjectAssets
+from device_manager.facades.sitewise.projects import Projects
+from device_manager.facades.sitewise.records import Records
+from device_manager.facades.sitewise.table import portal_operations, project_operations, tag_operations
+from device_manager.facades.sitewise.tags import Exists, ResourceTags, Tagging
+from device_manager.facades.sitewise.visit import Kind, Visit
+from device_manager.router.router import Router
+from device_manager.security.foreign_credentials import ForeignCredentials
+from device_manager.security.places import Collections
+from device_manager.security.rates import PerSecond
+from device_manager.security.signing import Signer
+from device_manager.settings import Settings
+from device_manager.storage.contract import Store
+from device_manager.twins.domain import Twins
+
+
+def open_service(
+    router: Router,
+    store: Store,
+    credentials: ForeignCredentials,
+    collections: Collections,
+    twins: Twins,
+    settings: Settings,
+) -> Service:
+    """What the interface works with.
+
+    Args:
+        router: runs actions.
+        store: where everything is.
+        credentials: knows the access keys.
+        collections: makes the collections of private records.
+        twins: the domain, which is not started yet.
+        settings: limits and switches.
+    """
+    records, paging = Records(store, collections), Paging(Signer(store, collections))
+    tags, portals, identities = ResourceTags(records), Portals(records), asset_identities(store)
+    projects = Projects(paging, tags, settings.sitewise_portal_projects, portals, twins.models.writing.register)
+    portal_work = PortalOperations(records, portals, projects, paging, tags, settings.sitewise_portals)
+    project_assets = ProjectAssets(
+        store,
+        identities,
+        projects,
+        paging,
+        limit=settings.sitewise_project_assets,
+        extended=settings.sitewise_extended_codes,
+    )
+
+    async def asset_exists(visit: Visit, id: str) -> bool:
+        return await identities.find(visit.engine, id) is not None
+
+    exists: dict[Kind, Exists] = {"asset": asset_exists, "portal": portals.exists, "project": projects.exists}
+    tagging = Tagging(tags, exists)
+    operations = [
+        *project_operations(projects, project_assets),
+        *portal_operations(portal_work),
+        *tag_operations(tagging),
+    ]
+    return Service(
+        router,
+        twins.platform,
+        Authentication(credentials, settings.sitewise_clock_skew),
+        Routes(operations),
+        KeptAnswers(store, kept=settings.idempotency_kept, patience=settings.idempotency_wait),
+        PerSecond(),
+        settings.sitewise_rate,
+    )

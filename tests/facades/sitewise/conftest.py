@@ -1,0 +1,123 @@
+"""One server a store, with a port of its own for SiteWise, and boto3 in front of it."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import boto3
+import pytest
+import pytest_asyncio
+from botocore.config import Config
+
+from device_manager.app import Application
+from device_manager.call import Call
+from device_manager.security.foreign_credentials import Interface
+from device_manager.settings import Settings
+
+ENGINES, MODELS, ASSETS = (f"device-manager/{name}" for name in ("engine", "models", "assets"))
+CONTACT = {
+    "portalContactEmail": "operations@plant.example",
+    "roleArn": "arn:aws:iam::123456789012:role/monitor",
+}
+
+
+class Site:
+    """An engine with a credential, as a client knows it.
+
+    Attributes:
+        application: the server.
+        engine: the engine.
+        keys: what `credential create sitewise` prints.
+    """
+
+    def __init__(self, application: Application, engine: str, keys: dict[str, Any]) -> None:
+        self.application = application
+        self.engine = engine
+        self.keys = keys
+        self._clients: list[Any] = []
+
+    @property
+    def url(self) -> str:
+        """Where the interface is on the main port."""
+        return f"http://127.0.0.1:{self.application.gateway.port}/sitewise"
+
+    @property
+    def own_url(self) -> str:
+        """The port of its own."""
+        gateway = self.application.sitewise_gateway
+        assert gateway is not None
+        return f"http://127.0.0.1:{gateway.port}"
+
+    def client(self, **changes: Any) -> Any:
+        """A client of boto3 that does not try again by itself."""
+        config = Config(
+            inject_host_prefix=changes.pop("inject_host_prefix", False),
+            retries={"total_max_attempts": changes.pop("attempts", 1)},
+            signature_version=changes.pop("signature_version", None),
+        )
+        given = {
+            "endpoint_url": self.own_url,
+            "region_name": self.keys["region"],
+            "aws_access_key_id": self.keys["accessKeyId"],
+            "aws_secret_access_key": self.keys["secretAccessKey"],
+            **changes,
+        }
+        client = boto3.session.Session().client("iotsitewise", config=config, **given)
+        self._clients.append(client)
+        return client
+
+    def close(self) -> None:
+        """Close all connections."""
+        for client in self._clients:
+            client.close()
+
+    async def native(self, controller: str, action: str, *, body: Any = None, **args: Any) -> Any:
+        """The result of an action in the engine."""
+        return await self.application.router.call(controller, action, args={"engineId": self.engine, **args}, body=body)
+
+    async def assets(self, count: int) -> list[str]:
+        """New native assets, whose references are the ids by which clients know them."""
+        ids = [str(uuid.uuid4()) for _ in range(count)]
+        bodies = [{"model": "Pump", "reference": id} for id in ids]
+        await self.native(ASSETS, "importAssets", body={"records": bodies}, refresh="wait_for")
+        return ids
+
+
+async def run(method: Callable[..., Any], **members: Any) -> Any:
+    """What a blocking call of a client answers."""
+    return await asyncio.to_thread(method, **members)
+
+
+@pytest.fixture(scope="session")
+def call() -> Callable[..., Awaitable[Any]]:
+    """Calls a method of a client beside the event loop."""
+    return run
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session", params=["sqlite", "elasticsearch"])
+async def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Application]:
+    """One server a store, in this process."""
+    url = f"sqlite:{tmp_path_factory.mktemp('sitewise')}"
+    if request.param == "elasticsearch":
+        url = f"elasticsearch:{request.getfixturevalue('elasticsearch_url')}"
+    application = Application(Settings(store=url, port=0, sitewise_port=0))
+    await application.start()
+    yield application
+    await application.stop()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def site(server: Application) -> AsyncIterator[Site]:
+    """An engine with a model `Pump`, and a credential for it."""
+    engine = f"plant-{uuid.uuid4().hex[:12]}"
+    await server.router.call(ENGINES, "create", args={"index": engine})
+    await server.router.call(MODELS, "writeAsset", body={"engineGroup": "commons", "model": "Pump", "measures": []})
+    keys = await server.security.foreign_credentials.create(Interface.SITEWISE, engine, None, Call())
+    site = Site(server, engine, keys)
+    yield site
+    await asyncio.to_thread(site.close)
