@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from typing import Any
 
 import pytest
 
 from device_manager.errors import api_error
+from device_manager.security.documents import user_key
 from device_manager.security.findings import decide_on_findings
 from device_manager.security.memory import GENERATION, raise_generation
 from device_manager.storage.contract import Transaction
@@ -85,3 +87,17 @@ async def test_a_decision_is_made_on_the_state_that_was_searched(api: Any) -> No
         return found
 
     assert await decide_on_findings(store, GENERATION, find, decide) == 2
+
+
+async def test_nothing_is_kept_of_whom_a_decision_was_about(api: Any) -> None:
+    async def find() -> None:
+        """Finds nothing."""
+
+    def locks() -> int:
+        gc.collect()
+        return sum(isinstance(one, asyncio.Lock) for one in gc.get_objects())
+
+    before = locks()
+    for number in range(50):
+        await decide_on_findings(api.application.store, user_key(f"nobody-{number}"), find, lambda tx, found: None)
+    assert locks() < before + 50
