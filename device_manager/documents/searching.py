@@ -19,6 +19,8 @@ from device_manager.storage.stamps import Source
 
 KIND = "document"
 """Of scrolls that `document:scroll` continues."""
+AT_ONCE = 8
+"""Collections that one request searches at the same time: each may answer with all hits of the page."""
 
 
 class DocumentSearching:
@@ -100,13 +102,18 @@ class DocumentSearching:
         if search.aggregations:
             raise api_error("api.assert.forbidden_argument", "body.aggregations")
         wide = replace(search, offset=0, size=search.offset + search.size)
-        found = await asyncio.gather(*(self._store.search(*target, wide) for target in targets))
-        located = [
-            LocatedHit(hit, target) for target, result in zip(targets, found, strict=True) for hit in result.hits
-        ]
-        page = merged(located, search.sort)[search.offset : search.offset + search.size]
-        total = SearchResult([], sum(result.total for result in found))
-        return shown_result([shown_hit(hit, *target) for hit, target in page], total)
+        hits: list[LocatedHit] = []
+        total = 0
+        for start in range(0, len(targets), AT_ONCE):
+            some = targets[start : start + AT_ONCE]
+            found = await asyncio.gather(*(self._store.search(*target, wide) for target in some))
+            pages = [
+                [LocatedHit(hit, target) for hit in result.hits] for target, result in zip(some, found, strict=True)
+            ]
+            hits = merged((hits, *pages), search.sort, wide.size)
+            total += sum(result.total for result in found)
+        shown = [shown_hit(hit, *target) for hit, target in hits[search.offset :]]
+        return shown_result(shown, SearchResult([], total))
 
 
 def _shown_page(page: ScrollPage) -> Source:

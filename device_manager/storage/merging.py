@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterable, Sequence
 from functools import cmp_to_key
+from itertools import islice
 from typing import NamedTuple
 
 from device_manager.query.search import Hit, Sort
@@ -24,13 +26,19 @@ class LocatedHit(NamedTuple):
     target: Target
 
 
-def merged(hits: Iterable[LocatedHit], sort: Sequence[Sort]) -> list[LocatedHit]:
-    """The hits by the sort keys, without any by falling score; what is equal stays as it comes."""
+def merged(pages: Iterable[Sequence[LocatedHit]], sort: Sequence[Sort], most: int) -> list[LocatedHit]:
+    """The first hits of several pages, as if they were one.
+
+    Args:
+        pages: each in order; of hits that are equal, those of an earlier page come first.
+        sort: what orders them; without any it is the falling score.
+        most: hits to return.
+    """
 
     def compare(one: LocatedHit, other: LocatedHit) -> int:
         return _compare(sort, one.hit, other.hit)
 
-    return sorted(hits, key=cmp_to_key(compare))
+    return list(islice(heapq.merge(*pages, key=cmp_to_key(compare)), most))
 
 
 def _compare(sort: Sequence[Sort], one: Hit, other: Hit) -> int:

@@ -120,11 +120,12 @@ class Scrolling:
             raise api_error("api.assert.invalid_argument", "size", "1 or more when scrolling")
         if search.aggregations and len(wanted.targets) > 1:
             raise api_error("api.assert.forbidden_argument", "body.aggregations")
-        names = [await self._store.open_snapshot(*target, keep + SLACK) for target in wanted.targets]
-        places = [Place(*target, name) for target, name in zip(wanted.targets, names, strict=True)]
         body = {name: value for name, value in wanted.body.items() if name not in ("aggs", "aggregations", "from")}
-        context = ScrollContext(wanted.kind, call.user_id, places, body, wanted.lang, search.size)
+        context = ScrollContext(wanted.kind, call.user_id, [], body, wanted.lang, search.size)
         try:
+            for target in wanted.targets:
+                snapshot = await self._store.open_snapshot(*target, keep + SLACK)
+                context.places.append(Place(*target, snapshot))
             hits, total, aggregations = await self._page(context, search, keep)
             context.total, context.fetched = total, min(search.offset + len(hits), total)
             id = uuid.uuid4().hex
@@ -177,7 +178,7 @@ class Scrolling:
         """The next hits, the total and the aggregations; the places in `context` move behind the hits."""
         wanted = search.offset + search.size
         sort = search.sort or (Sort("_score", "desc"),)
-        found: list[LocatedHit] = []
+        hits: list[LocatedHit] = []
         total = 0
         aggregations = None
         for place in context.places:
@@ -193,8 +194,8 @@ class Scrolling:
             place.snapshot = result.snapshot
             total += result.total
             aggregations = result.aggregations
-            found += [LocatedHit(hit, Target(place.index, place.collection)) for hit in result.hits]
-        hits = merged(found, sort)[:wanted]
+            more = [LocatedHit(hit, Target(place.index, place.collection)) for hit in result.hits]
+            hits = merged((hits, more), sort, wanted)
         after: dict[Target, tuple[Scalar, ...]] = {target: hit.sort for hit, target in hits}
         for place in context.places:
             place.after = after.get(Target(place.index, place.collection), place.after)

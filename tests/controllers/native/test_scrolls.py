@@ -193,6 +193,26 @@ async def test_several_collections_are_scrolled_as_one(stations: Any) -> None:
     await stations.platform.do("collection:delete", **there)
 
 
+async def test_a_scroll_that_cannot_begin_keeps_nothing(stations: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, kept = stations.platform.store, []
+    open_snapshot, close_snapshot = store.open_snapshot, store.close_snapshot
+
+    async def opening(*place: Any) -> str:
+        kept.append(await open_snapshot(*place))
+        return str(kept[-1])
+
+    async def closing(name: str) -> None:
+        kept.remove(name)
+        await close_snapshot(name)
+
+    monkeypatch.setattr(store, "open_snapshot", opening)
+    monkeypatch.setattr(store, "close_snapshot", closing)
+    targets = [{"index": stations.index, "collections": [stations.collection, "nowhere"]}]
+    error = await stations.refused("search", index=..., collection=..., targets=targets, scroll="5s")
+    assert error["id"] == "services.storage.unknown_collection"
+    assert kept in ([], [""])  # a store that keeps nothing calls it so
+
+
 async def test_documents_that_change_meanwhile_come_once_at_most(stations: Any) -> None:
     await stations.add("a", "b", "c", "d", "e", "f")
     found = await stations.do("search", size=2, scroll="5s")

@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from device_manager.call import Call
+from device_manager.documents.searching import AT_ONCE
 from device_manager.storage.contract import Key
+from device_manager.storage.merging import Target
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -97,6 +100,16 @@ async def test_pages_are_bounded(make_stations: Any) -> None:
     stations = await make_stations(search_size=10)
     error = await stations.refused("search", size=11)
     assert (error["id"], error["status"]) == ("services.storage.get_limit_exceeded", 413)
+
+
+async def test_more_targets_than_are_searched_at_the_same_time_make_one_page(stations: Any) -> None:
+    await stations.add("a", "b", "c")
+    targets = [Target(stations.index, stations.collection)] * (2 * AT_ONCE + 1)
+    found = await stations.platform.documents.searching.search(
+        targets, {"sort": "name"}, offset=len(targets) - 1, size=3, lang="elasticsearch", call=Call("ada")
+    )
+    assert [hit["_id"] for hit in found["hits"]] == ["a", "b", "b"]
+    assert found["total"] == 3 * len(targets)
 
 
 async def test_targets_are_searched_as_one(towers: Any, second_collection: str) -> None:
