@@ -23,10 +23,10 @@ OVERHEAD = 100
 ENCODINGS = {"string": "raw", "list": "quicklist", "set": "hashtable", "hash": "hashtable", "zset": "skiplist"}
 GROWING = frozenset(
     "append bitop geoadd getset hincrby hincrbyfloat hmset hset hsetnx incr incrby incrbyfloat decr decrby linsert"
-    " lpush lpushx lset mset msetnx pfadd pfmerge psetex rpush rpushx sadd sdiffstore set setex setnx sinterstore sort"
-    " sunionstore zadd zincrby zinterstore zunionstore".upper().split()
+    " lpush lpushx lset mset msetnx pfadd pfmerge psetex rename renamenx rpoplpush rpush rpushx sadd sdiffstore set"
+    " setex setnx sinterstore smove sort sunionstore zadd zincrby zinterstore zunionstore".upper().split()
 )
-"""Commands after which there may be more than before."""
+"""Commands after which there may be more than before, be it only the name of a key."""
 COPYING = frozenset(
     {"BITOP", "PFMERGE", "SDIFFSTORE", "SINTERSTORE", "SORT", "SUNIONSTORE", "ZINTERSTORE", "ZUNIONSTORE"}
 )

@@ -34,6 +34,15 @@ async def test_the_memory_of_the_process_is_bounded() -> None:
     with pytest.raises(ApiError, match="There is no room"):
         for number in range(20):
             await storage.run("SUNIONSTORE", f"copy{number}", "set")
+    # So are names: a value that moves takes the length of its new one.
+    await storage.run("FLUSHDB")
+    for command in (("RENAME",), ("RENAMENX",), ("RPOPLPUSH",), ("SMOVE", "x")):
+        with pytest.raises(ApiError, match="There is no room"):
+            for number in range(20):
+                await storage.run("DEL", "short")
+                await storage.run("SADD" if command[0] == "SMOVE" else "RPUSH", "short", "x")
+                await storage.run(command[0], "short", f"{number:010000}", *command[1:])
+        await storage.run("FLUSHDB")
     await storage.run("FLUSHDB")
     await storage.run("SET", "another", "x" * 90_000)
     await storage.close()
