@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import enum
-import time
 from abc import abstractmethod
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
@@ -18,15 +16,14 @@ from device_manager.storage.administration import Administration
 from device_manager.storage.puts import Put as Put
 from device_manager.storage.puts import PutKind as PutKind
 from device_manager.storage.puts import PutResult as PutResult
+from device_manager.storage.resetting import reset
 from device_manager.storage.steps import RECORDER
+from device_manager.storage.watching import Operation, RoundTrips, Watch
 
 T = TypeVar("T")
 
 INTERNAL_INDEX = "device-manager-internal"
 """The index of the product's own records: never listed, never reachable through a request's `index` argument."""
-
-FORGETTING = 10.0
-"""Seconds for which `Store.reset` waits until a removed document is forgotten; a fraction of one is usual."""
 
 PRIVATE_PREFIX = "%"
 """Begins the names of the other private indices, such as `%kuzzle` with the users (router-protocol 6.1)."""
@@ -126,25 +123,14 @@ Decide = Callable[[Transaction], T]
 CommitListener = Callable[[Sequence[Change]], None]
 
 
-class RoundTrips(msgspec.Struct):
-    """Requests made to the store, by purpose (design 7). Tests count them.
-
-    Attributes:
-        retries: transactions that were decided again because others were faster.
-    """
-
-    reads: int = 0
-    commits: int = 0
-    searches: int = 0
-    puts: int = 0
-    retries: int = 0
-
-
 class Store(Administration):
     """Documents in collections, collections in indices; an engine is an index.
 
     Reads by id see every acknowledged write at once. Searches see it after a refresh, which happens by itself within
     a second, when a write asked for it, or by `refresh`.
+
+    Attributes:
+        watch: looks at what the store is asked; None if nobody does.
     """
 
     shared: ClassVar[bool] = True
@@ -152,6 +138,7 @@ class Store(Administration):
 
     def __init__(self) -> None:
         self.round_trips = RoundTrips()
+        self.watch: Watch | None = None
         self._listeners: list[CommitListener] = []
 
     def on_commit(self, listener: CommitListener) -> None:
@@ -161,6 +148,9 @@ class Store(Administration):
     def _tell(self, changes: Sequence[Change]) -> None:
         for listener in self._listeners:
             listener(changes)
+
+    def _watched(self, operation: Operation, answer: Coroutine[Any, Any, T]) -> Coroutine[Any, Any, T]:
+        return answer if self.watch is None else self.watch(operation, answer)
 
     @abstractmethod
     async def start(self) -> None:
@@ -239,13 +229,17 @@ class Store(Administration):
     async def refresh(self, index: str, collection: str) -> None:
         """Make every acknowledged write visible to searches."""
 
-    @abstractmethod
-    async def read(self, keys: Iterable[Key]) -> dict[Key, Document]:
+    def read(self, keys: Iterable[Key]) -> Coroutine[Any, Any, dict[Key, Document]]:
         """The documents that exist among `keys`, wherever they are, in one round trip.
 
         Raises:
             ApiError: `services.storage.unknown_index` or `unknown_collection`.
         """
+        return self._watched("read", self._read(keys))
+
+    @abstractmethod
+    async def _read(self, keys: Iterable[Key]) -> dict[Key, Document]:
+        """What `read` does."""
 
     async def get(self, index: str, collection: str, id: str) -> Document:
         """One document. Raises `services.storage.not_found` and what `read` raises."""
@@ -255,14 +249,18 @@ class Store(Administration):
             raise api_error("services.storage.not_found", id, index, collection)
         return document
 
-    @abstractmethod
-    async def search(self, index: str, collection: str, search: Search) -> SearchResult:
+    def search(self, index: str, collection: str, search: Search) -> Coroutine[Any, Any, SearchResult]:
         """Run `search`, one round trip. The total is exact.
 
         Raises:
             ApiError: a 400 that names the clause when this store cannot run it; `services.storage.unknown_index` or
                 `unknown_collection`; `services.storage.unknown_scroll_id` for a snapshot that is gone.
         """
+        return self._watched("search", self._search(index, collection, search))
+
+    @abstractmethod
+    async def _search(self, index: str, collection: str, search: Search) -> SearchResult:
+        """What `search` does."""
 
     @abstractmethod
     async def open_snapshot(self, index: str, collection: str, keep: float) -> str:
@@ -308,8 +306,7 @@ class Store(Administration):
                 `unknown_collection`; `services.storage.unavailable`.
         """
 
-    @abstractmethod
-    async def put(self, puts: Sequence[Put], *, whole: int = 0) -> list[PutResult | ApiError]:
+    def put(self, puts: Sequence[Put], *, whole: int = 0) -> Coroutine[Any, Any, list[PutResult | ApiError]]:
         """Make writes of which each stands alone, all in one round trip that concurrent callers may share.
 
         They are made in the given order where they are about one document. A put sent again after an error without an
@@ -329,6 +326,11 @@ class Store(Administration):
                 cannot be reached within the deadline, or refuses some of the puts until then; which of them are written
                 is not known.
         """
+        return self._watched("put", self._put(puts, whole=whole))
+
+    @abstractmethod
+    async def _put(self, puts: Sequence[Put], *, whole: int) -> list[PutResult | ApiError]:
+        """What `put` does."""
 
     async def reset(self, puts: Sequence[Put]) -> list[PutResult | ApiError]:
         """Make NEWEST puts although higher versions may be stored: those are removed first (transactions 2, B6).
@@ -340,23 +342,7 @@ class Store(Administration):
         Raises:
             ApiError: what `put` raises; when it does, some documents may be removed and not written.
         """
-        await self.put([Put(PutKind.REMOVE, put.key, {}) for put in puts])
-        results: list[PutResult | ApiError] = [PutResult.OLDER] * len(puts)
-        started = time.monotonic()
-        left = list(range(len(puts)))
-        while left:
-            for index, collection in {puts[place].key[:2] for place in left}:
-                await self.refresh(index, collection)
-            for place, result in zip(left, await self.put([puts[place] for place in left]), strict=True):
-                results[place] = result
-            older = [place for place in left if results[place] is PutResult.OLDER]
-            present = await self.read([puts[place].key for place in older])
-            left = [place for place in older if puts[place].key not in present]
-            if left:
-                if time.monotonic() - started > FORGETTING:
-                    raise api_error("services.storage.unavailable", "it does not forget removed documents.")
-                await asyncio.sleep(FORGETTING / 100)
-        return results
+        return await reset(self, puts)
 
     def transact(
         self,
@@ -389,7 +375,9 @@ class Store(Administration):
         recorder = RECORDER.get()
         if recorder is not None and not dry_run:
             decide = recorder.recording(decide)
-        return self._transact(decide, known=known, dry_run=dry_run, refresh=refresh, large=large)
+        return self._watched(
+            "commit", self._transact(decide, known=known, dry_run=dry_run, refresh=refresh, large=large)
+        )
 
     @abstractmethod
     async def _transact(

@@ -17,6 +17,7 @@ from device_manager.operations import observed
 from device_manager.router.request import Connection, Request
 from device_manager.router.router import Router
 from device_manager.settings import InvalidSettings, Settings
+from device_manager.storage.watching import StoreWatch
 from device_manager.telemetry import Telemetry
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -40,7 +41,7 @@ def telemetry(exporter: InMemorySpanExporter) -> Iterator[Telemetry]:
 @pytest.fixture
 async def application(tmp_path: Path, telemetry: Telemetry) -> AsyncIterator[Application]:
     application = Application(Settings(store=f"sqlite:{tmp_path}", port=0))
-    application.store_watch.watch(application.store, telemetry.around)
+    application.store.watch = StoreWatch(telemetry.around)
     await application.start()
     yield application
     await application.stop()

@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 
 from device_manager.errors import ApiError
-from device_manager.storage.contract import Change, ChangeKind, Document, Put, PutKind, PutResult, RoundTrips
+from device_manager.storage.contract import Change, ChangeKind, Document, Put, PutKind, PutResult
 from device_manager.storage.elasticsearch import bulks
 from device_manager.storage.elasticsearch.catalogue import Catalogue
 from device_manager.storage.elasticsearch.client import BULK_BYTES, BULK_DOCUMENTS, Cluster, NoAnswer
@@ -26,6 +26,7 @@ from device_manager.storage.elasticsearch.put_lines import put_line, read_state
 from device_manager.storage.elasticsearch.reads import GoneAlias, Reader, running_task
 from device_manager.storage.elasticsearch.recovery import Recovery
 from device_manager.storage.elasticsearch.settlement import Settlement
+from device_manager.storage.watching import RoundTrips
 
 _log = structlog.get_logger(__name__)
 

@@ -7,10 +7,10 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from device_manager.storage.contract import RoundTrips
 from device_manager.storage.elasticsearch.client import Cluster, NoAnswer
 from device_manager.storage.elasticsearch.deadlines import Deadlines
 from device_manager.storage.elasticsearch.documents import Stored, parse_stored
+from device_manager.storage.watching import RoundTrips
 
 LANES = 2
 """Requests that may be in flight at once."""

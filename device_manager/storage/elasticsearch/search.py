@@ -13,12 +13,12 @@ from device_manager.query.dsl import search_body, to_dsl, to_sort
 from device_manager.query.fields import field_types
 from device_manager.query.search import POSITION, Hit, Search, SearchResult, Sort
 from device_manager.query.tree import Query
-from device_manager.storage.contract import RoundTrips
 from device_manager.storage.elasticsearch.catalogue import Catalogue
 from device_manager.storage.elasticsearch.client import Answer, Cluster, NoAnswer, expect, index_path, reason
 from device_manager.storage.elasticsearch.documents import parse_stored
 from device_manager.storage.elasticsearch.protocol import MARK, TOMBSTONE
 from device_manager.storage.scanning import Scanned, read_size
+from device_manager.storage.watching import RoundTrips
 
 KEEP_ALIVE = "2m"
 """How long a scan may rest between two pages."""

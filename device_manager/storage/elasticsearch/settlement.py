@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from device_manager.storage.contract import RoundTrips
 from device_manager.storage.elasticsearch.client import Cluster, NoAnswer
 from device_manager.storage.elasticsearch.flushids import FlushIds
 from device_manager.storage.elasticsearch.names import TRANSACTIONS_ALIAS
 from device_manager.storage.elasticsearch.protocol import Head, Mark, Verdict, judge, parse_mark
+from device_manager.storage.watching import RoundTrips
 
 REMEMBERED = 50_000
 """Flushes of other processes that are remembered as settled."""

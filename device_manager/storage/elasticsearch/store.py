@@ -191,7 +191,7 @@ class ElasticsearchStore(Store):
         """See the contract."""
         await self._refresher.refresh([(await self._catalogue.find(index, collection)).alias])
 
-    async def read(self, keys: Iterable[Key]) -> dict[Key, Document]:
+    async def _read(self, keys: Iterable[Key]) -> dict[Key, Document]:
         """See the contract."""
         addresses = {key: ((await self._catalogue.find(key.index, key.collection)).alias, key.id) for key in keys}
         if not addresses:
@@ -210,7 +210,7 @@ class ElasticsearchStore(Store):
             if (stored := found.get(address)) is not None and not stored.is_tombstone
         }
 
-    async def search(self, index: str, collection: str, search: Search) -> SearchResult:
+    async def _search(self, index: str, collection: str, search: Search) -> SearchResult:
         """See the contract."""
         return await self._searcher.search(index, collection, search)
 
@@ -228,7 +228,7 @@ class ElasticsearchStore(Store):
         """See the contract."""
         return pages_of(self._searcher.scan(index, collection, query, sort, page), page, is_sorted=bool(sort))
 
-    async def put(self, puts: Sequence[Put], *, whole: int = 0) -> list[PutResult | ApiError]:
+    async def _put(self, puts: Sequence[Put], *, whole: int) -> list[PutResult | ApiError]:
         """See the contract."""
         return await self._puts.put(puts, whole=whole)
 

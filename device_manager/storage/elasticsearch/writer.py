@@ -12,7 +12,7 @@ import structlog
 
 from device_manager.errors import ApiError
 from device_manager.settings import Settings
-from device_manager.storage.contract import Change, Key, RoundTrips
+from device_manager.storage.contract import Change, Key
 from device_manager.storage.elasticsearch.catalogue import Catalogue
 from device_manager.storage.elasticsearch.client import Cluster, NoAnswer
 from device_manager.storage.elasticsearch.deadlines import Deadlines
@@ -23,6 +23,7 @@ from device_manager.storage.elasticsearch.reads import Reader
 from device_manager.storage.elasticsearch.recovery import Recovery
 from device_manager.storage.elasticsearch.round import Decided, Round
 from device_manager.storage.elasticsearch.settlement import Settlement
+from device_manager.storage.watching import RoundTrips
 
 _log = structlog.get_logger(__name__)
 

@@ -214,7 +214,7 @@ class SqliteStore(Store):
         """See `Store.refresh`: searches see every commit at once."""
         self._catalogue.get(index, collection)
 
-    async def read(self, keys: Iterable[Key]) -> dict[Key, Document]:
+    async def _read(self, keys: Iterable[Key]) -> dict[Key, Document]:
         """See `Store.read`."""
         if not self._opened:
             raise api_error("services.storage.unavailable", "it is closed.")
@@ -230,7 +230,7 @@ class SqliteStore(Store):
                     found[Key(index, name, document.id)] = document
         return found
 
-    async def search(self, index: str, collection: str, search: Search) -> SearchResult:
+    async def _search(self, index: str, collection: str, search: Search) -> SearchResult:
         """See `Store.search`."""
         target = self._catalogue.get(index, collection)
         self.round_trips.searches += 1
@@ -254,7 +254,7 @@ class SqliteStore(Store):
             async for documents in pages:
                 yield documents
 
-    async def put(self, puts: Sequence[Put], *, whole: int = 0) -> list[PutResult | ApiError]:
+    async def _put(self, puts: Sequence[Put], *, whole: int) -> list[PutResult | ApiError]:
         """See `Store.put`: all puts of one call are written together, or none of them."""
         if not puts:
             return []
