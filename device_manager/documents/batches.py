@@ -184,9 +184,14 @@ class BatchWriting:
         return await self._store.transact(decide, dry_run=call.dry_run, refresh=call.refresh, large=large)
 
 
+def is_about_one(error: ApiError) -> bool:
+    """Whether an error is about one item alone, so that the others can be written all the same."""
+    return not error.is_fault and error.id not in WHOLE_REQUEST
+
+
 def refusal_of(batch: Batch, item: Item, error: ApiError) -> Refusal:
     """The refusal of one item; raises what is about no item in particular."""
-    if error.is_fault or error.id in WHOLE_REQUEST:
+    if not is_about_one(error):
         raise error
     if batch.kind == "Delete":
         return Refusal(item.id, error.message, error.status)

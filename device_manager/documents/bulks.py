@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from device_manager.call import Call
 from device_manager.documents import operations
 from device_manager.documents.addresses import Target, check_address
-from device_manager.documents.batches import WHOLE_REQUEST
+from device_manager.documents.batches import is_about_one
 from device_manager.documents.operations import LARGE, Item, Operation, marks_of
 from device_manager.documents.places import Places
 from device_manager.errors import ApiError, api_error
@@ -132,7 +132,7 @@ class Bulks:
                 try:
                     done = line.operate(tx, place, line.item, marks)
                 except ApiError as error:
-                    if error.is_fault or error.id in WHOLE_REQUEST:
+                    if not is_about_one(error):
                         raise
                     outcomes.append(_failure(line, error))
                 else:

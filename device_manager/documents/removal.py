@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 from device_manager.call import Call
 from device_manager.documents import operations
 from device_manager.documents.addresses import Target, check_address
-from device_manager.documents.matching import PAGE, Matching, everything, repeatable
+from device_manager.documents.matching import PAGE, Matching, everything, matching_still
 from device_manager.documents.operations import LARGE, Item, Place, marks_of
 from device_manager.documents.places import Places
 from device_manager.events.documents import DocumentEvents
@@ -69,19 +68,16 @@ class DocumentRemoval:
         pages = self._gone(target, query, lang, call, limited=False, force=force)
         return sum([len(page) async for page in pages])
 
-    async def _gone(
+    def _gone(
         self, target: Target, query: Any, lang: str, call: Call, *, limited: bool, force: bool
     ) -> AsyncGenerator[list[Document], None]:
         """Delete what matches page by page; what was deleted."""
-        check_address(*target)
-        parsed = self._matching.read(query, lang)
-        place = await self._places.of(target, call, force=force, ruled=False)
-        matches = await self._matching.matcher(target, parsed)
-        async with contextlib.aclosing(self._matching.pages(target, parsed, limited=limited)) as pages:
-            async for page in pages:
-                with repeatable(limited=limited):
-                    gone = await self._delete(place, page, matches, call)
-                yield gone
+
+        async def delete(documents: Sequence[Document], matches: Matcher) -> list[Document]:
+            place = await self._places.of(target, call, force=force, ruled=False)
+            return await self._delete(place, documents, matches, call)
+
+        return self._matching.write_pages(target, query, lang, delete, limited=limited)
 
     async def all(self, target: Target, call: Call) -> None:
         """Delete every document of a collection as it is, whoever owns it; searches see it at once.
@@ -108,12 +104,9 @@ class DocumentRemoval:
         def decide(tx: Transaction) -> list[Document]:
             stored = tx.read((*known, *writer.related(list(known))))
             tx.read(writer.partners(stored))
-            gone = []
-            for key, found in known.items():
-                now = stored.get(key)
-                if now is not None and (now.version == found.version or matches(now.id, now.source)):
-                    operations.delete(tx, place, Item(now.id, {}), marks)
-                    gone.append(now)
+            gone = list(matching_still(known, stored, matches))
+            for document in gone:
+                operations.delete(tx, place, Item(document.id, {}), marks)
             return gone
 
         large = len(documents) >= LARGE

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Sequence
 from typing import Any, NamedTuple
 
 from device_manager.call import Call
 from device_manager.documents import operations
 from device_manager.documents.acts import shown
-from device_manager.documents.addresses import Target, check_address
+from device_manager.documents.addresses import Target
 from device_manager.documents.batches import UPDATE, Refusal, Verdict, refusal_of
-from device_manager.documents.matching import Matching, repeatable
+from device_manager.documents.matching import Matching, matching_still
 from device_manager.documents.operations import LARGE, Item, Outcome, marks_of
 from device_manager.documents.places import Places
 from device_manager.errors import ApiError, api_error
@@ -92,18 +91,15 @@ class DocumentUpdating:
             raise api_error("services.storage.incomplete_update", updated, errors=errors, count=len(errors))
         return updated
 
-    async def _pages(
+    def _pages(
         self, target: Target, change: Change, call: Call, *, limited: bool
     ) -> AsyncGenerator[list[Verdict], None]:
         """Change what matches page by page; what became of each document."""
-        check_address(*target)
-        query = self._matching.read(change.query, change.lang)
-        matches = await self._matching.matcher(target, query)
-        async with contextlib.aclosing(self._matching.pages(target, query, limited=limited)) as pages:
-            async for page in pages:
-                with repeatable(limited=limited):
-                    verdicts = await self._update(target, change, page, matches, call)
-                yield verdicts
+
+        def update(documents: Sequence[Document], matches: Matcher) -> Awaitable[list[Verdict]]:
+            return self._update(target, change, documents, matches, call)
+
+        return self._matching.write_pages(target, change.query, change.lang, update, limited=limited)
 
     @step
     async def _update(
@@ -116,11 +112,8 @@ class DocumentUpdating:
         def decide(tx: Transaction) -> list[Verdict]:
             stored = tx.read((*known, *place.writer.related(list(known))))
             verdicts: list[Verdict] = []
-            for key, found in known.items():
-                now = stored.get(key)
-                if now is None or (now.version != found.version and not matches(now.id, now.source)):
-                    continue
-                item = Item(now.id, change.changes)
+            for document in matching_still(known, stored, matches):
+                item = Item(document.id, change.changes)
                 try:
                     verdicts.append(operations.update(tx, place, item, marks))
                 except ApiError as error:
