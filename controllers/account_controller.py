@@ -20,8 +20,6 @@ from device_manager.security.lifetimes import NEVER
 from device_manager.security.service import Security
 from device_manager.settings import Settings
 
-ACKNOWLEDGED = {"acknowledged": True}
-
 Lifetime = float | str | None
 """The argument `expiresIn`: milliseconds, or text such as `1h`; -1 for no end."""
 

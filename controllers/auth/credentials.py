@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from device_manager.controllers.account_controller import ACKNOWLEDGED, AccountController, caller_of
+from device_manager.controllers.account_controller import AccountController, caller_of
 from device_manager.controllers.calls import call_of
 from device_manager.router.controller import action
 from device_manager.router.request import Request
@@ -93,7 +93,7 @@ class CredentialsPart(AccountController):
         deleted = self._accounts.strategy(strategy)
         await self._confirm(request, deleted, (body or {}).get("currentPassword"))
         await deleted.delete(kuid, call_of(request))
-        return ACKNOWLEDGED
+        return {"acknowledged": True}
 
     @action(http=_routes("GET", ""))
     async def get_my_credentials(self, request: Request, strategy: str) -> dict[str, str]:

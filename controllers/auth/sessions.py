@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from device_manager.controllers.account_controller import ACKNOWLEDGED, Lifetime, caller_of
+from device_manager.controllers.account_controller import Lifetime, caller_of
 from device_manager.controllers.session_controller import SessionController, session_answer
 from device_manager.errors import ApiError, api_error
 from device_manager.router.controller import action
@@ -119,7 +119,7 @@ class SessionsPart(SessionController):
         if identity is not None and (global_ or identity.kind is not TokenKind.API_KEY):
             await self._end(request, identity, everything=global_)
         headers = {"set-cookie": clear_cookie()} if cookie_auth else None
-        return Response(request, result=ACKNOWLEDGED, headers=headers)
+        return Response(request, result={"acknowledged": True}, headers=headers)
 
     async def _end(self, request: Request, identity: Identity, *, everything: bool) -> None:
         """End a session, or all of its user; an API key is good for as long as it is stored."""

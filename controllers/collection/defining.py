@@ -11,7 +11,6 @@ from device_manager.errors import api_error
 from device_manager.router.controller import Controller, action
 from device_manager.router.request import Request
 
-ACKNOWLEDGED = {"acknowledged": True}
 AT_ROOT = ("properties", "dynamic", "_meta")
 """What a body without `mappings` may hold in its place."""
 
@@ -63,7 +62,7 @@ class Collections(Controller):
                 `invalid_mapping`, `cannot_change_mapping`, `api.assert.invalid_argument` for a setting.
         """
         await self._collections.create(index, collection, read_definition(body), call_of(request))
-        return ACKNOWLEDGED
+        return {"acknowledged": True}
 
     @action(http=["DELETE /:index/:collection"], writes=True)
     async def delete(self, request: Request, index: str, collection: str, force: bool = False) -> None:
@@ -185,7 +184,7 @@ class Collections(Controller):
                 `device_manager.native.managed_collection`.
         """
         await self._collections.truncate(index, collection, call_of(request), force=force)
-        return ACKNOWLEDGED
+        return {"acknowledged": True}
 
     @action(http=["POST /:index/:collection"], writes=True)
     async def update(self, request: Request, index: str, collection: str, body: dict[str, Any]) -> None:

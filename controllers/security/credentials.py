@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from device_manager.controllers.account_controller import ACKNOWLEDGED, AccountController
+from device_manager.controllers.account_controller import AccountController
 from device_manager.controllers.calls import call_of
 from device_manager.router.controller import action
 from device_manager.router.request import Request
@@ -71,7 +71,7 @@ class CredentialsActions(AccountController):
             ApiError: `security.credentials.unknown_strategy`, `not_found`, `security.user.not_found`.
         """
         await self._accounts.strategy(strategy).delete(_id, call_of(request))
-        return ACKNOWLEDGED
+        return {"acknowledged": True}
 
     @action(http=["GET /credentials/:strategy/:_id/_exists"])
     async def has_credentials(self, strategy: str, _id: str) -> bool:

@@ -161,3 +161,14 @@ async def test_pipes_inject_metadata(stations: Any) -> None:
         {"metadata", "defaultMetadata"},
         {"metadata", "defaultMetadata"},
     ]
+
+
+async def test_what_a_pipe_adds_to_one_answer_is_in_no_other(stations: Any) -> None:
+    def add(request: Any) -> None:
+        request.result["seen"] = True
+
+    stations.platform.bus.add_pipe("collection:afterTruncate", add, owner="test", inline=True)
+    stations.platform.router.compile()
+    here = {"index": stations.index, "collection": stations.collection}
+    assert await stations.platform.do("collection:truncate", **here) == {"acknowledged": True, "seen": True}
+    assert await stations.platform.do("collection:create", **here) == {"acknowledged": True}
