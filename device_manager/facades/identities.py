@@ -2,7 +2,8 @@
 
 A foreign id is a function of the twin, so it has to be stored only to find the twin by it. All twins of an engine are
 written down once, and from then on those that are newer than the last ones that were: an id that nobody has costs a
-search for what was created a moment ago, at most once a second, however often it is asked for.
+search for what was created a moment ago, at most once a second, however often it is asked for. Only what this process
+creates itself makes it look again at once.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from device_manager.errors import ApiError
 from device_manager.query.tree import MATCH_ALL, Query, Range
-from device_manager.storage.contract import INTERNAL_INDEX, Document, Key, Put, PutKind, Store
+from device_manager.storage.contract import INTERNAL_INDEX, Change, ChangeKind, Document, Key, Put, PutKind, Store
 from device_manager.storage.mappings.names import MAX_NAME_BYTES
 
 Derive = Callable[[str, Document], Iterable[str]]
@@ -46,6 +47,14 @@ class Identities:
         self._collection = collection
         self._derive = derive
         self._looks: dict[str, tuple[float, asyncio.Task[None]]] = {}
+        self._created: dict[str, float] = {}
+        store.on_commit(self._note)
+
+    def _note(self, changes: Sequence[Change]) -> None:
+        """Remember when this process last created twins: their ids may be asked for at once."""
+        for change in changes:
+            if change.kind is ChangeKind.CREATE and change.key.collection == self._collection:
+                self._created[change.key.index] = time.monotonic()
 
     async def find(self, engine: str, foreign: str) -> str | None:
         """The id of the twin that is called `foreign`, None if there is none. See `find_many`."""
@@ -87,7 +96,8 @@ class Identities:
     async def _look(self, engine: str) -> None:
         """Write down what is newer than the last look, which callers at the same time share."""
         began, task = self._looks.get(engine, (0.0, None))
-        if task is None or (task.done() and (time.monotonic() - began > INTERVAL or task.exception() is not None)):
+        is_over = task is not None and task.done() and (time.monotonic() - began > INTERVAL or task.exception())
+        if task is None or is_over or self._created.get(engine, 0.0) >= began:
             task = asyncio.create_task(self._write_newer(engine))
             self._looks[engine] = time.monotonic(), task
         await asyncio.shield(task)
@@ -113,6 +123,11 @@ class Identities:
 
     def _key(self, engine: str, foreign: str) -> Key:
         return Key(INTERNAL_INDEX, ids_collection(engine), self._prefix + foreign)
+
+
+async def remove_ids(store: Store, engine: str) -> None:
+    """Forget the foreign ids of an engine that is gone, those of all interfaces."""
+    await store.drop_collection(INTERNAL_INDEX, ids_collection(engine))
 
 
 @functools.lru_cache(maxsize=1024)

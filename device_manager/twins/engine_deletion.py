@@ -6,7 +6,7 @@ document goes last, so that there is no other engine of this name before all is 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from device_manager.errors import api_error
 from device_manager.query.tree import Term
@@ -33,6 +33,8 @@ BATCH = 500
 GONE = tuple(collection for collection in ENGINE_COLLECTIONS if collection != CONFIG)
 """What goes with an engine; the index and its `config` stay."""
 
+Further = Callable[[str], Awaitable[object]]
+
 
 class EngineDeletion:
     """Deletes engines with their twins and measures; their devices stay provisioned and become free.
@@ -49,7 +51,12 @@ class EngineDeletion:
         self._catalogue = catalogue
         self._places = places
         self._tasks = tasks
+        self._further: list[Further] = []
         tasks.register(TaskKind(DELETION, self._step))
+
+    def add(self, further: Further) -> None:
+        """Let `further` remove what others keep of an engine; it may be called again for the same one."""
+        self._further.append(further)
 
     async def delete(self, index: str, call: Call) -> tuple[list[str], str | None]:
         """Delete an engine; what goes, and the id of the task that is still at it after a while.
@@ -103,6 +110,8 @@ class EngineDeletion:
         await remove_tickets(self._store, index)
         await drop_records(self._store, index)
         await remove_specifications(self._store, index)
+        for further in self._further:
+            await further(index)
         await self._forget(index)
         return None
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from device_manager.errors import api_error
+from device_manager.errors import ApiError, api_error
+from device_manager.facades.identities import ABSENT
 from device_manager.query.search import Search, Sort
 from device_manager.query.tree import Bool, Query, Term
 from device_manager.security.places import Collections, Place
 from device_manager.storage.contract import INTERNAL_INDEX, Key, Store, Transaction
+from device_manager.storage.removal import remove_matching
 from device_manager.storage.stamps import Source, changed, created, stamp_now
 
 RECORDS = Place(
@@ -122,6 +124,14 @@ class Records:
         await self._collections.ready(RECORDS)
         search = Search(query=_query(engine, kind, parent), size=0)
         return (await self._store.search(RECORDS.index, RECORDS.collection, search)).total
+
+    async def remove_of_engine(self, engine: str) -> None:
+        """Remove the records of an engine that is gone."""
+        try:
+            await remove_matching(self._store, RECORDS.index, RECORDS.collection, Term("engine", engine))
+        except ApiError as error:
+            if error.id not in ABSENT:
+                raise
 
 
 def record_key(engine: str, kind: str, id: str) -> Key:

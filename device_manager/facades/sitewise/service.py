@@ -44,7 +44,9 @@ def open_service(
         twins: the domain, which is not started yet.
         settings: limits and switches.
     """
-    records, paging = Records(store, collections), Paging(Signer(store, collections))
+    records = Records(store, collections)
+    twins.engine_deletion.add(records.remove_of_engine)
+    paging = Paging(Signer(store, collections))
     tags, portals, identities = ResourceTags(records), Portals(records), asset_identities(store)
     projects = Projects(paging, tags, settings.sitewise_portal_projects, portals, twins.models.writing.register)
     portal_work = PortalOperations(records, portals, projects, paging, tags, settings.sitewise_portals)
