@@ -33,6 +33,7 @@ from device_manager.documents.domain import Documents
 from device_manager.errors import ApiError
 from device_manager.events import Answers, EventBus, UnknownEvent
 from device_manager.facades.shipped import at_own_port, shipped_interfaces
+from device_manager.facades.teos.audit import TeosController
 from device_manager.figures import figures_of
 from device_manager.gateways.server import Gateway
 from device_manager.logs import configure_logging
@@ -167,6 +168,8 @@ class Application:
         domain = [EngineController(twins), ModelsController(twins), *exporting]
         domain.append(GroupsController(twins))
         domain.append(TasksController(twins.tasks, twins.platform))
+        if self.settings.teos:
+            domain.append(TeosController(self.store, twins.catalogue))
         domain.append(CredentialsController(self.security.foreign_credentials, twins.catalogue))
         domain += [DecodersController(twins, self.decoders), PayloadsController(twins, self.decoders)]
         documents = self.documents

@@ -230,6 +230,25 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     sitewise_rate: int = 0
     """Requests a second that one account of AWS IoT SiteWise may make of a server; beyond it 429. 0 for any number."""
 
+    teos: bool = True
+    """Answer clients of TEOS below `/odata`; signatures need the extra `teos`."""
+    teos_ledger: int = 1
+    """Number of the ledger, from 0 to 65535: the last four hexadecimal digits of the assets' ids."""
+    teos_chain_id: int = 7512
+    """Number of the chain that signatures for the local ledger bind."""
+    teos_gas_price: int = 1_800_000_000
+    """Wei for a unit of gas that signers for the local ledger are proposed."""
+    teos_gas_limit: int = 200_000
+    """Gas that signers for the local ledger are proposed at least."""
+    teos_confirm_delay: float = 0.2
+    """Seconds after which a block of the local ledger is read again, to confirm its transaction."""
+    teos_require_chain_id: bool = False
+    """Refuse signatures that bind no chain (those from before EIP-155)."""
+    teos_page: int = 50
+    """Entities of one page of TEOS."""
+    teos_error_casing: Literal["camel", "pascal", "both"] = "camel"
+    """How the members of TEOS' errors are written: `code`, `Code`, or both."""
+
     device_rate: float = 0.0
     """Payloads a second that one device may send; beyond it 429. 0 for any number."""
     device_burst: float = 20.0

@@ -67,6 +67,7 @@ async def stored_data(store: str, settings_file: Path | None) -> AsyncIterator[S
         ApiError: it does not answer.
         StoreError: it cannot be opened, or a server has it open.
     """
+    from device_manager.facades.teos.ledger import ledger_findings
     from device_manager.storage.opening import open_store  # the stores: not for commands that only send
     from device_manager.twins.doctor import examine
     from device_manager.twins.repair import Repairing
@@ -78,7 +79,10 @@ async def stored_data(store: str, settings_file: Path | None) -> AsyncIterator[S
 
     class StoredData:
         async def examine(self, engines: Sequence[str]) -> list[Finding]:
-            return await examine(opened, engines, settings.platform_index)
+            findings = await examine(opened, engines, settings.platform_index)
+            for engine in engines or await Repairing(opened, settings.platform_index).engines():
+                findings += await ledger_findings(opened, engine)
+            return findings
 
         async def repair(self, engines: Sequence[str], *, dry_run: bool) -> list[Repair]:
             repairing = Repairing(opened, settings.platform_index)

@@ -201,6 +201,9 @@ TABLE: dict[tuple[str, int, int], list[tuple[str, int, int, str]]] = {
             "pip install 'device-manager[parquet]'. The formats csv and jsonl need nothing.",
         ),
     ],
+    ("device_manager.teos", 16, 18): [
+        ("unknown_block", 1, 404, 'There is no block {0} in the ledger of engine "{1}".'),
+    ],
     ("device_manager.native", 16, 10): [
         (
             "managed_member",

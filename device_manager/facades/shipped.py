@@ -8,6 +8,10 @@ from collections.abc import Sequence
 from device_manager.facades.identities import remove_ids
 from device_manager.facades.sitewise.interface import SiteWise
 from device_manager.facades.sitewise.service import open_service
+from device_manager.facades.teos.chain.opening import open_chain
+from device_manager.facades.teos.interface import Teos
+from device_manager.facades.teos.ledger import ledger_findings
+from device_manager.facades.teos.records import forget_engine
 from device_manager.facades.ubidots.interface import Ubidots
 from device_manager.router.foreign import ForeignInterface
 from device_manager.router.router import Router
@@ -44,6 +48,11 @@ def shipped_interfaces(
         interfaces.append(
             SiteWise(open_service(router, store, credentials, collections, twins, settings), ["/sitewise"])
         )
+    if settings.teos:
+        twins.engine_deletion.add(functools.partial(forget_engine, store))
+        twins.examiners.append(functools.partial(ledger_findings, store))
+        chain = open_chain(store, settings)
+        interfaces.append(Teos(router, store, credentials, collections, twins, chain, settings))
     return interfaces
 
 

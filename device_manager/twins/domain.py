@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 from device_manager.decoders import Decoder
@@ -70,6 +70,7 @@ class Twins:
         platform: name of the platform index.
         measures: stored measures and the newest ones.
         tasks: work that goes on beside requests; every part registers its kinds when it is made.
+        examiners: find what is wrong in the engine's data that other parts keep, in the form of `examine`.
     """
 
     def __init__(self, store: Store, events: EventBus, settings: Settings) -> None:
@@ -99,6 +100,7 @@ class Twins:
         self.ingestion = Ingestion(store, self.catalogue, events, places, self.measures, settings)
         self.exports = Exports(store, self.catalogue, self.measures.reading, settings)
         self.native_writes = NativeWrites(self.catalogue, self.models.propagation, places)
+        self.examiners: list[Callable[[str], Awaitable[list[dict[str, Any]]]]] = []
         self._models: tuple[ModelDeclaration, ...] = ()
         self._decoders: tuple[Decoder, ...] = ()
 
@@ -155,7 +157,10 @@ class Twins:
     async def examine(self, engine: str) -> list[dict[str, Any]]:
         """What is wrong in an engine: `{engine, kind, document, text}` each (design 12)."""
         await self.measures.following.settled()
-        return await examine(self._store, (engine,), self.platform)
+        findings = await examine(self._store, (engine,), self.platform)
+        for examiner in self.examiners:
+            findings += await examiner(engine)
+        return findings
 
     async def repair(self, engine: str, call: Call) -> list[dict[str, Any]]:
         """Repair what `examine` finds in an engine: `{engine, document, text, error}` each (design 9)."""

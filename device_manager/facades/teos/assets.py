@@ -1,0 +1,238 @@
+"""Assets of TEOS: twins of this server, and for those that were made by a signed transaction a record (facades 3.6)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from device_manager.errors import ApiError
+from device_manager.facades.acting import Actor
+from device_manager.facades.identities import Identities
+from device_manager.facades.teos.identity import derived_number, number_of, text_of
+from device_manager.facades.teos.ledger import canonical
+from device_manager.facades.teos.records import ASSET, RECORDS, Source, instant, record_key, records_of
+from device_manager.query.search import Sort
+from device_manager.query.tree import Term
+from device_manager.storage.contract import Document, Key, Store
+from device_manager.twins.places import ASSETS, asset_key
+
+CONTROLLER, MODELS = "device-manager/assets", "device-manager/models"
+MODEL = "TeosAsset"
+MEMBER = "teos"
+"""Member of the metadata that holds what clients of TEOS say; nested, so that it is in nobody's way."""
+METADATA: Source = {
+    MEMBER: {
+        "properties": {
+            "name": {"type": "keyword"},
+            "description": {"type": "text"},
+            "author": {"type": "keyword"},
+            "assetClassCode": {"type": "keyword"},
+            "documentHash": {"type": "keyword"},
+            "assetLinkIds": {"type": "keyword"},
+        }
+    }
+}
+MOST = 10_000
+"""Assets that a filter or an order goes through."""
+
+
+class Asset(NamedTuple):
+    """An asset.
+
+    Attributes:
+        number: its id as a number.
+        twin: id of the twin.
+        source: the twin.
+        record: what a signed transaction made of it; None for assets that other clients made.
+    """
+
+    number: int
+    twin: str
+    source: Source
+    record: Source | None
+
+    @property
+    def id(self) -> str:
+        """As it is shown."""
+        return text_of(self.number)
+
+    @property
+    def author(self) -> str | None:
+        """Address of who may change it."""
+        return None if self.record is None else str(self.record["author"])
+
+    @property
+    def links(self) -> dict[str, str]:
+        """The twins of the assets that it is linked to, by their ids."""
+        return {} if self.record is None else dict(zip(self.record["links"], self.record["twins"], strict=True))
+
+
+class Assets:
+    """Finds assets and shows them.
+
+    Args:
+        store: where records are.
+        ledger: number of the ledger that is part of each id.
+    """
+
+    def __init__(self, store: Store, ledger: int) -> None:
+        self._store = store
+        self._ledger = ledger
+        self._identities = Identities(store, "teos", ASSETS, self._names)
+
+    def _names(self, engine: str, twin: Document) -> Iterable[str]:
+        yield text_of(self._number(engine, twin.id, twin.source))
+
+    def _number(self, engine: str, twin: str, source: Source) -> int:
+        own = number_of(source["reference"]) if source.get("model") == MODEL else None
+        return own or derived_number(engine, twin, self._ledger)
+
+    async def find(self, actor: Actor, text: str) -> Asset | None:
+        """The asset with an id, None for an unknown one. Raises what the caller's rights refuse."""
+        return (await self.find_many(actor, (text,))).get(text)
+
+    async def find_many(self, actor: Actor, texts: Iterable[str]) -> dict[str, Asset]:
+        """The assets that exist among some ids, by the ids as they were given."""
+        numbers = {text: number for text in texts if (number := number_of(text)) is not None}
+        if not numbers:
+            return {}
+        ids = {number: text_of(number) for number in numbers.values()}
+        records = await self._records(actor.engine, ids.values())
+        twins = {id: twin_of(id) for id in records}
+        unknown = [id for id in ids.values() if id not in records]
+        if unknown:
+            twins |= await self._identities.find_many(actor.engine, unknown)
+        found: dict[int, Asset] = {}
+        for number, id in ids.items():
+            source = await _twin(actor, twins[id]) if id in twins else None
+            record = records.get(id)
+            if source is not None and (record is not None or source["model"] != MODEL):
+                found[number] = Asset(number, twins[id], source, record)
+        return {text: found[number] for text, number in numbers.items() if number in found}
+
+    async def _records(self, engine: str, ids: Iterable[str]) -> dict[str, Source]:
+        keys = {record_key(engine, ASSET, id): id for id in ids}
+        return {keys[key]: document.source for key, document in (await self._store.read(keys)).items()}
+
+    async def page(self, actor: Actor, offset: int, size: int) -> tuple[list[dict[str, Any]], int]:
+        """Some assets as clients see them, in the order of their creation, and how many there are."""
+        engine = actor.engine
+        await self._store.refresh(engine, ASSETS)
+        order = [{"_kuzzle_info.createdAt": "asc"}, {"_id": "asc"}]
+        arguments = {"from": offset, "size": size}
+        answer = await actor.call(CONTROLLER, "search", body={"sort": order}, **arguments)
+        twins = [(hit["_id"], hit["_source"]) for hit in answer["hits"]]
+        numbers = [self._number(engine, id, source) for id, source in twins]
+        records = await self._records(engine, map(text_of, numbers)) if numbers else {}
+        assets = [
+            Asset(number, id, source, records.get(text_of(number)))
+            for number, (id, source) in zip(numbers, twins, strict=True)
+            if source["model"] != MODEL or text_of(number) in records
+        ]
+        return await self.shown(engine, assets), answer["total"]
+
+    async def all(self, actor: Actor) -> list[dict[str, Any]]:
+        """Every asset as clients see it, up to `MOST`."""
+        return (await self.page(actor, 0, MOST))[0]
+
+    async def shown(self, engine: str, assets: list[Asset]) -> list[dict[str, Any]]:
+        """Assets as clients see them: links to assets that are gone are left out."""
+        keys = {asset_key(engine, twin) for asset in assets for twin in asset.links.values()}
+        present = await self._store.read(keys) if keys else {}
+        return [_shown(asset, engine, present.keys()) for asset in assets]
+
+    async def linked_from(self, engine: str, asset: Asset) -> list[str]:
+        """The ids of the assets that are linked to one."""
+        await self._store.refresh(*RECORDS[:2])
+        query = records_of(engine, ASSET, Term("links", asset.id))
+        pages = self._store.scan(*RECORDS[:2], query, sort=(Sort("createdAt"),))
+        ids = [document.source["id"] async for page in pages for document in page]
+        keys = {asset_key(engine, twin_of(id)): id for id in ids}
+        present = await self._store.read(keys) if keys else {}
+        return [id for key, id in keys.items() if key in present]
+
+
+def twin_of(id: str) -> str:
+    """The twin of an asset that a signed transaction made."""
+    return f"{MODEL}-{id}"
+
+
+async def _twin(actor: Actor, twin: str) -> Source | None:
+    try:
+        found = await actor.call(CONTROLLER, "get", _id=twin)
+    except ApiError as error:
+        if error.id != "services.storage.not_found":
+            raise
+        return None
+    return dict(found["_source"])
+
+
+async def create_twin(actor: Actor, document: Source, document_hash: str) -> None:
+    """Make the twin of a new asset, and its model when there is none; nothing happens when it is there already.
+
+    Raises:
+        ApiError: what an action, a pipe or the rights refuse.
+    """
+    try:
+        await actor.call(MODELS, "getAsset", model=MODEL, engineGroup="commons")
+    except ApiError as error:
+        if error.id != "device_manager.models.unknown_asset":
+            raise
+        model = {"model": MODEL, "engineGroup": "commons", "metadataMappings": METADATA, "measures": []}
+        await actor.call(MODELS, "writeAsset", body=model)
+    content = {
+        "name": document["Name"],
+        "description": document["Description"],
+        "author": document["Author"],
+        "assetClassCode": document["AssetClassCode"],
+        "documentHash": document_hash,
+        "assetLinkIds": [],
+    }
+    body = {"model": MODEL, "reference": document["UniqueAssetId"], "metadata": {MEMBER: content}}
+    try:
+        await actor.call(CONTROLLER, "create", body=body)
+    except ApiError as error:
+        if error.id != "services.storage.document_already_exists":
+            raise
+
+
+async def show_links(actor: Actor, id: str, links: list[str]) -> None:
+    """Write the links of an asset where clients of other interfaces see them."""
+    await actor.call(CONTROLLER, "update", _id=twin_of(id), body={"metadata": {MEMBER: {"assetLinkIds": links}}})
+
+
+def document_hash(document: Source) -> str:
+    """SHA-256 of an asset's document without its footer, in hexadecimal digits."""
+    return hashlib.sha256(canonical({name: value for name, value in document.items() if name != "footer"})).hexdigest()
+
+
+def _shown(asset: Asset, engine: str, present: Iterable[Key]) -> dict[str, Any]:
+    record, info = asset.record, asset.source.get("_kuzzle_info") or {}
+    document: Source = {} if record is None else record["document"]
+    links = [id for id, twin in asset.links.items() if asset_key(engine, twin) in present]
+    in_teos = info.get("createdAt") if record is None else record["placedAt"]
+    return {
+        "Id": asset.id,
+        "Author": asset.author,
+        "Name": document.get("Name", asset.twin),
+        "Description": document.get("Description", ""),
+        "LanguageCode": document.get("LanguageCode"),
+        "JurisdictionCode": document.get("JurisdictionCode"),
+        "UnitOfMeasureCode": document.get("UnitOfMeasureCode"),
+        "CurrencyCode": document.get("CurrencyCode"),
+        "SparkFactor": document.get("SparkFactor"),
+        "SparkFactorModifier": document.get("SparkFactorModifier"),
+        "AssetClassCode": document.get("AssetClassCode"),
+        "CustomDefinitionItems": document.get("CustomDefinitionItems", []),
+        "AssetLinkIds": links,
+        "CreatedInTeosOn": instant(in_teos),
+        "CreatedInBlockchainOn": None if record is None else instant(record["createdAt"]),
+        "AmendedInBlockchainOn": None,
+        "BlockchainHash": None if record is None else "0x" + record["documentHash"],
+        "DocumentDbHash": None if record is None else record["documentHash"],
+        "TransactionId": None if record is None else record["transaction"],
+        "ControllerAddress": None,
+        "Translations": [],
+        "State": "CreatedInTeos" if record is None else "CreatedInBlockchain",
+    }

@@ -1,0 +1,321 @@
+"""The interface: who calls, what the path means, which part answers (facades 3.1, 3.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from importlib.metadata import version
+from typing import Any
+
+from device_manager.errors import ApiError
+from device_manager.facades.acting import Actor
+from device_manager.facades.teos.assets import Assets
+from device_manager.facades.teos.chain.contract import Chain
+from device_manager.facades.teos.committing import Committing
+from device_manager.facades.teos.errors import TeosError, not_found, translated, unauthorised
+from device_manager.facades.teos.odata.metadata import metadata_json, metadata_xml, service_document
+from device_manager.facades.teos.odata.options import Options, page_of, read_options
+from device_manager.facades.teos.odata.schema import ASSET as ASSET_TYPE
+from device_manager.facades.teos.odata.schema import ATTRIBUTE, ENTITY_SETS, EntityType
+from device_manager.facades.teos.odata.schema import TRANSACTION as TRANSACTION_TYPE
+from device_manager.facades.teos.odata.schema import WALLET as WALLET_TYPE
+from device_manager.facades.teos.placing import Placing
+from device_manager.facades.teos.records import LEDGER, RECORDS
+from device_manager.facades.teos.routes import Route, parse_route
+from device_manager.facades.teos.tables import TABLES, rows
+from device_manager.facades.teos.transactions import Transactions
+from device_manager.facades.teos.visit import VERSION, Visit, json_answer, no_content
+from device_manager.facades.teos.wallets import Wallets
+from device_manager.router.foreign import ForeignAnswer, ForeignInterface, ForeignRequest
+from device_manager.router.router import Router
+from device_manager.security.foreign_credentials import ForeignCaller, ForeignCredentials, Interface, Proof
+from device_manager.security.places import Collections
+from device_manager.settings import Settings
+from device_manager.storage.contract import Store
+from device_manager.twins.domain import Twins
+
+SERVICES = ("/odata/v0.8", "/odata/v0.9", "/odata/v1.0", "/odata/v1.1")
+OUTSIDE = ("/version", "/health/summary", "/health/details")
+EVENTS = "/api/v1.1/events/queue"
+NAMES = {name.lower(): name for name in ENTITY_SETS}
+SETS = frozenset(NAMES)
+NOT_PLANNED = frozenset(
+    {"balances", "settings", "controllers", "supplies", "warps", "invoices", "sparkoperations", "currencies", "users"}
+    | {"assetdetailclasses", "searchproperties"}
+)
+"""Sets that TEOS has and this server does not."""
+UNSUPPORTED = frozenset(
+    {"createunits", "destroyunits", "transferunits", "amendment", "changelog", "metadata", "totalamount"}
+    | {"setcontroller", "removeassetcontroller"}
+)
+"""Operations on assets that TEOS has and this server does not."""
+BEARER = "bearer "
+
+Handler = Callable[[Visit], Awaitable[ForeignAnswer]]
+Place = tuple[str, str, bool, str]
+"""Verb, set, whether there is a key, operation."""
+
+
+class Teos(ForeignInterface):
+    """TEOS.
+
+    Args:
+        router: runs actions.
+        store: where everything is.
+        credentials: knows what clients show.
+        collections: makes the collections of records.
+        twins: the domain, which is not started yet.
+        chain: what transactions are written to.
+        settings: see `teos_...`.
+    """
+
+    name = "teos"
+    mounts: Sequence[str] = (*SERVICES, *OUTSIDE, EVENTS)
+
+    def __init__(
+        self,
+        router: Router,
+        store: Store,
+        credentials: ForeignCredentials,
+        collections: Collections,
+        twins: Twins,
+        chain: Chain,
+        settings: Settings,
+    ) -> None:
+        self._router = router
+        self._collections = collections
+        self._credentials = credentials
+        self._platform = twins.platform
+        self._page = settings.teos_page
+        self._casing = settings.teos_error_casing
+        self._assets = Assets(store, settings.teos_ledger)
+        self._wallets = Wallets(store)
+        self._transactions = Transactions(store, twins.tasks, chain, binds_chain=settings.teos_require_chain_id)
+        self._placing = Placing(self._assets, self._wallets, self._transactions, settings.teos_ledger)
+        twins.tasks.register(Committing(router, store, chain, twins.platform).kind)
+        self._handlers: dict[Place, Handler] = {
+            ("GET", "ping", False, ""): self._ping,
+            ("GET", "assets", False, ""): self._list_assets,
+            ("POST", "assets", False, ""): self._create_asset,
+            ("GET", "assets", True, ""): self._asset,
+            ("POST", "assets", True, "linkassets"): self._link,
+            ("POST", "assets", True, "unlinkassets"): self._unlink,
+            ("GET", "assets", True, "getlinkedfromassetids"): self._linked_from,
+            ("GET", "assets", True, "documentdbrecord"): self._record,
+            ("GET", "transactions", False, ""): self._list_transactions,
+            ("GET", "transactions", False, "my"): self._own_transactions,
+            ("GET", "transactions", True, ""): self._transaction,
+            ("GET", "transactions", True, "getsigningparameters"): self._signing_parameters,
+            ("POST", "transactions", True, "submit"): self._submit,
+            ("POST", "transactions", True, "revoke"): self._revoke,
+            ("GET", "wallets", False, ""): self._list_wallets,
+            ("GET", "wallets", False, "my"): self._own_wallets,
+            ("POST", "wallets", False, ""): self._create_wallet,
+            ("GET", "wallets", True, ""): self._wallet,
+            ("DELETE", "wallets", True, ""): self._remove_wallet,
+        }
+        for table in TABLES:
+            self._handlers["GET", table, False, ""] = self._table
+            self._handlers["GET", table, True, ""] = self._table_entry
+
+    async def answer(self, request: ForeignRequest) -> ForeignAnswer:
+        """See `ForeignInterface.answer`."""
+        try:
+            if request.mount.decode() not in SERVICES:
+                return _outside(request.mount.decode())
+            route = parse_route(request.rest, SETS)
+            if route is None or (route.set == "$metadata" and route.operation):
+                raise TeosError(404, "12001", "The path leads nowhere.")
+            if request.message.verb == "GET" and route.set in ("", "$metadata"):
+                return self._document(request, route)
+            return await self._handle(await self._visit(request, route))
+        except TeosError as error:
+            return self._refusal(request, error)
+
+    def refuse(self, request: ForeignRequest, error: ApiError) -> ForeignAnswer:
+        """See `ForeignInterface.refuse`."""
+        return self._refusal(request, translated(error))
+
+    def _refusal(self, request: ForeignRequest, error: TeosError) -> ForeignAnswer:
+        route = parse_route(request.rest, SETS)
+        target = "" if route is None else route.target
+        return json_answer(error.body(target, self._casing), error.status, headers=error.headers)
+
+    async def _visit(self, request: ForeignRequest, route: Route) -> Visit:
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.message.headers}
+        caller, is_user = await self._caller(headers.get("authorization", ""))
+        await self._collections.ready(RECORDS, LEDGER)
+        actor = Actor(self._router, caller, self._platform, request.connection)
+        message = request.message
+        base = _base(request, headers)
+        return Visit(message.verb, route, actor, is_user, base, request.query, message.body, headers)
+
+    async def _caller(self, authorization: str) -> tuple[ForeignCaller, bool]:
+        """Who calls, and whether by a user's token."""
+        if authorization[: len(BEARER)].lower() == BEARER:
+            token = authorization[len(BEARER) :].strip()
+            for proof in (Proof.TOKEN, Proof.API_KEY):
+                caller = await self._credentials.find(Interface.TEOS, proof, token)
+                if caller is not None:
+                    return caller, proof is Proof.TOKEN
+            raise unauthorised("The bearer token is not known here, or no longer.")
+        raise unauthorised()
+
+    async def _handle(self, visit: Visit) -> ForeignAnswer:
+        route = visit.route
+        verb = visit.verb
+        handler = self._handlers.get((verb, route.set, route.key is not None, route.operation))
+        if handler is not None:
+            return await handler(visit)
+        if route.set in NOT_PLANNED or (route.set == "assets" and route.operation in UNSUPPORTED):
+            raise TeosError(501, "50000", "This server does not have this part of TEOS.")
+        if any(place[1:] == (route.set, route.key is not None, route.operation) for place in self._handlers):
+            raise TeosError(405, "12001", f"The verb {verb} is not for this path.")
+        raise TeosError(404, "12001", "The path leads nowhere.")
+
+    def _document(self, request: ForeignRequest, route: Route) -> ForeignAnswer:
+        if not route.set:
+            headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.message.headers}
+            return json_answer(service_document(f"{_base(request, headers)}/$metadata"))
+        options = dict(pair.partition("=")[::2] for pair in request.query.decode("latin-1").split("&"))
+        if options.get("$format", options.get("%24format", "")).lower().endswith("json"):
+            return json_answer(metadata_json())
+        kind = {"content-type": "application/xml; charset=utf-8"}
+        return ForeignAnswer(200, metadata_xml().encode(), {**VERSION, **kind})
+
+    async def _ping(self, visit: Visit) -> ForeignAnswer:
+        return ForeignAnswer(200, b"", VERSION)
+
+    async def _list_assets(self, visit: Visit) -> ForeignAnswer:
+        options = read_options(visit.query, ASSET_TYPE)
+        if options.filter is None and not options.order:
+            shown, total = await self._assets.page(visit.actor, options.skip, options.size(self._page))
+            return self._listing(visit, shown, total, options)
+        return self._filtered(visit, await self._assets.all(visit.actor), options, ASSET_TYPE)
+
+    async def _create_asset(self, visit: Visit) -> ForeignAnswer:
+        return self._accepted(visit, await self._placing.create(visit))
+
+    async def _link(self, visit: Visit) -> ForeignAnswer:
+        return self._accepted(visit, await self._placing.change_links(visit, is_link=True))
+
+    async def _unlink(self, visit: Visit) -> ForeignAnswer:
+        return self._accepted(visit, await self._placing.change_links(visit, is_link=False))
+
+    async def _asset(self, visit: Visit) -> ForeignAnswer:
+        options = read_options(visit.query, ASSET_TYPE)
+        asset = await self._found(visit)
+        [entity] = await self._assets.shown(visit.engine, [asset])
+        return visit.answer(options.shown(entity), "Assets/$entity")
+
+    async def _linked_from(self, visit: Visit) -> ForeignAnswer:
+        ids = await self._assets.linked_from(visit.engine, await self._found(visit))
+        return visit.answer({"value": ids}, "Collection(Edm.String)")
+
+    async def _record(self, visit: Visit) -> ForeignAnswer:
+        asset = await self._found(visit)
+        if asset.record is None:
+            raise not_found(f"The asset {asset.id} has no document.", uniqueAssetId=asset.id)
+        return visit.answer(asset.record["document"], "")
+
+    async def _found(self, visit: Visit) -> Any:
+        key = str(visit.route.key)
+        asset = await self._assets.find(visit.actor, key)
+        if asset is None:
+            raise not_found(f"There is no asset {key}.", uniqueAssetId=key)
+        return asset
+
+    async def _list_transactions(self, visit: Visit) -> ForeignAnswer:
+        options = read_options(visit.query, TRANSACTION_TYPE)
+        if options.filter is None and not options.order:
+            shown, total = await self._transactions.page(visit.engine, options.skip, options.size(self._page))
+            return self._listing(visit, shown, total, options)
+        found = await self._transactions.find(visit.engine, options.node)
+        return self._filtered(visit, found, options, TRANSACTION_TYPE)
+
+    async def _own_transactions(self, visit: Visit) -> ForeignAnswer:
+        visit.need_user()
+        options = read_options(visit.query, TRANSACTION_TYPE)
+        found = await self._transactions.find(visit.engine, options.node, kuid=visit.kuid)
+        return self._filtered(visit, found, options, TRANSACTION_TYPE)
+
+    async def _transaction(self, visit: Visit) -> ForeignAnswer:
+        options = read_options(visit.query, TRANSACTION_TYPE)
+        entity = await self._transactions.get(visit.engine, str(visit.route.key))
+        return visit.answer(options.shown(entity), "Transactions/$entity")
+
+    async def _signing_parameters(self, visit: Visit) -> ForeignAnswer:
+        parameters = await self._transactions.parameters(visit.engine, str(visit.route.key))
+        return visit.answer(dict(parameters), "Teos.Api.Model.SigningParameters")
+
+    async def _submit(self, visit: Visit) -> ForeignAnswer:
+        return self._accepted(visit, await self._transactions.submit(visit, str(visit.route.key)))
+
+    async def _revoke(self, visit: Visit) -> ForeignAnswer:
+        await self._transactions.revoke(visit, str(visit.route.key))
+        return no_content()
+
+    async def _list_wallets(self, visit: Visit) -> ForeignAnswer:
+        options = read_options(visit.query, WALLET_TYPE)
+        return self._filtered(visit, await self._wallets.all(visit.engine), options, WALLET_TYPE)
+
+    async def _own_wallets(self, visit: Visit) -> ForeignAnswer:
+        visit.need_user()
+        options = read_options(visit.query, WALLET_TYPE)
+        return self._filtered(visit, await self._wallets.all(visit.engine, visit.kuid), options, WALLET_TYPE)
+
+    async def _create_wallet(self, visit: Visit) -> ForeignAnswer:
+        return visit.answer(await self._wallets.create(visit), "Wallets/$entity", 201)
+
+    async def _wallet(self, visit: Visit) -> ForeignAnswer:
+        return visit.answer(await self._wallets.get(visit, str(visit.route.key)), "Wallets/$entity")
+
+    async def _remove_wallet(self, visit: Visit) -> ForeignAnswer:
+        await self._wallets.remove(visit, str(visit.route.key))
+        return no_content()
+
+    async def _table(self, visit: Visit) -> ForeignAnswer:
+        options = read_options(visit.query, ATTRIBUTE)
+        return self._filtered(visit, rows(visit.route.set), options, ATTRIBUTE)
+
+    async def _table_entry(self, visit: Visit) -> ForeignAnswer:
+        code = visit.route.names.get("code", visit.route.key)
+        language = visit.route.names.get("languagecode", "en")
+        for row in rows(visit.route.set):
+            if (row["Code"], row["LanguageCode"]) == (code, language):
+                return visit.answer(dict(row), f"{NAMES[visit.route.set]}/$entity")
+        raise not_found(f"There is no entry {visit.route.key}.")
+
+    def _accepted(self, visit: Visit, entity: dict[str, Any]) -> ForeignAnswer:
+        return visit.answer(entity, "Transactions/$entity", 202)
+
+    def _filtered(
+        self, visit: Visit, entities: list[dict[str, Any]], options: Options, kind: EntityType
+    ) -> ForeignAnswer:
+        found = options.matching(entities, kind)
+        return self._listing(visit, list(page_of(found, options, self._page)), len(found), options)
+
+    def _listing(self, visit: Visit, shown: list[dict[str, Any]], total: int, options: Options) -> ForeignAnswer:
+        route = visit.route
+        name = NAMES[route.set]
+        content: dict[str, Any] = {"@odata.count": total} if options.counted else {}
+        content["value"] = [options.shown(entity) for entity in shown]
+        path = f"{visit.base}/{name}" + (f"/{route.operation.title()}" if route.operation else "")
+        if link := options.next_link(path, len(shown), total):
+            content["@odata.nextLink"] = link
+        return visit.answer(content, name)
+
+
+def _base(request: ForeignRequest, headers: dict[str, str]) -> str:
+    """URL of the service, as the client called it."""
+    scheme = "https" if headers.get("x-forwarded-proto", "").strip().lower() == "https" else "http"
+    return f"{scheme}://{headers.get('host', 'localhost')}{request.mount.decode()}"
+
+
+def _outside(mount: str) -> ForeignAnswer:
+    """What is not below the service: version and health, for whoever asks."""
+    if mount == EVENTS:
+        error = TeosError(501, "50000", "This server sends no events over AMQP; subscribe to its own notifications.")
+        return json_answer(error.body(mount, "camel"), error.status)
+    if mount == "/version":
+        return json_answer({"version": version("device-manager")})
+    return json_answer({"status": "Healthy"})

@@ -1,0 +1,185 @@
+"""The ledger of an engine: blocks that are only ever added, each bound to the one before by its hash (facades 3.11)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any, NamedTuple
+
+import orjson
+
+from device_manager.facades.teos.errors import TeosError
+from device_manager.facades.teos.ethereum import keccak, read_transaction
+from device_manager.facades.teos.records import HEAD, LEDGER, Source, block_key, is_made, record_key
+from device_manager.query.search import Sort
+from device_manager.query.tree import Bool, Query, Range, Term
+from device_manager.storage.contract import Key, Store, Transaction
+
+NO_PARENT = "0x" + "00" * 32
+PAGE = 500
+
+
+class Verdict(NamedTuple):
+    """What a look at a ledger found.
+
+    Attributes:
+        height: number of the last block that was looked at; 0 without any.
+        head: its hash.
+        bad: number of the first block that is wrong, None when all are right.
+        reason: what is wrong with it.
+    """
+
+    height: int
+    head: str
+    bad: int | None = None
+    reason: str = ""
+
+
+def canonical(content: Any) -> bytes:
+    """JSON with sorted keys and without blanks, in UTF-8: what hashes are made of."""
+    return orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
+
+
+def hash_of(content: Any) -> str:
+    """The hash of some JSON, as text."""
+    return "0x" + keccak(canonical(content)).hex()
+
+
+def head_key(engine: str) -> Key:
+    """Where it is written down which block is the newest."""
+    return record_key(engine, HEAD, "")
+
+
+def append(tx: Transaction, engine: str, content: Source, effects: Source) -> Source:
+    """Add a block in a transaction that changes what the block is about; two cannot get the same number.
+
+    Args:
+        tx: the transaction.
+        engine: whose ledger.
+        content: `{timestamp, txHash, txId, from, nonce, rawTx, action}`.
+        effects: what is changed.
+    """
+    key = head_key(engine)
+    head = tx.read((key,)).get(key)
+    number, parent = (head.source["number"] + 1, head.source["hash"]) if head else (1, NO_PARENT)
+    block = {
+        **content,
+        "engine": engine,
+        "number": number,
+        "parentHash": parent,
+        "effects": effects,
+        "effectsHash": hash_of(effects),
+    }
+    block["hash"] = hash_of(block)
+    place = block_key(engine, number)
+    tx.create(place.index, place.collection, block, place.id)
+    newest = {"engine": engine, "kind": HEAD, "number": number, "hash": block["hash"]}
+    if head is None:
+        tx.create(key.index, key.collection, newest, key.id)
+    else:
+        tx.replace(key, newest)
+    return block
+
+
+def block_fault(block: Source, number: int, parent: str | None) -> str:
+    """What is wrong with a block; empty when nothing is.
+
+    Args:
+        block: as it is stored.
+        number: that it has to have.
+        parent: hash of the block before; None when that is not known.
+    """
+    try:
+        content = {name: value for name, value in block.items() if name != "hash"}
+        if block["number"] != number:
+            return f"it has the number {block['number']}"
+        if hash_of(content) != block["hash"]:
+            return "its hash is not that of its content"
+        if parent is not None and block["parentHash"] != parent:
+            return "it does not follow the block before it"
+        if hash_of(block["effects"]) != block["effectsHash"]:
+            return "its effects are not those that it was made with"
+        signed = read_transaction(bytes.fromhex(block["rawTx"].removeprefix("0x")))
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        return f"it cannot be read: {error!r}"
+    except TeosError as error:
+        if error.status >= 500:
+            raise
+        return error.message
+    if signed.hash != block["txHash"]:
+        return "its raw transaction has another hash"
+    return "" if signed.sender == block["from"] else "its raw transaction was signed by somebody else"
+
+
+class Ledgers:
+    """Reads ledgers.
+
+    Args:
+        store: where they are.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def block(self, engine: str, number: int) -> Source | None:
+        """A block, None when there is none of that number."""
+        key = block_key(engine, number)
+        if not await is_made(self._store, LEDGER):
+            return None
+        document = (await self._store.read((key,))).get(key)
+        return None if document is None else document.source
+
+    async def blocks(self, engine: str, first: int = 1, last: int | None = None) -> AsyncIterator[Source]:
+        """The blocks from one number to another, in order."""
+        if not await is_made(self._store, LEDGER):
+            return
+        await self._store.refresh(*LEDGER[:2])
+        query: Query = Bool(filter=(Term("engine", engine), Range("number", gte=first, lte=last)))
+        async for page in self._store.scan(*LEDGER[:2], query, page=PAGE, sort=(Sort("number"),)):
+            for document in page:
+                yield document.source
+
+    async def verify(self, engine: str, first: int = 1, last: int | None = None) -> Verdict:
+        """Look at the blocks from one number to another, each by itself and as the follower of the one before.
+
+        Raises:
+            TeosError: the extra `teos` is missing.
+            ApiError: the store does not answer.
+        """
+        parent: str | None = NO_PARENT
+        if first > 1:
+            before = await self.block(engine, first - 1)
+            parent = None if before is None else before.get("hash")
+        number, head = first - 1, parent
+        async for block in self.blocks(engine, first, last):
+            number += 1
+            fault = block_fault(block, number, head)
+            if fault:
+                return Verdict(number, head or "", number, fault)
+            head = block["hash"]
+        newest = await self._head(engine)
+        if last is None and newest is not None and (newest["number"], newest["hash"]) != (number, head):
+            return Verdict(number, head or "", number + 1, f"the ledger should end with block {newest['number']}")
+        return Verdict(number, "" if number == 0 else head or "")
+
+    async def _head(self, engine: str) -> Source | None:
+        key = head_key(engine)
+        if not await is_made(self._store, LEDGER):
+            return None
+        document = (await self._store.read((key,))).get(key)
+        return None if document is None else document.source
+
+
+async def ledger_findings(store: Store, engine: str) -> list[dict[str, Any]]:
+    """What is wrong with the ledger of an engine: `{engine, kind, document, text}` for the first bad block."""
+    try:
+        verdict = await Ledgers(store).verify(engine)
+    except TeosError as error:
+        return [_finding(engine, "unverified_ledger", "", error.message)]
+    if verdict.bad is None:
+        return []
+    text = f"Block {verdict.bad} of the ledger is not as it was written: {verdict.reason}."
+    return [_finding(engine, "broken_ledger", f"/{verdict.bad}", text)]
+
+
+def _finding(engine: str, kind: str, document: str, text: str) -> dict[str, Any]:
+    return {"engine": engine, "kind": kind, "document": f"{LEDGER.collection}{document}", "text": text}

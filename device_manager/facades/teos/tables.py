@@ -1,0 +1,53 @@
+"""The small tables that assets refer to: languages, countries, units, classes (facades 3.3)."""
+
+from __future__ import annotations
+
+LANGUAGE_CODES = (
+    "aa ab ae af ak am an ar as av ay az ba be bg bh bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de dv dz ee "
+    "el en eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu hy hz ia id ie ig ii ik io is "
+    "it iu ja jv ka kg ki kj kk kl km kn ko kr ks ku kv kw ky la lb lg li ln lo lt lu lv mg mh mi mk ml mn mr ms "
+    "mt my na nb nd ne ng nl nn no nr nv ny oc oj om or os pa pi pl ps pt qu rm rn ro ru rw sa sc sd se sg si sk "
+    "sl sm sn so sq sr ss st su sv sw ta te tg th ti tk tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi "
+    "yo za zh zu"
+)
+COUNTRY_CODES = (
+    "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY "
+    "BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK "
+    "FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR "
+    "IS IT JE JM JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK "
+    "ML MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM "
+    "PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF "
+    "TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW"
+)
+EARTH = "EARTH"
+"""Stands for every country."""
+LANGUAGES = frozenset(LANGUAGE_CODES.split())
+COUNTRIES = frozenset((*COUNTRY_CODES.split(), EARTH))
+UNITS = {
+    "token": "Token",
+    "piece": "Piece",
+    "kg": "Kilogram",
+    "t": "Tonne",
+    "m": "Metre",
+    "m2": "Square metre",
+    "m3": "Cubic metre",
+    "l": "Litre",
+    "h": "Hour",
+    "kWh": "Kilowatt hour",
+}
+MONEY = "A013"
+"""The one class whose assets have a currency."""
+CLASSES = ("A013", "A016", "A017", "A022", "A031", "A041", "A103", "A104")
+DEFAULT_CLASS, DEFAULT_UNIT, DEFAULT_FACTOR = "A017", "token", "1"
+
+TABLES: dict[str, dict[str, str]] = {
+    "languages": {code: code for code in sorted(LANGUAGES)},
+    "countries": {code: "Earth" if code == EARTH else code for code in sorted(COUNTRIES)},
+    "units": UNITS,
+    "assetclasses": {code: code for code in CLASSES},
+}
+
+
+def rows(table: str) -> list[dict[str, str]]:
+    """The entries of a table, in English."""
+    return [{"Code": code, "LanguageCode": "en", "Name": name} for code, name in TABLES[table].items()]

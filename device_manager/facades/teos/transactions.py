@@ -1,0 +1,373 @@
+"""The life of a transaction: placed, signed and submitted, or revoked (facades 3.6, 3.7, 3.9)."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, NamedTuple
+
+import orjson
+
+from device_manager.call import Call
+from device_manager.facades.teos.bodies import REVOCATION, SUBMISSION, bind_body
+from device_manager.facades.teos.chain.contract import Chain, Terms
+from device_manager.facades.teos.chain.local import signer_key
+from device_manager.facades.teos.errors import not_found, of_transaction, unusable
+from device_manager.facades.teos.ethereum import (
+    SignedTransaction,
+    checksummed,
+    raw_bytes,
+    read_transaction,
+    text_signer,
+)
+from device_manager.facades.teos.identity import guid_of, user_guid
+from device_manager.facades.teos.odata.evaluate import canonical
+from device_manager.facades.teos.odata.narrowing import narrowed
+from device_manager.facades.teos.odata.schema import STATE, STATES
+from device_manager.facades.teos.odata.tree import Node
+from device_manager.facades.teos.records import (
+    RAW,
+    RECORDS,
+    TRANSACTION,
+    Source,
+    instant,
+    now,
+    record_key,
+    records_of,
+)
+from device_manager.facades.teos.visit import Visit
+from device_manager.query.search import Search, Sort
+from device_manager.query.tree import Query, Term
+from device_manager.storage.contract import Document, Key, Store, Transaction
+from device_manager.tasks.records import add_task
+from device_manager.tasks.runner import Tasks
+
+COMMITTING = "teos-commit"
+"""Kind of the tasks that commit what was submitted."""
+RECEIVED, SUBMITTED, COMMITTED, CONFIRMED, BY_USER, BY_SERVER, BY_CHAIN = STATES
+DATES = dict(
+    zip(
+        STATES,
+        (
+            "onCreated",
+            "onSubmitted",
+            "onCommitted",
+            "onConfirmed",
+            "onRevokedByUser",
+            "onRevokedByTxServer",
+            "onRevokedByBlockchain",
+        ),
+        strict=True,
+    )
+)
+"""Which date tells since when a transaction is, or was, in a state."""
+ORDER = (Sort("createdAt"), Sort("_id"))
+MOST = 10_000
+"""Transactions that a filter goes through."""
+BLOCK_GAS = 30_000_000
+"""What the transactions of one block may use."""
+
+
+class Plan(NamedTuple):
+    """A transaction about to be placed.
+
+    Attributes:
+        kind: its type.
+        signer: checksummed address of who has to sign it.
+        data: what clients see of what it does.
+        call: the data to sign.
+        internal: what committing needs beside that.
+    """
+
+    kind: str
+    signer: str
+    data: Source
+    call: bytes
+    internal: Source
+
+
+class Transactions:
+    """Keeps transactions.
+
+    Args:
+        store: where they are.
+        tasks: commit what was submitted.
+        chain: what they are written to.
+        binds_chain: whether signatures have to bind the chain (EIP-155).
+    """
+
+    def __init__(self, store: Store, tasks: Tasks, chain: Chain, *, binds_chain: bool) -> None:
+        self._store = store
+        self._tasks = tasks
+        self._chain = chain
+        self._binds_chain = binds_chain
+
+    async def place(self, visit: Visit, plan: Plan) -> dict[str, Any]:
+        """Store a transaction that waits for its signature; as clients see it."""
+        id, moment = str(uuid.uuid4()), now()
+        terms = await self._chain.terms(visit.engine, plan.signer, plan.call)
+        source: Source = {
+            "engine": visit.engine,
+            "kind": TRANSACTION,
+            "type": plan.kind,
+            "state": RECEIVED,
+            "createdAt": moment,
+            "updatedAt": moment,
+            "onCreated": moment,
+            "signedBy": plan.signer,
+            "kuid": visit.kuid,
+            "credential": visit.actor.caller.credential,
+            "correlation": visit.correlation or str(uuid.uuid4()),
+            "data": orjson.dumps(plan.data).decode(),
+            "call": "0x" + plan.call.hex(),
+            "parameters": _parameters(terms, plan.call),
+            "gasPrice": str(terms.gas_price),
+            "gasUsed": "0",
+            "internal": plan.internal,
+        }
+        key = transaction_key(visit.engine, id)
+        await self._store.transact(lambda tx: tx.create(key.index, key.collection, source, key.id))
+        return shown(id, source)
+
+    async def get(self, engine: str, id: str) -> dict[str, Any]:
+        """A transaction as clients see it. Raises 404."""
+        return shown(str(guid_of(id)), (await self._read(engine, id)).source)
+
+    async def parameters(self, engine: str, id: str) -> dict[str, str]:
+        """What has to be signed, as of now. Raises 404."""
+        source = (await self._read(engine, id)).source
+        if source["state"] != RECEIVED:
+            return dict(source["parameters"])
+        call = bytes.fromhex(source["call"][2:])
+        return _parameters(await self._chain.terms(engine, source["signedBy"], call), call)
+
+    async def page(self, engine: str, offset: int, size: int) -> tuple[list[dict[str, Any]], int]:
+        """Some transactions as clients see them, in the order of their creation, and how many there are."""
+        await self._store.refresh(*RECORDS[:2])
+        search = Search(records_of(engine, TRANSACTION), sort=ORDER, offset=offset, size=size)
+        found = await self._store.search(*RECORDS[:2], search)
+        return [shown(own_id(hit.id), hit.source or {}) for hit in found.hits], found.total
+
+    async def find(self, engine: str, node: Node | None, *, kuid: str | None = None) -> list[dict[str, Any]]:
+        """The transactions that a filter may match, or those that a user placed, as clients see them.
+
+        Raises:
+            TeosError: 12001 when they are more than `MOST`.
+        """
+        await self._store.refresh(*RECORDS[:2])
+        by_user = () if kuid is None else (Term("kuid", kuid),)
+        query = records_of(engine, TRANSACTION, narrowed(node, FINDERS), *by_user)
+        found = await self._store.search(*RECORDS[:2], Search(query, sort=ORDER, size=MOST))
+        if found.total > MOST:
+            message = f"{found.total} transactions may match, more than {MOST}: ask for fewer of them by SignedBy."
+            raise unusable(message, "$filter")
+        return [shown(own_id(hit.id), hit.source or {}) for hit in found.hits]
+
+    async def submit(self, visit: Visit, id: str) -> dict[str, Any]:
+        """Take a signed transaction, once; as clients see it.
+
+        Raises:
+            TeosError: 12001 and 12002 for the body, 32000 with the one thing that is wrong with the transaction.
+        """
+        content = bind_body(visit.body, SUBMISSION)
+        document = await self._waiting(visit.engine, id)
+        terms = await self._chain.terms(visit.engine, document.source["signedBy"], b"")
+        raw = raw_bytes(content["SignedTransaction"])
+        signed = read_transaction(raw)
+        self._check(document.source, terms, signed, content["SignerAddress"])
+        _check_nonce(signed.nonce, terms.nonce)
+        if not self._chain.keeps_nonces:
+            await self._store.transact(lambda tx: _hold(tx, document_key(visit, id), "0x" + raw.hex()))
+            await self._chain.send(raw)
+        return await self._accept(visit, id, signed, "0x" + raw.hex())
+
+    def _check(self, source: Source, terms: Terms, signed: SignedTransaction, claimed: str) -> None:
+        """Compare what was signed with what had to be, in the order of facades 3.9."""
+        wanted = source["parameters"]
+        if signed.to != terms.target.lower():
+            raise of_transaction(21002, f"The transaction goes to {signed.to or 'nobody'}, not to {terms.target}.")
+        if signed.value != int(wanted["Amount"]):
+            raise of_transaction(21003, f"The transaction carries {signed.value}, not {wanted['Amount']}.")
+        if "0x" + signed.data.hex() != source["call"]:
+            raise of_transaction(21004, "The data of the transaction is not DataToSign.")
+        if signed.sender != source["signedBy"] or claimed.lower() != source["signedBy"].lower():
+            message = f"The transaction has to be signed by {source['signedBy']}."
+            raise of_transaction(21006, message, signer=signed.sender)
+        if signed.chain_id is None:
+            if self._binds_chain:
+                raise of_transaction(21007, "The signature binds no chain (EIP-155).")
+        elif signed.chain_id != terms.chain_id:
+            raise of_transaction(21007, f"The signature is for chain {signed.chain_id}, not {terms.chain_id}.")
+        if signed.is_malleable:
+            raise of_transaction(21000, "The signature has its s in the upper half of the order.")
+        if signed.gas > BLOCK_GAS:
+            raise of_transaction(21008, f"The transaction may use {signed.gas} gas, more than a block: {BLOCK_GAS}.")
+
+    async def _accept(self, visit: Visit, id: str, signed: SignedTransaction, raw: str) -> dict[str, Any]:
+        """Write down that a transaction was submitted, and begin to commit it: one transaction of the store."""
+        engine, moment = visit.engine, now()
+        key, seen = document_key(visit, id), record_key(engine, RAW, signed.hash)
+        signer = signer_key(engine, signed.sender)
+        plan = self._tasks.plan(
+            COMMITTING,
+            {"engine": engine, "transaction": str(guid_of(id))},
+            Call(user_id=visit.kuid),
+            id=f"{COMMITTING}-{guid_of(id)}",
+            engine=engine,
+        )
+
+        def decide(tx: Transaction) -> Source:
+            found = tx.read((key, seen, signer, plan.key))
+            source = _received(found.get(key))
+            if seen in found:
+                raise of_transaction(20004, "This very transaction was submitted before.")
+            following = found[signer].source["next"] if signer in found else 0
+            if self._chain.keeps_nonces:
+                _check_nonce(signed.nonce, following)
+            submitted = {
+                **source,
+                "hash": signed.hash,
+                "raw": raw,
+                "nonce": signed.nonce,
+                "gasPrice": str(signed.gas_price),
+            }
+            source = moved(submitted, SUBMITTED, moment)
+            tx.replace(key, source)
+            tx.create(seen.index, seen.collection, {"engine": engine, "kind": RAW, "transaction": key.id}, seen.id)
+            counted = {"engine": engine, "kind": "signer", "next": signed.nonce + 1}
+            if signer in found:
+                tx.replace(signer, counted)
+            else:
+                tx.create(signer.index, signer.collection, counted, signer.id)
+            add_task(tx, plan)
+            return source
+
+        return shown(str(guid_of(id)), await self._store.transact(decide))
+
+    async def revoke(self, visit: Visit, id: str) -> None:
+        """Give a transaction up that waits for its signature.
+
+        Raises:
+            TeosError: 10401, 10402, 10053 for a signature that is not the signer's.
+        """
+        content = bind_body(visit.body, REVOCATION)
+        document = await self._waiting(visit.engine, id)
+        signer = text_signer(str(guid_of(id)), content["Signature"])
+        if signer != document.source["signedBy"]:
+            message = "The signature has to be that of the signer, over the transaction's id in lower case."
+            raise of_transaction(10053, message)
+        key, moment = document_key(visit, id), now()
+
+        def decide(tx: Transaction) -> None:
+            tx.replace(key, moved(_received(tx.read((key,)).get(key), held=False), BY_USER, moment))
+
+        await self._store.transact(decide)
+
+    async def _waiting(self, engine: str, id: str) -> Document:
+        key = transaction_key(engine, guid_of(id) or "")
+        document = (await self._store.read((key,))).get(key)
+        _received(document)
+        assert document is not None  # noqa: S101  # otherwise refused
+        return document
+
+    async def _read(self, engine: str, id: str) -> Document:
+        key = transaction_key(engine, guid_of(id) or "")
+        document = (await self._store.read((key,))).get(key)
+        if document is None:
+            raise not_found(f"There is no transaction {id}.", transactionId=id)
+        return document
+
+
+def transaction_key(engine: str, id: str) -> Key:
+    """Where a transaction is."""
+    return record_key(engine, TRANSACTION, id)
+
+
+def document_key(visit: Visit, id: str) -> Key:
+    """Where a transaction of the caller's engine is, by its id as it was given."""
+    return transaction_key(visit.engine, str(guid_of(id)))
+
+
+def moved(source: Source, state: str, moment: int) -> Source:
+    """A transaction in its next state."""
+    return {**source, "state": state, "updatedAt": moment, DATES[state]: moment}
+
+
+def own_id(record: str) -> str:
+    """The id of a transaction, from that of its record."""
+    return record.rpartition(":")[2]
+
+
+def _in_state(value: object) -> Query | None:
+    number = canonical(STATE, value)
+    if isinstance(number, int) and 0 < number <= len(STATES):
+        return Term("state", STATES[number - 1])
+    return None
+
+
+def _by_signer(value: object) -> Query | None:
+    return Term("signedBy", value, case_insensitive=True) if isinstance(value, str) else None
+
+
+FINDERS = {"State": _in_state, "SignedBy": _by_signer}
+"""Properties by which the store finds transactions."""
+
+
+def _received(document: Document | None, *, held: bool = True) -> Source:
+    """The transaction, which has to wait for its signature. Raises 10401 and 10402.
+
+    Args:
+        document: as it was read.
+        held: whether it may be on its way to a chain at this moment.
+    """
+    if document is None:
+        raise of_transaction(10401, "There is no such transaction.")
+    source = document.source
+    if source["state"] != RECEIVED or (not held and "raw" in source):
+        state = source["state"] if source["state"] != RECEIVED else "being submitted"
+        raise of_transaction(10402, f"The transaction is {state}, and not waiting for its signature.")
+    return source
+
+
+def _hold(tx: Transaction, key: Key, raw: str) -> None:
+    """Write down what is about to be sent, so that it is known after a crash."""
+    tx.replace(key, {**_received(tx.read((key,)).get(key)), "raw": raw})
+
+
+def _check_nonce(nonce: int, wanted: int) -> None:
+    if nonce < wanted:
+        raise of_transaction(20002, f"The nonce {nonce} was used already; the next one is {wanted}.")
+    if nonce > wanted:
+        raise of_transaction(10024, f"The nonce {nonce} is ahead; the next one is {wanted}.")
+
+
+def _parameters(terms: Terms, call: bytes) -> dict[str, str]:
+    return {
+        "Amount": "0",
+        "TargetAddress": checksummed(terms.target),
+        "Nonce": str(terms.nonce),
+        "GasPrice": str(terms.gas_price),
+        "GasLimit": str(terms.gas_limit),
+        "DataToSign": "0x" + call.hex(),
+        "ChainId": str(terms.chain_id),
+    }
+
+
+def shown(id: str, source: Source) -> dict[str, Any]:
+    """A transaction as clients see it."""
+    dates = {name[0].upper() + name[1:]: instant(source.get(name)) for name in DATES.values()}
+    return {
+        "Id": id,
+        "State": source["state"],
+        "BlockchainTransactionId": source.get("hash"),
+        "CorrelationId": source["correlation"],
+        "Type": source["type"],
+        "OnCreated": dates.pop("OnCreated"),
+        "OnUpdated": instant(source["updatedAt"]),
+        **dates,
+        "SignedBy": source["signedBy"],
+        "CreatedBy": user_guid(source["kuid"]),
+        "GasPrice": source["gasPrice"],
+        "GasUsed": source["gasUsed"],
+        "DataAsJson": source["data"],
+        "SigningParametersAsJson": orjson.dumps(source["parameters"]).decode(),
+    }

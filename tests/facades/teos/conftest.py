@@ -1,0 +1,175 @@
+"""A server in this process and clients of TEOS: plain REST over httpx, signatures by `eth-account`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+from eth_account import Account
+from eth_account.signers.local import LocalAccount
+
+from device_manager.app import Application
+from device_manager.call import Call
+from device_manager.security.foreign_credentials import Interface
+from device_manager.settings import Settings
+
+SERVICE = "/odata/v1.0"
+ON_THE_WAY = frozenset({"Received", "Submitted", "Committed"})
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session", params=["sqlite", "elasticsearch"])
+async def application(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Application]:
+    """One server a store, which confirms soon."""
+    url = f"sqlite:{tmp_path_factory.mktemp('teos')}"
+    if request.param == "elasticsearch":
+        url = f"elasticsearch:{request.getfixturevalue('elasticsearch_url')}"
+    application = Application(Settings(store=url, port=0, teos_confirm_delay=0.01))
+    await application.start()
+    yield application
+    await application.stop()
+
+
+class Issuer:
+    """Somebody with a credential in an engine, and with a key that signs.
+
+    Attributes:
+        account: the key.
+        http: sends requests with the token.
+    """
+
+    def __init__(self, application: Application, engine: str, made: dict[str, Any]) -> None:
+        self.application = application
+        self.engine = engine
+        self.token: str = made["token"]
+        self.api_key: str = made["apiKey"]
+        self.account: LocalAccount = Account.create()
+        self.url = f"http://127.0.0.1:{application.gateway.port}{SERVICE}"
+        self.http = httpx.AsyncClient(base_url=self.url, headers={"authorization": f"Bearer {self.token}"}, timeout=30)
+
+    async def json(self, verb: str, path: str, status: int, body: Any = None) -> Any:
+        """The body of an answer that has to have a status."""
+        answer = await self.http.request(verb, path, json=body)
+        assert answer.status_code == status, answer.text
+        return answer.json() if answer.content else None
+
+    async def get(self, path: str) -> Any:
+        """The body of the answer to a GET."""
+        return await self.json("GET", path, 200)
+
+    async def native(self, controller: str, action: str, body: Any = None, **args: Any) -> Any:
+        """The result of an action, in the engine."""
+        args = {"engineId": self.engine} | args
+        return await self.application.router.call(f"device-manager/{controller}", action, args=args, body=body)
+
+    async def place_asset(self, name: str, **members: Any) -> dict[str, Any]:
+        """A transaction that is going to create an asset."""
+        content = {
+            "Author": self.account.address,
+            "Name": name,
+            "Description": f"The asset {name}",
+            "LanguageCode": "en",
+            "JurisdictionCode": "EARTH",
+        }
+        placed: dict[str, Any] = await self.json("POST", "/Assets", 202, content | members)
+        return placed
+
+    async def sign(self, transaction: dict[str, Any], by: LocalAccount | None = None, **changes: Any) -> bytes:
+        """The raw transaction, signed with the parameters that the server gives, but for `changes`."""
+        given = await self.get(f"/Transactions({transaction['Id']})/GetSigningParameters")
+        fields = {
+            "nonce": int(given["Nonce"]),
+            "gasPrice": int(given["GasPrice"]),
+            "gas": int(given["GasLimit"]),
+            "to": given["TargetAddress"],
+            "value": int(given["Amount"]),
+            "data": given["DataToSign"],
+            "chainId": int(given["ChainId"]),
+        }
+        fields = {name: value for name, value in (fields | changes).items() if value is not None}
+        return bytes((by or self.account).sign_transaction(fields).raw_transaction)
+
+    async def post(self, transaction: dict[str, Any], raw: bytes | str, signer: str | None = None) -> httpx.Response:
+        """The answer to Submit."""
+        text = raw if isinstance(raw, str) else raw.hex()
+        body = {"SignerAddress": signer or self.account.address, "SignedTransaction": text, "Description": ""}
+        return await self.http.post(f"/Transactions({transaction['Id']})/Submit", json=body)
+
+    async def submit(self, transaction: dict[str, Any]) -> dict[str, Any]:
+        """Sign and submit; the transaction once nothing more happens to it."""
+        answer = await self.post(transaction, await self.sign(transaction))
+        assert answer.status_code == 202, answer.text
+        return await self.settled(transaction)
+
+    async def settled(self, transaction: dict[str, Any]) -> dict[str, Any]:
+        """A transaction once nothing more happens to it."""
+        while True:
+            shown: dict[str, Any] = await self.get(f"/Transactions({transaction['Id']})")
+            if shown["State"] not in ON_THE_WAY:
+                return shown
+            await asyncio.sleep(0.02)
+
+    async def assets(self, *names: str) -> list[str]:
+        """The ids of new assets."""
+        ids = []
+        for name in names:
+            placed = await self.place_asset(name)
+            assert (await self.submit(placed))["State"] == "Confirmed"
+            ids.append(json.loads(placed["DataAsJson"])["Asset"]["UniqueAssetId"])
+        return ids
+
+    async def place_links(self, source: str, *targets: str, operation: str = "LinkAssets") -> dict[str, Any]:
+        """A transaction that is going to change links."""
+        path = f"/Assets('{source}')/{operation}"
+        placed: dict[str, Any] = await self.json("POST", path, 202, {"targetAssetIds": list(targets)})
+        return placed
+
+    async def link(self, source: str, *targets: str) -> None:
+        """Link assets."""
+        assert (await self.submit(await self.place_links(source, *targets)))["State"] == "Confirmed"
+
+    async def links(self, source: str) -> list[str]:
+        """What an asset is linked to."""
+        found: list[str] = (await self.get(f"/Assets('{source}')"))["AssetLinkIds"]
+        return found
+
+    async def height(self) -> int:
+        """How many blocks the ledger has, all of which are right."""
+        verdict = await self.native("teos", "verifyLedger")
+        assert verdict["ok"], verdict
+        return int(verdict["height"])
+
+
+MakeIssuer = Callable[..., Awaitable[Issuer]]
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def make_issuer() -> AsyncIterator[MakeIssuer]:
+    """Makes issuers: of an application, in an engine that may be there already, with a wallet."""
+    made: list[Issuer] = []
+
+    async def make(application: Application, engine: str) -> Issuer:
+        if engine not in application.twins.catalogue.engines:
+            await application.router.call("device-manager/engine", "create", args={"index": engine})
+        known = application.security.foreign_credentials
+        issuer = Issuer(application, engine, await known.create(Interface.TEOS, engine, None, Call()))
+        made.append(issuer)
+        wallet = {"Name": "Main", "EthereumAddress": issuer.account.address, "Signable": True}
+        await issuer.json("POST", "/Wallets", 201, wallet)
+        return issuer
+
+    yield make
+    for issuer in made:
+        await issuer.http.aclose()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def issuer(make_issuer: MakeIssuer, application: Application, engine: str) -> Issuer:
+    """An issuer with an engine of its own."""
+    return await make_issuer(application, engine)
