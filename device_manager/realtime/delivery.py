@@ -73,9 +73,9 @@ class Delivery:
             self._waiting.append(_Waiting(entry, number, concerned))
             self.hurry()
         else:
-            self.dropped += 1
-            if self.dropped % self._most_waiting == 1:
+            if self.dropped % self._most_waiting == 0:
                 log.error("notifications dropped, pipes do not keep up", waiting=self._most_waiting)
+            self.dropped += 1
 
     def concerned(self, entry: Entry) -> Concerned:
         """The rooms that an entry concerns."""

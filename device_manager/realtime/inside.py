@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import inspect
 import itertools
+from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -42,30 +43,36 @@ class InsideClient:
         self.push: Callable[[bytes], None] | None = self._take
         self._owner = owner
         self._listener = listener
-        self._waiting: list[bytes] = []
+        self._waiting: deque[bytes] = deque()
         self._work: asyncio.Task[None] | None = None
+        self._dropped = 0
 
     def on_close(self, listener: Callable[[Any], None]) -> None:
         """See `Client.on_close`: it never leaves by itself."""
 
     def _take(self, frame: bytes) -> None:
         if len(self._waiting) >= MOST_WAITING:
-            log.error("notification dropped, the listener does not keep up", plugin=self._owner)
+            if self._dropped % MOST_WAITING == 0:
+                log.error("notifications dropped, the listener does not keep up", plugin=self._owner)
+            self._dropped += 1
             return
         self._waiting.append(frame)
         if self._work is None:
             self._work = asyncio.get_running_loop().create_task(self._run(), context=contextvars.Context())
 
+    def leave(self) -> None:
+        """Call the listener no more, not even with what waits."""
+        self.push = None
+        self._waiting.clear()
+
     async def _run(self) -> None:
         while self._waiting:
-            frames, self._waiting = self._waiting, []
-            for frame in frames:
-                try:
-                    outcome = self._listener(orjson.loads(frame))
-                    if inspect.isawaitable(outcome):
-                        await outcome
-                except Exception:
-                    log.exception("a listener of notifications failed", plugin=self._owner)
+            try:
+                outcome = self._listener(orjson.loads(self._waiting.popleft()))
+                if inspect.isawaitable(outcome):
+                    await outcome
+            except Exception:
+                log.exception("a listener of notifications failed", plugin=self._owner)
         self._work = None
 
 
@@ -93,7 +100,12 @@ class InsideSubscriptions:
         client = InsideClient(owner, listener)
         subscribed = await self._realtime.subscribe(client, index, collection, filter, read_interest(scope, users))
         subscribed.hold.release()
-        return lambda: self._realtime.drop(client)
+
+        def end() -> None:
+            self._realtime.drop(client)
+            client.leave()
+
+        return end
 
     async def add(
         self,

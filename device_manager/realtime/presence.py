@@ -22,6 +22,8 @@ log = structlog.get_logger("realtime")
 
 Direction = Literal["in", "out"]
 PIPE, HOOK = "notify:user", "core:notify:user"
+MOST_WAITING = 10_000
+"""Signals and events that wait for pipes or for the count of all servers; beyond it the newest are dropped."""
 
 
 class _Signal(msgspec.Struct, frozen=True, array_like=True):
@@ -48,6 +50,9 @@ class Presence:
         bus: leads to the other servers.
         events: runs the pipes.
         node: the name of this server.
+
+    Attributes:
+        dropped: signals and events that were dropped.
     """
 
     def __init__(self, rooms: Rooms, bus: Bus, events: EventBus, node: str) -> None:
@@ -57,6 +62,7 @@ class Presence:
         self._node = node
         self._waiting: deque[tuple[Room, _Signal] | tuple[str, dict[str, Any]]] = deque()
         self._work: asyncio.Task[None] | None = None
+        self.dropped = 0
 
     def tell(
         self, subscription: Subscription, direction: Direction, action: str, *, skips: tuple[str, str] | None = None
@@ -79,13 +85,22 @@ class Presence:
         self._begin((room, signal))
 
     def _begin(self, work: tuple[Room, _Signal] | tuple[str, dict[str, Any]]) -> None:
+        if len(self._waiting) >= MOST_WAITING:
+            if self.dropped % MOST_WAITING == 0:
+                log.error("nobody is told who comes and goes, there are too many", waiting=MOST_WAITING)
+            self.dropped += 1
+            return
         self._waiting.append(work)
         if self._work is None:
             self._work = asyncio.get_running_loop().create_task(self._run(), context=contextvars.Context())
 
     def hear(self, data: bytes) -> None:
         """A server told of somebody: pass it on to those here who want to know."""
-        signal = msgspec.msgpack.decode(data, type=_Signal)
+        try:
+            signal = msgspec.msgpack.decode(data, type=_Signal)
+        except msgspec.DecodeError as error:  # that of a server of another version
+            log.error("another server tells who comes and goes in words that this one cannot read", reason=str(error))
+            return
         room = self._rooms.get(signal.room)
         if room is None or not room.wants_users():
             return
