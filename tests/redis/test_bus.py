@@ -64,6 +64,24 @@ async def test_nobody_follows_any_more(start_bus: Callable[..., Any], until: Any
     assert second.bus.is_followed(*PLACE)
 
 
+async def test_acknowledgements_that_nobody_awaits_are_not_kept(start_bus: Callable[..., Any], until: Any) -> None:
+    first, second = await start_bus(), await start_bus()
+    leases = first.bus._leases
+    heard: list[bytes] = []
+    hear = leases.hear_acknowledgement
+
+    def note(signal: bytes, server: bytes) -> None:
+        heard.append(signal)
+        hear(signal, server)
+
+    leases.hear_acknowledgement = note
+    await asyncio.gather(first.bus.follow(*PLACE), first.bus.follow("tenant-b", "assets"), second.bus.follow(*PLACE))
+    # Leases are announced by themselves too, as after a Redis that came back.
+    await leases.announce(first.bus._keys, PLACE)
+    await until(lambda: len(heard) == 3)
+    assert not leases._early and not leases._awaited
+
+
 async def test_rooms_are_counted_over_all_servers(start_bus: Callable[..., Any], until: Any) -> None:
     first, second = await start_bus(), await start_bus()
     first.bus.set_count("room", 2, b"what it is about")

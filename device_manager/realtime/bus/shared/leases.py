@@ -46,6 +46,8 @@ class Leases:
         self._until: dict[Place, float] = {}
         self._awaited: dict[bytes, set[bytes]] = {}
         self._early: dict[bytes, set[bytes]] = {}
+        """Acknowledgements that came before the answer which names the signal; kept while somebody announces."""
+        self._announcing = 0
         self._heard = asyncio.Event()
 
     def is_followed(self, place: Place) -> bool:
@@ -71,9 +73,14 @@ class Leases:
         Raises:
             ApiError: `services.cache.not_connected`.
         """
-        signal, _, servers = await self.announce(keys, place)
-        missing = servers - self._early.pop(signal, set())
-        self._awaited[signal] = missing
+        self._announcing += 1
+        try:
+            signal, _, servers = await self.announce(keys, place)
+            missing = self._awaited[signal] = servers - self._early.pop(signal, set())
+        finally:
+            self._announcing -= 1
+            if not self._announcing:
+                self._early.clear()
         try:
             async with asyncio.timeout(PATIENCE):
                 while missing:
@@ -83,8 +90,6 @@ class Leases:
             return False
         finally:
             del self._awaited[signal]
-            if not self._awaited:
-                self._early.clear()
         return True
 
     def hear(self, place: Place, start: int, seconds: float) -> None:
@@ -97,7 +102,7 @@ class Leases:
         if signal in self._awaited:
             self._awaited[signal].discard(server)
             self._heard.set()
-        else:
+        elif self._announcing:
             self._early.setdefault(signal, set()).add(server)
 
     async def renew(self, keys: Keys) -> dict[Place, int]:

@@ -48,7 +48,7 @@ return sent
 
 FOLLOW = Script(
     f"""-- KEYS: followed, alive, signals, log. ARGV: server, place, milliseconds followed, most signals.
--- Returns the signal, whether the place was not followed before, and the servers that are alive.
+-- Returns the signal, the number from which on the place is followed, and the servers that are alive.
 {_NOW}{_LAST}
 local from = string.match(last(KEYS[4]), '%d+$')
 local known = redis.call('HGET', KEYS[1], ARGV[2])
