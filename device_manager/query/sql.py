@@ -181,8 +181,8 @@ def _plain_page(search: Search, hits: Fragment) -> Fragment:
 def _page_in_place(search: Search, hits: Fragment, keys: tuple[SortKey, ...]) -> Fragment:
     """Sorted by nothing but the place, since all hits score alike: as without a sort, behind the last hit."""
     last = search.search_after[-1] if search.search_after else -1
-    if type(last) is not int:
-        raise malformed("search_after", "expected the place of a document")
+    if type(last) is not int or (search.search_after and keys[-1].field != POSITION):
+        raise malformed("search_after", "the sort has to name a field, since all hits score alike")
     shown = "".join(f", {'1.0' if key.field == '_score' else 'h.rid'}" for key in keys)
     sql = (
         f"SELECT doc.id, {_source(search)}{shown} "

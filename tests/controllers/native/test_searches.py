@@ -102,6 +102,15 @@ async def test_pages_are_bounded(make_stations: Any) -> None:
     assert (error["id"], error["status"]) == ("services.storage.get_limit_exceeded", 413)
 
 
+async def test_a_score_is_no_place_to_go_on_from(stations: Any) -> None:
+    await stations.add("a", "b", "c")
+    found = await stations.do("search", body={"sort": ["_score"]}, size=2)
+    assert (len(found["hits"]), found["total"]) == (2, 3)
+    for score in (1, 1.0):
+        error = await stations.refused("search", body={"sort": ["_score"], "search_after": [score]})
+        assert (error["id"], error["status"]) == ("services.storage.unexpected_bad_request", 400)
+
+
 async def test_more_targets_than_are_searched_at_the_same_time_make_one_page(stations: Any) -> None:
     await stations.add("a", "b", "c")
     targets = [Target(stations.index, stations.collection)] * (2 * AT_ONCE + 1)
