@@ -47,3 +47,11 @@ class Actor:
             within=self._within,
             connection=self._connection,
         )
+
+    async def check(self, controller: str, action: str) -> None:
+        """Refuse what the credential's user may not do: for work on records of which actions know nothing.
+
+        Raises:
+            ApiError: what the rights refuse.
+        """
+        await self._router.check(controller, action, args={"engineId": self.engine}, as_user=self.caller.kuid)

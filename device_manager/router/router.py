@@ -326,6 +326,24 @@ class Router:
         finally:
             RECORDER.reset(recorder)
 
+    async def check(self, controller: str, action: str, *, args: dict[str, Any], as_user: str) -> None:
+        """Refuse what a user may not do, and do nothing: for work that is no action itself but is like one.
+
+        Args:
+            controller: of the action.
+            action: its name.
+            args: such as it would have, `engineId` above all.
+            as_user: the user.
+
+        Raises:
+            ApiError: what the rights refuse.
+        """
+        request = Request(controller, action, args=args, body=None, id=new_request_id(), connection=INSIDE)
+        request.user_id = as_user
+        pending = self.guard.check_rights(request, self.registry.rule(request))
+        if pending is not None:
+            await pending
+
     async def drain(self) -> None:
         """Refuse new requests with 503 and return when the running and waiting ones are answered."""
         self.draining = True

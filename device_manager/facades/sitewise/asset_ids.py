@@ -15,6 +15,9 @@ from device_manager.twins.places import ASSETS
 NAMESPACE = uuid.UUID("6f0a4a8e-3c0b-5c51-9a5d-5f1d5c1f8a57")
 """Of all ids that follow from native ones. Never change it: clients keep the ids."""
 
+OWN = "sitewise"
+"""The metadata of assets that only these clients write."""
+
 
 def derived_uuid(engine: str, kind: str, *parts: str) -> str:
     """The id of what was not made by these clients."""
@@ -29,8 +32,16 @@ def asset_id(engine: str, id: str, source: Source) -> str:
     return derived_uuid(engine, ASSETS, id)
 
 
+def own_metadata(source: Source) -> Source:
+    """What these clients say of an asset: `name`, `description`, `externalId`."""
+    return (source.get("metadata") or {}).get(OWN) or {}
+
+
 def external_id(source: Source) -> str | None:
-    """The external id of an asset: its reference where that can be one and is no id."""
+    """The external id of an asset: the one it was given, or its reference where that can be one and is no id."""
+    given = own_metadata(source).get("externalId")
+    if isinstance(given, str):
+        return given
     reference = source.get("reference")
     return reference if isinstance(reference, str) and is_external_id(reference) and not is_id(reference) else None
 

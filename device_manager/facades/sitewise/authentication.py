@@ -30,7 +30,7 @@ class Authentication:
         self._clock = clock
 
     async def caller(self, request: ForeignRequest) -> ForeignCaller:
-        """Whose signature the request bears.
+        """Whose signature the request bears, and the region for which it is.
 
         Raises:
             SiteWiseError: `MissingAuthenticationTokenException`, `IncompleteSignatureException`,
@@ -55,7 +55,7 @@ class Authentication:
             )
         if 0 <= caller.expires_at <= self._clock() * 1000:
             raise _refusal("ExpiredToken", 403, "The credential has expired.")
-        return caller
+        return caller._replace(region=proof.region)
 
     async def _known(self, proof: Proof) -> ForeignCaller:
         caller = await self._credentials.find(

@@ -85,7 +85,9 @@ class SiteWise(ForeignInterface):
         asked = service.routes.find(request.message.verb, request.rest)
         input = read_input(asked, request.query, request.message.body)
         actor = Actor(service.router, caller, service.platform, request.connection)
-        visit = Visit(actor, caller.region, _base_url(request))
+        visit = Visit(actor, _base_url(request))
+        if asked.operation.like is not None:
+            await actor.check(*asked.operation.like)
         if asked.operation.first is not None:
             await asked.operation.first(visit, input)
         return _success(await self._kept(visit, asked, input))
@@ -125,7 +127,7 @@ class _Outcome(NamedTuple):
 def _token(visit: Visit, asked: Asked, input: Input, text: str) -> Token:
     members: dict[str, Any] = msgspec.to_builtins(input)
     del members["clientToken"]
-    scope = ("sitewise", visit.caller.account, visit.region, asked.operation.name)
+    scope = ("sitewise", visit.caller.account, visit.caller.region, asked.operation.name)
     return Token(visit.engine, scope, text, orjson.dumps(members, option=orjson.OPT_SORT_KEYS))
 
 

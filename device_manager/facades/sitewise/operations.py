@@ -27,6 +27,7 @@ class Operation:
         handler: gets the visit and an `input`, and gives the body of the answer; None for an empty one.
         status: of its answers.
         first: is asked before a kept answer is given again, and refuses what no retry may get either.
+        like: controller and action that the caller has to have a right to, where the operation calls none itself.
         query: members that stand in the query although the request has a body.
         is_data: writes or reads values, so that its clients know an error for a store that is away.
     """
@@ -38,6 +39,7 @@ class Operation:
     handler: Handler
     status: int = 200
     first: Handler | None = None
+    like: tuple[str, str] | None = None
     query: tuple[str, ...] = ()
     is_data: bool = False
 

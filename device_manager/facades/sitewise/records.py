@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from device_manager.errors import ApiError, api_error
@@ -23,6 +23,27 @@ RECORDS = Place(
     },
 )
 CREATED = "_kuzzle_info.createdAt"
+
+
+class Claim(NamedTuple):
+    """A record that somebody wants to make, under an id that may be taken."""
+
+    kind: str
+    id: str
+    content: Source
+    parent: str = ""
+
+
+class TakenError(Exception):
+    """An id is taken.
+
+    Attributes:
+        record: by this one.
+    """
+
+    def __init__(self, record: Record) -> None:
+        super().__init__(f"{record.id} is taken.")
+        self.record = record
 
 
 class Record(NamedTuple):
@@ -53,6 +74,39 @@ class Records:
         key = record_key(engine, kind, id)
         document = (await self._store.read((key,))).get(key)
         return None if document is None else _record(document)
+
+    async def get_many(self, engine: str, kind: str, ids: Iterable[str]) -> dict[str, Record]:
+        """Those records that are there, by id: one round trip."""
+        await self._collections.ready(RECORDS)
+        documents = await self._store.read([record_key(engine, kind, id) for id in ids])
+        records = map(_record, documents.values())
+        return {record.id: record for record in records}
+
+    async def claim(
+        self, engine: str, claims: Sequence[Claim], user: str, is_stale: Callable[[Record], bool]
+    ) -> None:
+        """Make records, all or none; what is there already gives way if it is stale.
+
+        Raises:
+            TakenError: what is there does not give way.
+        """
+        await self._collections.ready(RECORDS)
+        wanted = {record_key(engine, claim.kind, claim.id): claim for claim in claims}
+        stamp = stamp_now(user)
+
+        def write(tx: Transaction) -> None:
+            stored = tx.read(wanted)
+            for key, claim in wanted.items():
+                source = created({"engine": engine, **claim._asdict()}, stamp)
+                document = stored.get(key)
+                if document is None:
+                    tx.create(key.index, key.collection, source, key.id)
+                    continue
+                if not is_stale(_record(document)):
+                    raise TakenError(_record(document))
+                tx.replace(key, source)
+
+        await self._store.transact(write, refresh=True)
 
     async def create(self, engine: str, kind: str, id: str, content: Source, user: str, *, parent: str = "") -> None:
         """Add a record.

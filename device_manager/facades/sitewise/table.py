@@ -16,6 +16,9 @@ from device_manager.facades.sitewise.projects import (
 )
 from device_manager.facades.sitewise.tags import ListTags, Tagging, TagResource, UntagResource
 
+GROUPS_READ, GROUPS_WRITTEN = ("device-manager/groups", "get"), ("device-manager/groups", "update")
+"""What portals and tags, which no action knows, count as for the rights of the caller."""
+
 
 def project_operations(projects: Projects, assets: ProjectAssets) -> list[Operation]:
     """Projects, and the assets in them."""
@@ -46,18 +49,18 @@ def portal_operations(portals: PortalOperations) -> list[Operation]:
     """Portals."""
     one = "/portals/{portalId}"
     return [
-        Operation("CreatePortal", "POST", "/portals", CreatePortal, portals.create, 202),
-        Operation("DescribePortal", "GET", one, OnePortal, portals.describe),
-        Operation("UpdatePortal", "PUT", one, UpdatePortal, portals.update, 202),
-        Operation("DeletePortal", "DELETE", one, DeletePortal, portals.delete, 202),
-        Operation("ListPortals", "GET", "/portals", ListPortals, portals.page),
+        Operation("CreatePortal", "POST", "/portals", CreatePortal, portals.create, 202, like=GROUPS_WRITTEN),
+        Operation("DescribePortal", "GET", one, OnePortal, portals.describe, like=GROUPS_READ),
+        Operation("UpdatePortal", "PUT", one, UpdatePortal, portals.update, 202, like=GROUPS_WRITTEN),
+        Operation("DeletePortal", "DELETE", one, DeletePortal, portals.delete, 202, like=GROUPS_WRITTEN),
+        Operation("ListPortals", "GET", "/portals", ListPortals, portals.page, like=GROUPS_READ),
     ]
 
 
 def tag_operations(tags: Tagging) -> list[Operation]:
     """Tags of whatever has a name in all of AWS."""
     return [
-        Operation("TagResource", "POST", "/tags", TagResource, tags.tag, query=("resourceArn",)),
-        Operation("UntagResource", "DELETE", "/tags", UntagResource, tags.untag),
-        Operation("ListTagsForResource", "GET", "/tags", ListTags, tags.page),
+        Operation("TagResource", "POST", "/tags", TagResource, tags.tag, like=GROUPS_WRITTEN, query=("resourceArn",)),
+        Operation("UntagResource", "DELETE", "/tags", UntagResource, tags.untag, like=GROUPS_WRITTEN),
+        Operation("ListTagsForResource", "GET", "/tags", ListTags, tags.page, like=GROUPS_READ),
     ]

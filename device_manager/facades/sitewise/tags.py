@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, NamedTuple
 
@@ -17,6 +18,7 @@ from device_manager.storage.stamps import Source
 
 RECORD = "tags"
 MOST_TAGS = 50
+_NAME = re.compile(r"arn:aws(-cn|-us-gov)?:iotsitewise:[\w-]+:[0-9]{12}:(?P<kind>[a-z-]+)/(?P<id>.+)", re.ASCII)
 
 Exists = Callable[[Visit, str], Awaitable[bool]]
 
@@ -140,18 +142,16 @@ class Tagging:
         return {"tags": await self._tags.get(visit, resource.kind, resource.id)}
 
     async def _resource(self, visit: Visit, arn: str) -> _Resource:
-        """The resource of a name.
+        """The resource of a name, in the engine of the caller: each access key calls its account by another number.
 
         Raises:
-            SiteWiseError: `InvalidRequestException` for what is no such name, or of another account or region,
-                `ResourceNotFoundException`.
+            SiteWiseError: `InvalidRequestException` for what is no such name, `ResourceNotFoundException`.
         """
+        named = _NAME.fullmatch(arn)
         for kind, exists in self._exists.items():
-            prefix = visit.arn(kind, "")
-            if arn.startswith(prefix):
-                id = arn[len(prefix) :]
-                if not await exists(visit, id):
-                    raise not_found(kind, id)
-                return _Resource(kind, id)
+            if named is not None and named["kind"] == kind:
+                if not await exists(visit, named["id"]):
+                    raise not_found(kind, named["id"])
+                return _Resource(kind, named["id"])
         kinds = ", ".join(self._exists)
-        raise invalid(f"{arn} names no resource of this account and region; its kind has to be one of {kinds}.")
+        raise invalid(f"{arn} is not arn:aws:iotsitewise:REGION:ACCOUNT:KIND/ID; KIND has to be one of {kinds}.")

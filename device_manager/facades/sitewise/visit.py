@@ -17,13 +17,11 @@ class Visit:
 
     Attributes:
         actor: calls actions as the holder of the access key.
-        region: for which it is signed.
         base_url: address of the interface as the client knows it.
         answer_headers: what an operation adds to its answer; names in lower case.
     """
 
     actor: Actor
-    region: str
     base_url: str
     answer_headers: dict[str, str] = field(default_factory=dict)
 
@@ -39,4 +37,4 @@ class Visit:
 
     def arn(self, kind: Kind, id: str) -> str:
         """The name of a resource in all of AWS (facades 2.12)."""
-        return f"arn:aws:iotsitewise:{self.region}:{self.caller.account}:{kind}/{id}"
+        return f"arn:aws:iotsitewise:{self.caller.region}:{self.caller.account}:{kind}/{id}"

@@ -166,7 +166,7 @@ async def test_a_credential_reaches_its_engine_only(site: Site, call: Call) -> N
     assert await code(gone) == ("ResourceNotFoundException", 404)
     assert await code(call(stranger.describe_portal, portalId=portal["portalId"])) == ("ResourceNotFoundException", 404)
     tags = call(stranger.list_tags_for_resource, resourceArn=portal["portalArn"])
-    assert await code(tags) == ("InvalidRequestException", 400)
+    assert await code(tags) == ("ResourceNotFoundException", 404)
     assert (await call(client.list_project_assets, projectId=id))["assetIds"] == [asset]
     await foreign.revoke(keys["_id"], Caller())
     assert await code(call(stranger.list_portals)) == ("UnrecognizedClientException", 403)
@@ -192,6 +192,11 @@ async def test_rights_of_the_user_count(site: Site, call: Call) -> None:
     made = call(reader.batch_associate_project_assets, projectId=project["projectId"], assetIds=[asset])
     assert await code(made) == ("AccessDeniedException", 403)
     assert await code(call(reader.delete_project, projectId=project["projectId"])) == ("AccessDeniedException", 403)
+    assert (await call(reader.describe_portal, portalId=portal["portalId"]))["portalName"] == "Read"
+    arn = portal["portalArn"]
+    assert (await call(reader.list_tags_for_resource, resourceArn=arn))["tags"] == {}
+    assert await code(call(reader.delete_portal, portalId=portal["portalId"])) == ("AccessDeniedException", 403)
+    assert await code(call(reader.tag_resource, resourceArn=arn, tags={"a": "b"})) == ("AccessDeniedException", 403)
 
 
 async def test_one_account_may_ask_so_often_a_second(site: Site, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:

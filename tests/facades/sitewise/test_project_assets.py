@@ -12,8 +12,6 @@ import pytest
 import pytest_asyncio
 from botocore.exceptions import ClientError
 
-from device_manager.storage.contract import RoundTrips
-
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 Call = Callable[..., Awaitable[Any]]
@@ -208,15 +206,11 @@ async def test_a_hundred_assets_cost_as_many_round_trips_as_one(project: Project
         costs = []
         for _ in range(4):
             await project.associate(wanted)
-            before = msgspec.structs.astuple(trips)
+            before = sum(msgspec.structs.astuple(trips))
             assert await project.disassociate(wanted) == []
-            names = RoundTrips.__struct_fields__
-            spent = dict(
-                zip(names, (b - a for a, b in zip(before, msgspec.structs.astuple(trips), strict=True)), strict=True)
-            )
-            costs.append(sum(spent.values()))
+            costs.append(int(sum(msgspec.structs.astuple(trips))) - before)
         return min(costs)
 
     await project.associate(ids)
     await project.disassociate(ids)
-    assert await cost(ids) == await cost(ids[:1])
+    assert await cost(ids) == await cost(ids[:1]) > 0
