@@ -8,8 +8,6 @@ import msgspec
 
 from device_manager.errors import api_error
 from device_manager.events import EventBus
-from device_manager.query.elasticsearch import parse_search
-from device_manager.query.koncorde import parse_koncorde
 from device_manager.query.search import Search
 from device_manager.router.controller import Controller
 from device_manager.router.parse import Refused, parse
@@ -17,8 +15,10 @@ from device_manager.router.registry import Registry
 from device_manager.router.request import ANONYMOUS, Request
 from device_manager.security.addresses import client_address
 from device_manager.security.lifetimes import NEVER
+from device_manager.security.searching import page_size
 from device_manager.security.service import Security
 from device_manager.settings import Settings
+from device_manager.storage.finding import read_search
 
 Lifetime = float | str | None
 """The argument `expiresIn`: milliseconds, or text such as `1h`; -1 for no end."""
@@ -86,10 +86,9 @@ class AccountController(Controller):
         Raises:
             ApiError: a 400 that names the clause, `services.storage.get_limit_exceeded`.
         """
-        if size is None and "size" not in body:
-            size = max(0, self._settings.search_size - offset)
-        query = parse_koncorde(body.get("query")) if lang == "koncorde" else None
-        return parse_search(body, offset=offset, size=size, limit=self._settings.search_size, query=query)
+        limit = self._settings.search_size
+        size = page_size(body, size, offset=offset, limit=limit)
+        return read_search(body, offset=offset, size=size, lang=lang, limit=limit)
 
 
 def caller_of(request: Request) -> str:

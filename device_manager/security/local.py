@@ -364,8 +364,9 @@ class LocalStrategy:
         await self._store.refresh(CREDENTIALS.index, CREDENTIALS.collection)
         matches = compile_matcher(query, {"username": FieldType("keyword", "username", {"type": "keyword"})})
         pages = self._store.scan(CREDENTIALS.index, CREDENTIALS.collection)
-        infos = [info_of(document) async for page in pages for document in page]
-        found = sorted((info for info in infos if matches(info["username"], dict(info))), key=itemgetter("username"))
+        infos = (info_of(document) async for page in pages for document in page)
+        found = [info async for info in infos if matches(info["username"], dict(info))]
+        found.sort(key=itemgetter("username"))
         return found[offset : offset + size], len(found)
 
 

@@ -18,6 +18,18 @@ Hit = dict[str, Any]
 """`{_id, _source}`."""
 
 
+def page_size(body: Content, size: int | None, *, offset: int, limit: int) -> int | None:
+    """The size of a page: where neither argument nor body says one, all that an answer may hold; None for the body's.
+
+    Args:
+        body: a search body.
+        size: the argument.
+        offset: hits to leave out.
+        limit: largest `from + size`.
+    """
+    return max(0, limit - offset) if size is None and "size" not in body else size
+
+
 class AccountSearch:
     """Searches one collection.
 
@@ -59,8 +71,7 @@ class AccountSearch:
         Raises:
             ApiError: what `read_search`, `Store.search` and `Scrolling.begin` raise.
         """
-        if size is None and "size" not in body:
-            size = max(0, self._limit - offset)
+        size = page_size(body, size, offset=offset, limit=self._limit)
         if scroll is not None:
             place = Target(SECURITY_INDEX, self._collection)
             wanted = Wanted(self._collection, [place], body, lang, offset, size)
