@@ -19,9 +19,6 @@ from device_manager.storage.sources import leaf_paths
 from device_manager.storage.stamps import Source, stamp_now
 from device_manager.storage.steps import step
 
-WHOLE_REQUEST = frozenset({"services.storage.unknown_index", "services.storage.unknown_collection"})
-"""Errors that are about no item in particular."""
-
 
 class Batch(NamedTuple):
     """A kind of batch.
@@ -186,7 +183,7 @@ class BatchWriting:
 
 def is_about_one(error: ApiError) -> bool:
     """Whether an error is about one item alone, so that the others can be written all the same."""
-    return not error.is_fault and error.id not in WHOLE_REQUEST
+    return not error.is_fault and not error.is_unknown_place
 
 
 def refusal_of(batch: Batch, item: Item, error: ApiError) -> Refusal:

@@ -17,7 +17,7 @@ from device_manager.query.search import Search
 from device_manager.storage.administration import CHANGEABLE, read_settings
 from device_manager.storage.contract import INTERNAL_INDEX, PRIVATE_PREFIX, Store, is_private
 from device_manager.storage.mappings import Mapping, check_collection_name, check_index_name
-from device_manager.storage.specification_records import ABSENT, remove_specifications
+from device_manager.storage.specification_records import remove_specifications
 from device_manager.storage.stamps import INFO, Source
 
 TYPES = ("all", "stored", "realtime")
@@ -320,6 +320,6 @@ async def _unless_removed(asked: Awaitable[Source]) -> list[Source]:
     try:
         return [await asked]
     except ApiError as error:
-        if error.id not in ABSENT:
+        if not error.is_unknown_place:
             raise
         return []

@@ -49,6 +49,11 @@ class ApiError(Exception):
         """Whether the store, or a slot, is not there now and may be in a moment."""
         return self.status == 503
 
+    @property
+    def is_unknown_place(self) -> bool:
+        """Whether it says that there is no such index, or no such collection in it."""
+        return self.id in ("services.storage.unknown_index", "services.storage.unknown_collection")
+
     def to_dict(self) -> dict[str, Any]:
         """The error object of the response envelope (router-protocol 2.3)."""
         content: dict[str, Any] = {"message": self.message, "status": self.status}

@@ -11,7 +11,6 @@ from device_manager.storage.mappings import Mapping
 
 Source = dict[str, Any]
 
-ABSENT = ("services.storage.unknown_index", "services.storage.unknown_collection")
 UNINDEXED: Source = {"type": "object", "enabled": False}
 NEW = "collections that are new"
 EXTENDED = "mappings that get fields"
@@ -30,7 +29,7 @@ async def current_mapping(store: Store, index: str, collection: str) -> Source |
     try:
         return await store.mappings(index, collection)
     except ApiError as error:
-        if error.id not in ABSENT:
+        if not error.is_unknown_place:
             raise
         return None
 

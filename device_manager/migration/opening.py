@@ -10,7 +10,7 @@ import msgspec
 from device_manager.errors import ApiError
 from device_manager.migration.destination import Copy, Destination, InPlace, Nowhere
 from device_manager.migration.lookups import Lookups
-from device_manager.migration.mapping import ABSENT, UNMARKED, UNREADABLE
+from device_manager.migration.mapping import UNMARKED, UNREADABLE
 from device_manager.migration.run import TASK, Outcome, Tell, run_dry, run_task
 from device_manager.migration.stages import Stages
 from device_manager.migration.survey import Survey, survey
@@ -146,7 +146,7 @@ async def _refuse_what_is_in_use(target: Store, settings: Settings) -> None:
     try:
         began = key in await target.read((key,))
     except ApiError as error:
-        if error.id not in ABSENT:
+        if not error.is_unknown_place:
             raise
         began = False
     if not began:

@@ -62,5 +62,5 @@ class Purging:
 
                 await self._store.transact(delete)
         except ApiError as error:
-            if error.id not in ("services.storage.unknown_index", "services.storage.unknown_collection"):
+            if not error.is_unknown_place:
                 raise

@@ -124,7 +124,7 @@ class SeenTokens:
         try:
             log = (await self._store.read((REVOCATION_LOG,))).get(REVOCATION_LOG)
         except ApiError as error:
-            if error.id not in ("services.storage.unknown_index", "services.storage.unknown_collection"):
+            if not error.is_unknown_place:
                 raise
             log = None  # nobody has had a token yet
         return lambda: self._catch_up(log)

@@ -28,7 +28,6 @@ JOURNAL_MAPPING: dict[str, Any] = {
 """Texts are not mapped, hence not indexed: they may be of any size."""
 PIECE = 1 << 20
 """Characters of text in one document; longer texts go on in further documents."""
-ABSENT_COLLECTION = ("services.storage.unknown_index", "services.storage.unknown_collection")
 
 
 class JournalHead(NamedTuple):
@@ -204,6 +203,6 @@ async def _remove(store: Store, query: Query) -> int:
     try:
         return await remove_matching(store, INTERNAL_INDEX, JOURNAL, query)
     except ApiError as error:
-        if error.id not in ABSENT_COLLECTION:
+        if not error.is_unknown_place:
             raise
         return 0  # no request had a key yet

@@ -18,7 +18,6 @@ T = TypeVar("T")
 
 SCROLLS = "scrolls"
 MAPPING: dict[str, Any] = {"dynamic": "false", "properties": {"expiresAt": {"type": "long"}}}
-ABSENT = ("services.storage.unknown_index", "services.storage.unknown_collection")
 CLEARING = 60.0
 """Seconds between two removals of what users left behind who do not scroll any more."""
 
@@ -124,7 +123,7 @@ class ScrollContexts:
         try:
             document = (await self._store.read((key,))).get(key)
         except ApiError as error:
-            if error.id in ABSENT:
+            if error.is_unknown_place:
                 return None
             raise
         if document is None or "state" not in document.source or document.source["expiresAt"] <= _now():
@@ -161,7 +160,7 @@ class ScrollContexts:
         try:
             return await self._store.transact(decide)
         except ApiError as error:
-            if error.id not in ABSENT:
+            if not error.is_unknown_place:
                 raise
         await self._store.create_collection(INTERNAL_INDEX, SCROLLS, MAPPING)
         return await self._store.transact(decide)

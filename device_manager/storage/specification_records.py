@@ -20,7 +20,6 @@ MAPPING: dict[str, Any] = {
     },
 }
 GENERATION = generation_key("specifications")
-ABSENT = frozenset({"services.storage.unknown_index", "services.storage.unknown_collection"})
 
 
 def specification_key(index: str, collection: str) -> Key:
@@ -54,7 +53,7 @@ async def remove_specifications(store: Store, index: str, collection: str | None
         if keys:
             await store.transact(lambda tx: _remove(tx, keys))
     except ApiError as error:
-        if error.id not in ABSENT:
+        if not error.is_unknown_place:
             raise
 
 

@@ -24,7 +24,6 @@ from device_manager.storage.generation import Generation, raise_generation
 from device_manager.storage.merging import LocatedHit
 from device_manager.storage.scrolling import Scrolling, ScrollPage, Wanted
 from device_manager.storage.specification_records import (
-    ABSENT,
     GENERATION,
     SPECIFICATIONS,
     SPECIFICATIONS_INDEX,
@@ -84,7 +83,7 @@ class Specifications:
                 for document in page:
                     self._take(found, Key(SPECIFICATIONS_INDEX, SPECIFICATIONS, document.id), document)
         except ApiError as error:
-            if error.id not in ABSENT:
+            if not error.is_unknown_place:
                 raise
 
         def take_over() -> None:
@@ -153,7 +152,7 @@ class Specifications:
         try:
             document = (await self._store.read((key,))).get(key)
         except ApiError as error:
-            if error.id not in ABSENT:
+            if not error.is_unknown_place:
                 raise
             document = None
         if document is None:
@@ -224,7 +223,7 @@ class Specifications:
             search = read_search(body, offset=offset, size=size, lang="elasticsearch", limit=self._limit)
             found = await self._store.search(*target, search)
         except ApiError as error:
-            if error.id not in ABSENT:
+            if not error.is_unknown_place:
                 raise
             return {"hits": [], "total": 0}
         return {"hits": [_shown(LocatedHit(hit, target)) for hit in found.hits], "total": found.total}
