@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -169,7 +170,13 @@ async def make_issuer() -> AsyncIterator[MakeIssuer]:
         await issuer.http.aclose()
 
 
+@pytest.fixture(scope="module")
+def shared_engine() -> str:
+    """The name of an engine that the tests of a module share: each has issuers of its own."""
+    return f"plant-{uuid.uuid4().hex[:12]}"
+
+
 @pytest_asyncio.fixture(loop_scope="session")
-async def issuer(make_issuer: MakeIssuer, application: Application, engine: str) -> Issuer:
-    """An issuer with an engine of its own."""
-    return await make_issuer(application, engine)
+async def issuer(make_issuer: MakeIssuer, application: Application, shared_engine: str) -> Issuer:
+    """A new issuer in the engine of the module."""
+    return await make_issuer(application, shared_engine)
