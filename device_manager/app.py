@@ -210,6 +210,8 @@ class Application:
             await self.servers.start(f"{self.settings.host}:{self.gateway.port}")
             await self.events.pipe("kuzzle:state:ready", None)
         except BaseException:
+            await self.gateway.stop()
+            await self.servers.stop()
             await self.realtime.stop()
             await self.documents.close()
             await self.twins.stop()

@@ -50,9 +50,6 @@ class Presence:
         bus: leads to the other servers.
         events: runs the pipes.
         node: the name of this server.
-
-    Attributes:
-        dropped: signals and events that were dropped.
     """
 
     def __init__(self, rooms: Rooms, bus: Bus, events: EventBus, node: str) -> None:
@@ -62,7 +59,7 @@ class Presence:
         self._node = node
         self._waiting: deque[tuple[Room, _Signal] | tuple[str, dict[str, Any]]] = deque()
         self._work: asyncio.Task[None] | None = None
-        self.dropped = 0
+        self._dropped = 0
 
     def tell(
         self, subscription: Subscription, direction: Direction, action: str, *, skips: tuple[str, str] | None = None
@@ -86,9 +83,9 @@ class Presence:
 
     def _begin(self, work: tuple[Room, _Signal] | tuple[str, dict[str, Any]]) -> None:
         if len(self._waiting) >= MOST_WAITING:
-            if self.dropped % MOST_WAITING == 0:
+            if self._dropped % MOST_WAITING == 0:
                 log.error("nobody is told who comes and goes, there are too many", waiting=MOST_WAITING)
-            self.dropped += 1
+            self._dropped += 1
             return
         self._waiting.append(work)
         if self._work is None:
