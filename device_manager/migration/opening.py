@@ -84,7 +84,7 @@ async def migrate(order: Order, listener: Listener) -> Result:
     scheme, _, url = order.settings.store.partition(":")
     if scheme != SCHEME:
         raise InvalidSettings(
-            f'Unusable setting "store": the data to migrate is on Elasticsearch, not in "{order.settings.store}". What '
+            f'Unusable setting "store": the data to migrate is on {SCHEME}:http://HOST:PORT, not on "{scheme}:". What '
             "this product wrote needs no migration: it opens as it is."
         )
     if order.into is not None and order.into.store == order.settings.store:
@@ -131,14 +131,14 @@ async def _beside(order: Order, source: ElasticsearchStore, listener: Listener, 
     target = open_store(order.into)
     await target.start()
     try:
-        await _refuse_what_is_in_use(target, order.into)
+        await _refuse_what_is_in_use(target)
         outcome = await _apply(found, source, Copy(target), order.into, listener)
         return await _checked(outcome, found, target, order.into, listener, aliases)
     finally:
         await target.close()
 
 
-async def _refuse_what_is_in_use(target: Store, settings: Settings) -> None:
+async def _refuse_what_is_in_use(target: Store) -> None:
     """Copying goes into an empty store, or into one that an earlier run began to fill."""
     if not await target.indices():
         return
@@ -150,7 +150,7 @@ async def _refuse_what_is_in_use(target: Store, settings: Settings) -> None:
             raise
         began = False
     if not began:
-        raise StoreError(f'There is data in "{settings.store}" already: a copy goes into an empty store.')
+        raise StoreError("There is data already where --into points: a copy goes into an empty store.")
 
 
 async def _apply(

@@ -337,6 +337,13 @@ async def test_what_cannot_be_migrated(write_platform: WritePlatform, tmp_path: 
             await migrate(order, DEAF)
 
 
+async def test_what_is_refused_tells_no_password() -> None:
+    order = Order(load_settings({"store": "http://ada:hunter2@search.example:9200"}), None, applies=False)
+    with pytest.raises(InvalidSettings) as refused:
+        await migrate(order, DEAF)
+    assert "hunter2" not in str(refused.value)
+
+
 def damage(platform: KuzzlePlatform) -> dict[str, Any]:
     """An index without room for another field, an alias of two indices, and an asset with half a link."""
     with httpx.Client(base_url=platform.url, timeout=60) as client:
