@@ -221,6 +221,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     sitewise_extended_codes: bool = False
     """Tell with `RESOURCE_NOT_FOUND` or `CONFLICT` why an asset cannot come into a project of AWS IoT SiteWise, or
     leave it, although the service knows but the code `INTERNAL_FAILURE`."""
+    sitewise_accept_computed: bool = False
+    """Store transforms and metrics in asset models of AWS IoT SiteWise, although nothing computes their values;
+    otherwise 400."""
     sitewise_portals: int = 100
     """Portals of AWS IoT SiteWise in one engine; beyond it 410."""
     sitewise_portal_projects: int = 100

@@ -82,9 +82,7 @@ class Records:
         records = map(_record, documents.values())
         return {record.id: record for record in records}
 
-    async def claim(
-        self, engine: str, claims: Sequence[Claim], user: str, is_stale: Callable[[Record], bool]
-    ) -> None:
+    async def claim(self, engine: str, claims: Sequence[Claim], user: str, is_stale: Callable[[Record], bool]) -> None:
         """Make records, all or none; what is there already gives way if it is stale.
 
         Raises:

@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 from device_manager.facades.kept_answers import KeptAnswers
+from device_manager.facades.sitewise.aliases import Aliases
 from device_manager.facades.sitewise.asset_ids import asset_identities
+from device_manager.facades.sitewise.asset_model_operations import AssetModelOperations
+from device_manager.facades.sitewise.asset_models import AssetModels
+from device_manager.facades.sitewise.asset_operations import AssetOperations
+from device_manager.facades.sitewise.asset_table import asset_model_operations, asset_operations
+from device_manager.facades.sitewise.assets import Assets
 from device_manager.facades.sitewise.authentication import Authentication
+from device_manager.facades.sitewise.hierarchies import Hierarchies
 from device_manager.facades.sitewise.interface import Service
 from device_manager.facades.sitewise.operations import Routes
 from device_manager.facades.sitewise.paging import Paging
@@ -15,7 +22,7 @@ from device_manager.facades.sitewise.projects import Projects
 from device_manager.facades.sitewise.records import Records
 from device_manager.facades.sitewise.table import portal_operations, project_operations, tag_operations
 from device_manager.facades.sitewise.tags import Exists, ResourceTags, Tagging
-from device_manager.facades.sitewise.visit import Kind, Visit
+from device_manager.facades.sitewise.visit import Kind
 from device_manager.router.router import Router
 from device_manager.security.foreign_credentials import ForeignCredentials
 from device_manager.security.places import Collections
@@ -59,15 +66,24 @@ def open_service(
         extended=settings.sitewise_extended_codes,
     )
 
-    async def asset_exists(visit: Visit, id: str) -> bool:
-        return await identities.find(visit.engine, id) is not None
-
-    exists: dict[Kind, Exists] = {"asset": asset_exists, "portal": portals.exists, "project": projects.exists}
+    models = AssetModels(records, twins.catalogue, twins.models.writing.register)
+    assets, aliases = Assets(store, identities), Aliases(records)
+    hierarchies = Hierarchies(records, assets, models)
+    model_work = AssetModelOperations(models, paging, tags, accepts_computed=settings.sitewise_accept_computed)
+    asset_work = AssetOperations(assets, models, hierarchies, aliases, paging, tags)
+    exists: dict[Kind, Exists] = {
+        "asset": assets.exists,
+        "asset-model": models.exists,
+        "portal": portals.exists,
+        "project": projects.exists,
+    }
     tagging = Tagging(tags, exists)
     operations = [
         *project_operations(projects, project_assets),
         *portal_operations(portal_work),
         *tag_operations(tagging),
+        *asset_model_operations(model_work),
+        *asset_operations(asset_work, hierarchies),
     ]
     return Service(
         router,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from device_manager.errors import ApiError
 from device_manager.query.tree import Bool, Query, Range, Term, Terms
-from device_manager.storage.contract import Key, Put, PutKind, Store
+from device_manager.storage.contract import Document, Key, Put, PutKind, Store
 from device_manager.twins.measures.last_measures import Slot, record_key, slots_of
 from device_manager.twins.measures.rebuilding import Rebuilding
 from device_manager.twins.measures.records import ABSENT
@@ -50,7 +50,7 @@ class MeasurePurging:
         if slot is not None:
             filters.append(Term("origin.measureName", slot))
         if between is not None:
-            filters.append(Range("measuredAt", gte=between[0], lte=between[1]))
+            filters.append(Range("measuredAt", gte=between[0], lte=between[1], format="epoch_millis"))
         removed: set[str] = set()
         slots: set[Slot] = set()
         try:
@@ -66,6 +66,12 @@ class MeasurePurging:
             if error.id not in ABSENT:
                 raise  # otherwise the engine is gone, and its measures with it
         return len(removed)
+
+    async def remove(self, engine: str, measures: Sequence[Document]) -> None:
+        """Remove single measures, and put the records of their slots right. Raises what the store raises."""
+        await self._remove([Key(engine, MEASURES, measure.id) for measure in measures])
+        slots = {slot for measure in measures for slot in slots_of(measure.source)}
+        await self._rebuilding.rebuild_slots(engine, slots, frozenset(measure.id for measure in measures))
 
     async def _remove(self, keys: Sequence[Key]) -> None:
         for result in await self._store.put([Put(PutKind.REMOVE, key, {}) for key in keys]):

@@ -1,0 +1,168 @@
+"""Finding and making asset models: native models, and private records of what only these clients know (facades 1.4)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable, Sequence
+
+import msgspec
+
+from device_manager.errors import ApiError
+from device_manager.facades.sitewise.definitions import MEASURE_MODELS, OWN_MAPPING, Definition, define
+from device_manager.facades.sitewise.errors import already_exists, not_found
+from device_manager.facades.sitewise.records import Claim, Records, TakenError
+from device_manager.facades.sitewise.shapes import EXTERNAL
+from device_manager.facades.sitewise.visit import Visit
+from device_manager.plugins.models import ModelDeclaration
+from device_manager.storage.stamps import Source
+from device_manager.twins.catalogue import Catalogue
+
+MODELS = "device-manager/models"
+RECORD, NAMES = "asset-model", "asset-model-name"
+"""Records with what clients declared, by the name of the native model; and with that name, by ids and names."""
+
+Register = Callable[[Sequence[ModelDeclaration]], Awaitable[object]]
+
+
+class AssetModels:
+    """The asset models of the callers' engines.
+
+    Args:
+        records: what only these clients know.
+        catalogue: tells the engine group of an engine.
+        register: writes the models that it gets, unless they are there.
+    """
+
+    def __init__(self, records: Records, catalogue: Catalogue, register: Register) -> None:
+        self._records = records
+        self._catalogue = catalogue
+        self._register = register
+
+    async def group(self, visit: Visit) -> str:
+        """The engine group of the caller's engine. Raises `services.storage.not_found`."""
+        return (await self._catalogue.engine(visit.engine)).group
+
+    async def all(self, visit: Visit) -> list[Definition]:
+        """All of them, in the order of their creation."""
+        natives = await self._natives(visit)
+        definitions = await self._define(visit, list(natives.values()))
+        return sorted(definitions, key=lambda definition: (definition.created_at, definition.model))
+
+    async def of_native(self, visit: Visit, model: str) -> Definition:
+        """The definition of a native model. Raises `device_manager.models.unknown_asset`."""
+        group = await self.group(visit)
+        found = await visit.actor.call(MODELS, "getAsset", model=model, engineGroup=group)
+        (definition,) = await self._define(visit, [found["_source"]])
+        return definition
+
+    async def find(self, visit: Visit, id: str) -> Definition | None:
+        """The model of an id, or of `externalId:` and an external id; None when there is none."""
+        record = await self._records.get(visit.engine, NAMES, id)
+        if record is not None:
+            try:
+                return await self.of_native(visit, record.content["model"])
+            except ApiError as error:
+                if error.id != "device_manager.models.unknown_asset":
+                    raise
+                return None
+        if id.startswith(EXTERNAL):
+            return None
+        return next((definition for definition in await self.all(visit) if definition.id == id), None)
+
+    async def require(self, visit: Visit, id: str) -> Definition:
+        """The same. Raises `ResourceNotFoundException`."""
+        definition = await self.find(visit, id)
+        if definition is None:
+            raise not_found("asset model", id)
+        return definition
+
+    async def exists(self, visit: Visit, id: str) -> bool:
+        """Whether there is a model of an id."""
+        return await self.find(visit, id) is not None
+
+    async def mappings(self, visit: Visit) -> dict[str, Source]:
+        """Metadata field -> its mapping, in all models: models may not differ in the type of a field."""
+        mappings: dict[str, Source] = dict(OWN_MAPPING)
+        for native in (await self._natives(visit)).values():
+            mappings |= native["asset"].get("metadataMappings") or {}
+        return mappings
+
+    async def create(self, visit: Visit, definition: Definition, body: Source) -> None:
+        """Make a model.
+
+        Args:
+            visit: the request.
+            definition: what clients declare.
+            body: of `writeAsset`.
+
+        Raises:
+            SiteWiseError: `ResourceAlreadyExistsException`: an id or the name is taken.
+            ApiError: what `models:writeAsset` refuses.
+        """
+        natives = await self._natives(visit)
+        self._refuse_native(visit, definition, await self.all(visit))
+        content: Source = msgspec.to_builtins(definition)
+        names = [definition.id, _hashed(definition.name)]
+        if definition.external_id is not None:
+            names.append(EXTERNAL + definition.external_id)
+        claims = [Claim(NAMES, name, {"model": definition.model, "id": definition.id}) for name in names]
+        claims.append(Claim(RECORD, definition.model, content))
+        try:
+            await self._records.claim(
+                visit.engine, claims, visit.caller.kuid, lambda record: record.content["model"] not in natives
+            )
+        except TakenError as error:
+            raise _taken(visit, definition, error.record.content["id"]) from None
+        try:
+            await self._register(MEASURE_MODELS)
+            await visit.actor.call(MODELS, "writeAsset", body=body | {"engineGroup": await self.group(visit)})
+        except BaseException:
+            for claim in claims:
+                await self._records.change(visit.engine, claim.kind, claim.id, lambda stored: None, visit.caller.kuid)
+            raise
+
+    async def hold_own_metadata(self, visit: Visit, model: str) -> None:
+        """Let assets of a native model have a name and what else only these clients say."""
+        group = await self.group(visit)
+        found = await visit.actor.call(MODELS, "getAsset", model=model, engineGroup=group)
+        source = found["_source"]
+        if OWN_MAPPING.keys() <= (source["asset"].get("metadataMappings") or {}).keys():
+            return
+        await visit.actor.call(
+            MODELS,
+            "updateAsset",
+            model=model,
+            engineGroup=source.get("engineGroup") or group,
+            body={"metadataMappings": OWN_MAPPING},
+        )
+
+    def _refuse_native(self, visit: Visit, definition: Definition, others: Sequence[Definition]) -> None:
+        """Refuse an id or a name that a model has which others made."""
+        for other in others:
+            if definition.id == other.id or definition.name == other.name:
+                raise _taken(visit, definition, other.id)
+
+    async def _natives(self, visit: Visit) -> dict[str, Source]:
+        """The content of the documents of all native models, by name."""
+        listed = await visit.actor.call(MODELS, "listAssets", engineGroup=await self.group(visit))
+        return {hit["_source"]["asset"]["model"]: hit["_source"] for hit in listed["models"]}
+
+    async def _define(self, visit: Visit, natives: Sequence[Source]) -> list[Definition]:
+        names = [native["asset"]["model"] for native in natives]
+        records = await self._records.get_many(visit.engine, RECORD, names)
+        listed = await visit.actor.call(MODELS, "listMeasures")
+        contents = [hit["_source"]["measure"] for hit in listed["models"]]
+        measures = {content["type"]: content.get("valuesMappings") or {} for content in contents}
+        return [
+            define(visit.engine, native, measures, records[name].content if name in records else None)
+            for name, native in zip(names, natives, strict=True)
+        ]
+
+
+def _hashed(name: str) -> str:
+    return "name:" + hashlib.sha256(name.encode()).hexdigest()
+
+
+def _taken(visit: Visit, definition: Definition, id: str) -> Exception:
+    reason = f'The id, the external id or the name "{definition.name}" is that of the asset model {id}.'
+    return already_exists(reason, id, visit.arn("asset-model", id))
