@@ -25,7 +25,8 @@ TYPES = ("all", "stored", "realtime")
 PRIVATE_NAMES = frozenset({"kuzzle", INTERNAL_INDEX})
 """What no public index may be called, because a private one is."""
 
-
+AT_ONCE = 16
+"""Collections whose documents are counted at the same time."""
 PUBLIC = "public"
 """What indices of clients are called in events."""
 
@@ -148,8 +149,12 @@ class CollectionAdministration:
 
     async def _measured(self, index: str) -> Source:
         sizes = await self._store.sizes(index)
-        counted = [_unless_removed(self._counted(index, name, sizes[name])) for name in sorted(sizes)]
-        collections = [collection for found in await asyncio.gather(*counted) for collection in found]
+        names, collections = sorted(sizes), []
+        for start in range(0, len(names), AT_ONCE):
+            counted = [
+                _unless_removed(self._counted(index, name, sizes[name])) for name in names[start : start + AT_ONCE]
+            ]
+            collections += [collection for found in await asyncio.gather(*counted) for collection in found]
         return {"name": index, "size": sum(sizes.values()), "collections": collections}
 
     async def _counted(self, index: str, collection: str, size: int) -> Source:

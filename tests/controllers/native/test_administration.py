@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from device_manager.documents import collections
 from device_manager.errors import ApiError
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -100,6 +101,18 @@ async def test_sizes(stations: Any) -> None:
     (collection,) = (part for part in mine["collections"] if part["name"] == "stations")
     assert collection["documentCount"] == 3
     assert 0 < collection["size"] <= mine["size"]
+
+
+async def test_no_collection_is_left_out_where_they_are_counted_in_groups(
+    platform: Any, free: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        await platform.do("collection:create", index=free, collection=f"c{number}")
+        await platform.do("document:create", index=free, collection=f"c{number}", body={}, refresh="wait_for")
+    monkeypatch.setattr(collections, "AT_ONCE", 2)
+    stats = await platform.do("index:stats")
+    (mine,) = (index for index in stats["indexes"] if index["name"] == free)
+    assert [(part["name"], part["documentCount"]) for part in mine["collections"]] == [("c0", 1), ("c1", 1), ("c2", 1)]
 
 
 async def test_old_documents_are_found_by_a_new_mapping(platform: Any, free: str) -> None:
