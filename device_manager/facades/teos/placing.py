@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from device_manager.facades.teos.assets import Asset, Assets, document_hash
+from device_manager.facades.teos.assets import CONTROLLER, Asset, Assets, document_hash
 from device_manager.facades.teos.bodies import ASSET, ITEM, LINKS, bind, bind_body
 from device_manager.facades.teos.errors import PRECONDITIONS, VALIDATION, Detail, invalid, refused
 from device_manager.facades.teos.ethereum import LINK, UNLINK, activation_call, links_call
@@ -59,7 +59,9 @@ class Placing:
 
         Raises:
             TeosError: 12001 and 12002 for the body, 22000 for codes that are unknown, 1002 for the author.
+            ApiError: the caller may not create assets.
         """
+        await visit.actor.check(CONTROLLER, "create")
         document = _document(bind_body(visit.body, ASSET))
         number = new_number(self._ledger)
         document["UniqueAssetId"] = text_of(number)
@@ -78,7 +80,9 @@ class Placing:
         Raises:
             TeosError: 12001 and 12002 for the body, 2016 without targets, 2011 for the source as target, 21000 with
                 every precondition that does not hold.
+            ApiError: the caller may not change assets.
         """
+        await visit.actor.check(CONTROLLER, "update")
         key = str(visit.route.key)
         wanted = bind_body(visit.body, LINKS)["targetAssetIds"]
         if not wanted:

@@ -45,13 +45,14 @@ class Issuer:
         http: sends requests with the token.
     """
 
-    def __init__(self, application: Application, engine: str, made: dict[str, Any]) -> None:
+    def __init__(self, base: str, engine: str, made: dict[str, Any], application: Application | None = None) -> None:
         self.application = application
         self.engine = engine
+        self.base = base
         self.token: str = made["token"]
         self.api_key: str = made["apiKey"]
         self.account: LocalAccount = Account.create()
-        self.url = f"http://127.0.0.1:{application.gateway.port}{SERVICE}"
+        self.url = base + SERVICE
         self.http = httpx.AsyncClient(base_url=self.url, headers={"authorization": f"Bearer {self.token}"}, timeout=30)
 
     async def json(self, verb: str, path: str, status: int, body: Any = None) -> Any:
@@ -67,7 +68,17 @@ class Issuer:
     async def native(self, controller: str, action: str, body: Any = None, **args: Any) -> Any:
         """The result of an action, in the engine."""
         args = {"engineId": self.engine} | args
+        if self.application is None:
+            request = {"controller": f"device-manager/{controller}", "action": action, "body": body} | args
+            answer = await self.http.post(f"{self.base}/_query", json=request, headers={"authorization": ""})
+            assert answer.status_code == 200, answer.text
+            return answer.json()["result"]
         return await self.application.router.call(f"device-manager/{controller}", action, args=args, body=body)
+
+    async def add_wallet(self) -> None:
+        """Say whose the key is."""
+        wallet = {"Name": "Main", "EthereumAddress": self.account.address, "Signable": True}
+        await self.json("POST", "/Wallets", 201, wallet)
 
     async def place_asset(self, name: str, **members: Any) -> dict[str, Any]:
         """A transaction that is going to create an asset."""
@@ -108,11 +119,11 @@ class Issuer:
         assert answer.status_code == 202, answer.text
         return await self.settled(transaction)
 
-    async def settled(self, transaction: dict[str, Any]) -> dict[str, Any]:
-        """A transaction once nothing more happens to it."""
+    async def settled(self, transaction: dict[str, Any], *before: str) -> dict[str, Any]:
+        """A transaction once nothing more happens to it, or once it is in a state that is not among `before`."""
         while True:
             shown: dict[str, Any] = await self.get(f"/Transactions({transaction['Id']})")
-            if shown["State"] not in ON_THE_WAY:
+            if shown["State"] not in (before or ON_THE_WAY):
                 return shown
             await asyncio.sleep(0.02)
 
@@ -159,10 +170,10 @@ async def make_issuer() -> AsyncIterator[MakeIssuer]:
         if engine not in application.twins.catalogue.engines:
             await application.router.call("device-manager/engine", "create", args={"index": engine})
         known = application.security.foreign_credentials
-        issuer = Issuer(application, engine, await known.create(Interface.TEOS, engine, None, Call()))
+        base = f"http://127.0.0.1:{application.gateway.port}"
+        issuer = Issuer(base, engine, await known.create(Interface.TEOS, engine, None, Call()), application)
         made.append(issuer)
-        wallet = {"Name": "Main", "EthereumAddress": issuer.account.address, "Signable": True}
-        await issuer.json("POST", "/Wallets", 201, wallet)
+        await issuer.add_wallet()
         return issuer
 
     yield make
@@ -180,3 +191,24 @@ def shared_engine() -> str:
 async def issuer(make_issuer: MakeIssuer, application: Application, shared_engine: str) -> Issuer:
     """A new issuer in the engine of the module."""
     return await make_issuer(application, shared_engine)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def make_distant_issuer() -> AsyncIterator[Callable[..., Awaitable[Issuer]]]:
+    """Makes issuers in new engines of servers that are processes of their own, by their URL."""
+    made: list[Issuer] = []
+
+    async def make(base: str, engine: str) -> Issuer:
+        async with httpx.AsyncClient(base_url=base, timeout=60) as http:
+            query = {"controller": "device-manager/engine", "action": "create", "index": engine}
+            (await http.post("/_query", json=query)).raise_for_status()
+            query = {"controller": "device-manager/credentials", "action": "create", "engineId": engine}
+            answer = await http.post("/_query", json=query | {"interface": "teos"})
+        issuer = Issuer(base, engine, answer.json()["result"])
+        made.append(issuer)
+        await issuer.add_wallet()
+        return issuer
+
+    yield make
+    for issuer in made:
+        await issuer.http.aclose()
