@@ -1,6 +1,6 @@
 # `make demo` and `make test` work in a fresh clone with Python 3.11, Node 20, JDK 17, Maven, and Debian's apt-get or a
 # redis-server 7 on the PATH. No root is needed; everything else is installed below this folder: `.venv`,
-# `tests/sdk/node_modules`, `.cache/elasticsearch`, `.cache/redis`.
+# `tests/sdk/node_modules`, `.cache` with Elasticsearch, Redis and the command lines of other systems.
 
 PYTHON ?= python3.11
 VENV := .venv
@@ -10,10 +10,11 @@ TESTING := $(VENV)/.testing-installed
 SDK := tests/sdk/node_modules/.installed
 PYTEST := $(BIN)/python -m pytest
 ANSWERS := .cache/answers
+AWS_CLI := .cache/aws-cli/bin/aws
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve demo docs check format test soak bench elasticsearch redis clean
+.PHONY: help install serve demo docs check format test soak bench elasticsearch redis aws-cli clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -35,6 +36,13 @@ $(SDK): tests/sdk/package.json tests/sdk/package-lock.json
 	@echo "installing the official SDK into tests/sdk/node_modules"
 	npm ci --prefix tests/sdk --no-audit --no-fund --loglevel=error
 	@touch $@
+
+$(AWS_CLI):
+	@echo "installing the command line of AWS into .cache/aws-cli"
+	$(PYTHON) -m venv .cache/aws-cli
+	.cache/aws-cli/bin/python -m pip install --quiet --disable-pip-version-check 'awscli>=1.46,<2'
+
+aws-cli: $(AWS_CLI)
 
 elasticsearch: $(TESTING)
 	$(BIN)/python tests/elasticsearch_node/start.py --build
@@ -64,7 +72,7 @@ format: $(TESTING)  ## Format the code and apply the safe fixes of the linter
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-test: $(TESTING) $(SDK) elasticsearch redis  ## Run all tests on both stores, the official SDK's included
+test: $(TESTING) $(SDK) elasticsearch redis aws-cli  ## Run all tests on both stores, the official SDK's included
 	rm -rf $(ANSWERS)
 	$(PYTEST) -m "not soak and not alone and not whole_suite" -n $(WORKERS) --dist loadfile --answers=$(ANSWERS) --durations=15
 	$(PYTEST) -m "alone and not soak" --answers=$(ANSWERS)

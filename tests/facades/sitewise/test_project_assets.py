@@ -203,7 +203,7 @@ async def test_a_hundred_assets_cost_as_many_round_trips_as_one(project: Project
 
     async def cost(wanted: list[str]) -> int:
         """The fewest round trips of some calls: servers ask their stores for other things now and then."""
-        costs = []
+        costs: list[int] = []
         for _ in range(4):
             await project.associate(wanted)
             before = sum(msgspec.structs.astuple(trips))

@@ -1,0 +1,129 @@
+"""What goes over the wire: bodies and headers of answers, whatever is wrong with a request (facades 2.2, 2.3, 2.10)."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import Any
+
+import httpx
+import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+Site = Any
+PROJECT = str(uuid.uuid4())
+PORTAL = {
+    "portalName": "Plant",
+    "portalContactEmail": "operations@plant.example",
+    "roleArn": "arn:aws:iam::123456789012:role/monitor",
+}
+
+
+async def send(site: Site, verb: str, path: str, body: bytes = b"", mount: str = "") -> httpx.Response:
+    """The answer to a signed request, however odd its body."""
+    url = f"{site.own_url if not mount else site.url}{path}"
+    headers = {"host": httpx.URL(url).netloc.decode()} | ({"content-type": "application/json"} if body else {})
+    request = AWSRequest(method=verb, url=url, data=body, headers=headers)
+    keys = site.keys
+    SigV4Auth(Credentials(keys["accessKeyId"], keys["secretAccessKey"]), "iotsitewise", keys["region"]).add_auth(
+        request
+    )
+    async with httpx.AsyncClient() as http:
+        return await http.request(verb, url, headers=dict(request.headers.items()), content=body)
+
+
+async def test_an_error_says_its_name_twice(site: Site) -> None:
+    answer = await send(site, "GET", f"/projects/{PROJECT}")
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["x-amzn-errortype"] == "ResourceNotFoundException"
+    assert uuid.UUID(answer.headers["x-amzn-requestid"]) and answer.headers["date"]
+    assert answer.json() == {"__type": "ResourceNotFoundException", "message": f"There is no project {PROJECT}."}
+
+
+@pytest.mark.parametrize(
+    ("verb", "path"),
+    [
+        ("GET", "/gateways"),
+        ("GET", "/"),
+        ("PATCH", f"/projects/{PROJECT}"),
+        ("GET", f"/projects/{PROJECT}/"),
+        ("POST", f"/projects/{PROJECT}/assets/disassociate/"),
+        ("GET", "//projects"),
+    ],
+)
+async def test_no_such_operation(site: Site, verb: str, path: str) -> None:
+    for mount in ("", "/sitewise"):
+        answer = await send(site, verb, path, mount=mount)
+        assert (answer.status_code, answer.json()["__type"]) == (404, "UnknownOperationException"), answer.text
+
+
+@pytest.mark.parametrize(
+    ("body", "name"),
+    [
+        (b"{", "InvalidRequestException"),
+        (b"\xff", "InvalidRequestException"),
+        (b"[]", "SerializationException"),
+        (b'"text"', "SerializationException"),
+        (b"", "InvalidRequestException"),
+        (b"{}", "InvalidRequestException"),
+    ],
+)
+async def test_a_body_that_is_none(site: Site, body: bytes, name: str) -> None:
+    answer = await send(site, "POST", f"/projects/{PROJECT}/assets/associate", body)
+    assert (answer.status_code, answer.json()["__type"]) == (400, name)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"portalName": ""},
+        {"portalName": "x" * 257},
+        {"portalName": "a\nb"},
+        {"portalName": 5},
+        {"portalName": None},
+        {"portalContactEmail": "nobody"},
+        {"portalContactEmail": "a@b.c"},
+        {"roleArn": "role"},
+        {"roleArn": "arn:aws:" + "x" * 1600},
+        {"portalDescription": "x" * 2049},
+        {"portalAuthMode": "OTHER"},
+        {"portalLogoImageFile": {"data": "AAAA", "type": "GIF"}},
+        {"portalLogoImageFile": {"data": "not base64!", "type": "PNG"}},
+        {"tags": {}},
+        {"tags": {"x" * 129: ""}},
+        {"tags": {"x": "y" * 257}},
+        {"tags": {str(number): "" for number in range(51)}},
+        {"clientToken": "short"},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+async def test_every_constraint_is_checked(site: Site, change: dict[str, Any]) -> None:
+    answer = await send(site, "POST", "/portals", json.dumps(PORTAL | change).encode())
+    assert (answer.status_code, answer.json()["__type"]) == (400, "InvalidRequestException")
+    assert "CreatePortal" in answer.json()["message"]
+
+
+async def test_members_that_nobody_knows_do_not_matter(site: Site) -> None:
+    answer = await send(site, "POST", "/portals", json.dumps(PORTAL | {"unknown": 1, "tags": None}).encode())
+    assert answer.status_code == 202
+    assert answer.json()["portalStatus"] == {"state": "CREATING"}
+    portal = answer.json()["portalId"]
+    for wrong in ("maxResults=0", "maxResults=251", "maxResults=many", "nextToken=%20", "portalId=x"):
+        refused = await send(site, "GET", f"/projects?portalId={portal}&{wrong}")
+        assert (refused.status_code, refused.json()["__type"]) == (400, "InvalidRequestException"), wrong
+    listed = await send(site, "GET", f"/projects?unknown=1&portalId={portal}&maxResults=250")
+    assert listed.json() == {"projectSummaries": []}
+    gone = await send(site, "DELETE", f"/portals/{portal}")
+    assert (gone.status_code, gone.json()) == (202, {"portalStatus": {"state": "DELETING"}})
+
+
+async def test_nothing_comes_before_the_signature(site: Site) -> None:
+    async with httpx.AsyncClient() as http:
+        for url in (f"{site.own_url}/portals", f"{site.url}/portals", f"{site.own_url}/_/server/now"):
+            answer = await http.get(url)
+            assert (answer.status_code, answer.json()["__type"]) == (403, "MissingAuthenticationTokenException"), url
