@@ -74,6 +74,15 @@ async def weather(prepared: Any) -> AsyncIterator[str]:
         await prepared.store.drop_index(index)
 
 
+@pytest_asyncio.fixture(loop_scope="session")
+async def free(prepared: Any) -> AsyncIterator[str]:
+    """A name that no index has; the index goes afterwards."""
+    name = f"n{uuid.uuid4().hex[:10]}"
+    yield name
+    with contextlib.suppress(ApiError):
+        await prepared.store.drop_index(name)
+
+
 MakeStations = Callable[..., Awaitable[Stations]]
 
 

@@ -3,27 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import uuid
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from device_manager.documents import collections
-from device_manager.errors import ApiError
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def free(prepared: Any) -> AsyncIterator[str]:
-    """A name that no index has; the index goes afterwards."""
-    name = f"n{uuid.uuid4().hex[:10]}"
-    yield name
-    with contextlib.suppress(ApiError):
-        await prepared.store.drop_index(name)
 
 
 async def test_settings_of_a_collection(platform: Any, free: str) -> None:

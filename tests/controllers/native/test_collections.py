@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import uuid
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import pytest_asyncio
-
-from device_manager.errors import ApiError
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 PRIVATE = ("device-manager-internal", "%kuzzle", "%device-manager-internal")
 MAPPINGS = {"dynamic": "strict", "properties": {"name": {"type": "keyword"}}, "_meta": {"note": "ours"}}
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def free(prepared: Any) -> AsyncIterator[str]:
-    """A name that no index has; the index goes afterwards."""
-    name = f"n{uuid.uuid4().hex[:10]}"
-    yield name
-    with contextlib.suppress(ApiError):
-        await prepared.store.drop_index(name)
 
 
 async def test_an_index_comes_is_listed_and_goes(platform: Any, free: str) -> None:
