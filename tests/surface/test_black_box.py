@@ -32,6 +32,7 @@ HELD_TO_IT = {
     "device-manager/models",
     "device-manager/payloads",
     "device-manager/tasks",
+    "device-manager/teos",
     "document",
     "index",
     "kuzzle-plugin-auth-passport-local/password",

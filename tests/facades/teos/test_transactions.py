@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,6 +18,7 @@ from eth_utils import keccak
 from device_manager.app import Application
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
+EXAMPLE = Path(__file__).parents[3] / "examples" / "teos.py"
 DATES = ("OnSubmitted", "OnCommitted", "OnConfirmed", "OnRevokedByUser", "OnRevokedByTxServer", "OnRevokedByBlockchain")
 ORDER = 0xFFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFE_BAAEDCE6_AF48A03B_BFD25E8C_D0364141
 
@@ -254,6 +257,16 @@ async def test_9_the_second_of_two_is_revoked(issuer: Any) -> None:
     assert late["OnRevokedByTxServer"]
     assert await issuer.links(a) == [c]
     await issuer.height()
+
+
+async def test_the_example(issuer: Any) -> None:
+    command = (sys.executable, str(EXAMPLE), issuer.url, issuer.token)
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    output, _ = await process.communicate()
+    assert process.returncode == 0
+    *steps, last = output.decode().splitlines()
+    assert [step.partition(" ")[2] for step in steps] == ["Confirmed"] * 5
+    assert last == "linked to the engine alone: True"
 
 
 async def test_a_credential_stays_in_its_engine(make_issuer: Any, application: Application, engine: str) -> None:
