@@ -96,6 +96,7 @@ class RealtimeController(Controller):
                 if subscribed.hold.is_broken:  # more happened during the search than can be kept for this client
                     raise api_error("api.process.overloaded")
             except BaseException:
+                request.on_answer = None
                 self._realtime.undo(subscribed)
                 raise
         return result
@@ -228,8 +229,15 @@ class RealtimeController(Controller):
         return await self._realtime.list_rooms(request.user_id)
 
     def _enter(self, request: Request, subscribed: Subscribed) -> dict[str, Any]:
-        """What a subscription is answered; notifications follow the answer."""
-        request.on_answer = subscribed.hold.release
+        """What a subscription is answered; notifications follow the answer, unless that is an error after all."""
+
+        def follow(succeeded: bool) -> None:
+            if succeeded:
+                subscribed.hold.release()
+            else:
+                self._realtime.undo(subscribed)
+
+        request.on_answer = follow
         result: dict[str, Any] = {
             "roomId": subscribed.room,
             "channel": subscribed.channel,

@@ -277,7 +277,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self.outgoing.send_text(encode(response, room=True))
         follow, request.on_answer = request.on_answer, None
         if follow is not None:
-            follow()
+            follow(response.error is None)
 
     def refuse(self, message: bytes, refused: Exception) -> None:
         """Text that is no UTF-8 ends the connection; other messages that cannot be served end themselves only."""

@@ -155,7 +155,9 @@ class Membership:
         if seating.is_new_subscription:
             self.leave(seating.subscription)
         elif seating.is_new_seat:
-            self._rooms.unseat(seating.subscription.room, seating.subscription.client.id, seating.channel)
+            client_id = seating.subscription.client.id
+            if seating.channel.seats.get(client_id) is seating.seat:  # it may have left and come again meanwhile
+                self._rooms.unseat(seating.subscription.room, client_id, seating.channel)
 
     def drop(self, client: Client, user_id: str | None = None) -> None:
         """Take a client out of all rooms, or out of those where it is by the right of one user."""

@@ -88,7 +88,8 @@ class Request:
         dry_run: nothing must be stored.
         result: what the action answered, set for the pipes that run after it; they may change it.
         error: what failed, set for the pipes of the error path; they may set it to None and give a result.
-        on_answer: called once the answer is on its way to a client who can be told things unasked.
+        on_answer: called once the answer is on its way to a client who can be told things unasked, with whether it is
+            a success: a pipe may refuse what the action has done.
     """
 
     __slots__ = (
@@ -141,7 +142,7 @@ class Request:
         self.covers: Callable[[str, str | None], bool] | None = None
         self.result: Any = None
         self.error: ApiError | None = None
-        self.on_answer: Callable[[], None] | None = None
+        self.on_answer: Callable[[bool], None] | None = None
         self.received = time.time()
 
     @property

@@ -17,10 +17,27 @@ async def test_pushed_messages_follow_the_answer_that_lets_them(start: Any, raw:
     connection: Connection = waiting.connection
     push = connection.push
     assert push is not None
-    waiting.on_answer = lambda: push(b'{"room":"behind"}')
+    waiting.on_answer = lambda succeeded: push(b'{"room":"behind"}') if succeeded else None
     push(b'{"room":"before"}')
     running.router.gate.set()
     assert [(await client.answer())["room"] for _ in range(3)] == ["before", "one", "behind"]
+
+
+async def test_what_follows_an_answer_is_told_of_errors(start: Any, raw: Any) -> None:
+    running = await start()
+    told: list[bool] = []
+    handle = running.router.handle
+
+    def noting(request: Any) -> Any:
+        request.on_answer = told.append
+        return handle(request)
+
+    running.router.handle = noting
+    client = await raw.websocket(running.port)
+    for action in ("now", "nowhere", "broken"):
+        client.send_text(f'{{"controller":"test","action":"{action}","requestId":"r"}}')
+        await client.answer()
+    assert told == [True, False, False]
 
 
 async def test_listeners_hear_once_that_a_client_has_left(start: Any, raw: Any, eventually: Any) -> None:
