@@ -12,6 +12,8 @@ import pytest
 import pytest_asyncio
 from botocore.exceptions import ClientError
 
+from device_manager.errors import api_error
+
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 Call = Callable[..., Awaitable[Any]]
@@ -195,6 +197,43 @@ async def test_5_pages_hold_still_while_assets_leave(project: Project) -> None:
         await refused("InvalidRequestException", 400, page)
     page = project._call(list_assets, projectId=str(uuid.uuid4()), nextToken=token)
     assert (await page)["assetIds"] == []
+
+
+async def test_what_pipes_refuse_is_told_of_each(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept, other, in_already = await project.new_assets(3)
+    await project.associate([in_already])
+    refusal = api_error("plugin.runtime.unexpected_error", "the hall is closed")
+    refusal.status = 412
+
+    def refuse(documents: list[dict[str, Any]], *rest: Any) -> None:
+        if any(document["_id"] == f"Pump-{kept}" for document in documents) and refusal.status:
+            raise refusal
+
+    events = project.site.application.events
+    events.add_pipe("generic:document:beforeWrite", refuse, owner="tests", inline=True)
+    token = str(uuid.uuid4())
+    errors = await project.associate([kept, other, in_already], clientToken=str(uuid.uuid4()))
+    assert [(error["assetId"], error["code"]) for error in errors] == [
+        (kept, "INTERNAL_FAILURE"),
+        (other, "INTERNAL_FAILURE"),
+    ]
+    assert "the hall is closed" in errors[0]["message"]
+    assert await project.assets() == {in_already}
+
+    foreign = project.site.application.sitewise_gateway.service.foreign
+    routes = foreign.find(b"/").interface._service.routes
+    operations = routes.find("POST", f"/projects/{project.id}/assets/associate".encode()).operation.handler.__self__
+    monkeypatch.setattr(operations, "_extended", True)
+    unknown = str(uuid.uuid4())
+    errors = await project.associate([kept, unknown])
+    assert [error["code"] for error in errors] == ["CONFLICT", "RESOURCE_NOT_FOUND"]
+
+    for status, name, answered in ((403, "AccessDeniedException", 403), (503, "InternalFailureException", 500)):
+        refusal.status = status
+        await refused(name, answered, project.associate([kept], clientToken=token))
+    refusal.status = 0
+    assert await project.associate([kept], clientToken=token) == []
+    assert await project.assets() == {kept, in_already}
 
 
 async def test_a_hundred_assets_cost_as_many_round_trips_as_one(project: Project) -> None:
