@@ -20,6 +20,14 @@ from device_manager.facades.sitewise.asset_operations import (
 )
 from device_manager.facades.sitewise.hierarchies import ChangeAssociation, Hierarchies, ListAssociatedAssets
 from device_manager.facades.sitewise.operations import Operation
+from device_manager.facades.sitewise.value_reading import (
+    BatchGetAssetPropertyValue,
+    BatchGetAssetPropertyValueHistory,
+    GetAssetPropertyValue,
+    GetAssetPropertyValueHistory,
+    ValueReading,
+)
+from device_manager.facades.sitewise.values import BatchPutAssetPropertyValue, Values
 
 ASSETS_WRITTEN = ("device-manager/assets", "update")
 """What hierarchies and aliases, which no action knows, count as for the rights of the caller."""
@@ -53,4 +61,18 @@ def asset_operations(assets: AssetOperations, hierarchies: Hierarchies) -> list[
         Operation("AssociateAssets", "POST", f"{one}/associate", change, hierarchies.associate, like=written),
         Operation("DisassociateAssets", "POST", f"{one}/disassociate", change, hierarchies.disassociate, like=written),
         Operation("ListAssociatedAssets", "GET", f"{one}/hierarchies", ListAssociatedAssets, assets.associated),
+    ]
+
+
+def value_operations(values: Values, reading: ValueReading) -> list[Operation]:
+    """Values of properties."""
+    put, latest, history = BatchPutAssetPropertyValue, GetAssetPropertyValue, GetAssetPropertyValueHistory
+    each, every = BatchGetAssetPropertyValue, BatchGetAssetPropertyValueHistory
+    batch = "/properties/batch"
+    return [
+        Operation(put.__name__, "POST", "/properties", put, values.put, is_data=True),
+        Operation(latest.__name__, "GET", "/properties/latest", latest, reading.last, is_data=True),
+        Operation(history.__name__, "GET", "/properties/history", history, reading.page, is_data=True),
+        Operation(each.__name__, "POST", f"{batch}/latest", each, reading.last_of_each, is_data=True),
+        Operation(every.__name__, "POST", f"{batch}/history", every, reading.page_of_each, is_data=True),
     ]

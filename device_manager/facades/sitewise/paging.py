@@ -7,19 +7,27 @@ import hashlib
 import hmac
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import orjson
 
 from device_manager.facades.sitewise.errors import invalid
-from device_manager.facades.sitewise.shapes import Paged
 from device_manager.facades.sitewise.visit import Visit
 from device_manager.security.signing import Signer
 
 MAC_BYTES = 32
 NOT_COMPARED = frozenset({"nextToken", "maxResults"})
 """Members in which a request for a further page may differ from that for the first one."""
+
+
+class Continued(Protocol):
+    """A request that may be for a further page."""
+
+    @property
+    def next_token(self) -> str | None:
+        """Where the page begins."""
+
 
 Place = list[Any]
 """The values of the sort keys of the last item."""
@@ -35,7 +43,7 @@ class Paging:
     def __init__(self, signer: Signer) -> None:
         self._signer = signer
 
-    async def place(self, visit: Visit, input: Paged) -> Place | None:
+    async def place(self, visit: Visit, input: Continued) -> Place | None:
         """Behind which item the wanted page begins; None for the first page.
 
         Raises:
@@ -56,7 +64,7 @@ class Paging:
             raise _wrong_token()
         return list(place)
 
-    async def token(self, visit: Visit, input: Paged, place: Sequence[Any]) -> str:
+    async def token(self, visit: Visit, input: Continued, place: Sequence[Any]) -> str:
         """The token for the page behind the item at `place`."""
         await self._signer.ready()
         content = orjson.dumps([list(place), _question(visit, input), int(time.time())])
@@ -66,7 +74,7 @@ class Paging:
         return hmac.digest(self._signer.derived_key("sitewise pages"), content, "sha256")
 
 
-def _question(visit: Visit, input: Paged) -> str:
+def _question(visit: Visit, input: Continued) -> str:
     """What the pages are of."""
     members = {name: value for name, value in msgspec.to_builtins(input).items() if name not in NOT_COMPARED}
     asked = orjson.dumps([visit.engine, type(input).__name__, members], option=orjson.OPT_SORT_KEYS)

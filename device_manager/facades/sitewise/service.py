@@ -8,7 +8,8 @@ from device_manager.facades.sitewise.asset_ids import asset_identities
 from device_manager.facades.sitewise.asset_model_operations import AssetModelOperations
 from device_manager.facades.sitewise.asset_models import AssetModels
 from device_manager.facades.sitewise.asset_operations import AssetOperations
-from device_manager.facades.sitewise.asset_table import asset_model_operations, asset_operations
+from device_manager.facades.sitewise.asset_properties import AssetProperties
+from device_manager.facades.sitewise.asset_table import asset_model_operations, asset_operations, value_operations
 from device_manager.facades.sitewise.assets import Assets
 from device_manager.facades.sitewise.authentication import Authentication
 from device_manager.facades.sitewise.hierarchies import Hierarchies
@@ -22,6 +23,9 @@ from device_manager.facades.sitewise.projects import Projects
 from device_manager.facades.sitewise.records import Records
 from device_manager.facades.sitewise.table import portal_operations, project_operations, tag_operations
 from device_manager.facades.sitewise.tags import Exists, ResourceTags, Tagging
+from device_manager.facades.sitewise.value_history import ValueHistory
+from device_manager.facades.sitewise.value_reading import ValueReading
+from device_manager.facades.sitewise.values import Values
 from device_manager.facades.sitewise.visit import Kind
 from device_manager.router.router import Router
 from device_manager.security.foreign_credentials import ForeignCredentials
@@ -71,6 +75,8 @@ def open_service(
     hierarchies = Hierarchies(records, assets, models)
     model_work = AssetModelOperations(models, paging, tags, accepts_computed=settings.sitewise_accept_computed)
     asset_work = AssetOperations(assets, models, hierarchies, aliases, paging, tags)
+    properties, history = AssetProperties(assets, models, aliases), ValueHistory(store)
+    values = Values(properties, history, twins.measures.purging)
     exists: dict[Kind, Exists] = {
         "asset": assets.exists,
         "asset-model": models.exists,
@@ -84,6 +90,7 @@ def open_service(
         *tag_operations(tagging),
         *asset_model_operations(model_work),
         *asset_operations(asset_work, hierarchies),
+        *value_operations(values, ValueReading(properties, history, paging)),
     ]
     return Service(
         router,
