@@ -207,6 +207,7 @@ class Application:
             await self.gateway.start()
             if self.sitewise_gateway is not None:
                 await self.sitewise_gateway.start(port=self.settings.sitewise_port)
+                log.info("serving clients of AWS IoT SiteWise", port=self.sitewise_gateway.port)
             await self.servers.start(f"{self.settings.host}:{self.gateway.port}")
             await self.events.pipe("kuzzle:state:ready", None)
         except BaseException:
@@ -235,9 +236,7 @@ class Application:
             await self.events.pipe("kuzzle:shutdown", None)
         except ApiError as error:
             log.error("a pipe refused the shutdown, which goes on", reason=error.message)
-        await self.gateway.stop()
-        if self.sitewise_gateway is not None:
-            await self.sitewise_gateway.stop()
+        await self._stop_listening()
         await self.router.drain()
         await self.servers.stop()
         await self.memory_storage.close()
@@ -254,6 +253,12 @@ class Application:
             await self.store.close()
             if self.telemetry is not None:
                 await asyncio.to_thread(self.telemetry.close)
+
+    async def _stop_listening(self) -> None:
+        """Answer what runs, and close the ports."""
+        await self.gateway.stop()
+        if self.sitewise_gateway is not None:
+            await self.sitewise_gateway.stop()
 
     def stop_soon(self) -> None:
         """Let `serve` stop the server."""

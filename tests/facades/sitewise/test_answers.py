@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
 import uuid
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,6 +13,9 @@ import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+
+from device_manager.app import Application
+from device_manager.settings import Settings
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -127,3 +132,13 @@ async def test_nothing_comes_before_the_signature(site: Site) -> None:
         for url in (f"{site.own_url}/portals", f"{site.url}/portals", f"{site.own_url}/_/server/now"):
             answer = await http.get(url)
             assert (answer.status_code, answer.json()["__type"]) == (403, "MissingAuthenticationTokenException"), url
+
+
+async def test_a_port_that_is_taken_keeps_the_server_from_starting(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        application = Application(Settings(store=f"sqlite:{tmp_path}", port=0, sitewise_port=port))
+        with pytest.raises(OSError, match="in use"):
+            await application.start()
+    with pytest.raises(OSError):
+        socket.create_connection(("127.0.0.1", application.gateway.port))
