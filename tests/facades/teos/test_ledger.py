@@ -63,7 +63,7 @@ async def test_12_every_altered_byte_is_found(make_issuer: Any, application: Any
     key = block_key(shared_engine, height - 1)
     block = (await application.store.read((key,)))[key].source
     for name, value in block.items():
-        altered = value + 1 if isinstance(value, int) else "0x00" if isinstance(value, str) else {}
+        altered: Any = value + 1 if isinstance(value, int) else "0x00" if isinstance(value, str) else {}
         await application.store.put([Put(PutKind.INDEX, key, block | {name: altered})])
         verdict = await issuer.native("teos", "verifyLedger")
         assert (verdict["ok"], verdict["firstBadBlock"]) == (False, height - 1), name

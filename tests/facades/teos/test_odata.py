@@ -24,12 +24,12 @@ from device_manager.facades.teos.odata.schema import ASSET, TRANSACTION
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 ISSUER = "0x5443b8e6f73272B5CD2b904ed27c59152c3fDE23"
 ID = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
-TRANSACTIONS = [
+TRANSACTIONS: list[dict[str, Any]] = [
     {"Id": ID, "State": "Received", "SignedBy": ISSUER, "OnCreated": "2026-01-02T03:04:05.000Z", "GasUsed": "0"},
     {"Id": "2", "State": "Committed", "SignedBy": ISSUER, "OnCreated": "2026-02-02T03:04:05.000Z", "GasUsed": "9"},
     {"Id": "3", "State": "Confirmed", "SignedBy": "0xabc", "OnCreated": "2026-03-02T03:04:05.000Z", "GasUsed": None},
 ]
-ASSETS = [
+ASSETS: list[dict[str, Any]] = [
     {"Id": "0xDB3A7821CE02A5E342080001", "Name": "kiln O'Neil", "LanguageCode": "de", "AssetLinkIds": ["0x20001"]},
     {"Id": "0x20001", "Name": "Fan", "LanguageCode": "en", "AssetLinkIds": []},
 ]

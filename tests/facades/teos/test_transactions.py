@@ -13,7 +13,7 @@ import pytest
 import rlp
 from eth_account import Account
 from eth_account.messages import encode_defunct
-from eth_utils import keccak
+from eth_utils.crypto import keccak
 
 from device_manager.app import Application
 
