@@ -9,6 +9,7 @@ RUNTIME := $(VENV)/.runtime-installed
 TESTING := $(VENV)/.testing-installed
 SDK := tests/sdk/node_modules/.installed
 PYTEST := $(BIN)/python -m pytest
+UBIDOTS_CLI := .cache/ubidots-cli/.installed
 ANSWERS := .cache/answers
 AWS_CLI := .cache/aws-cli/bin/aws
 WORKERS ?= 2
@@ -44,6 +45,12 @@ $(AWS_CLI):
 
 aws-cli: $(AWS_CLI)
 
+$(UBIDOTS_CLI): | $(BIN)/python
+	@echo "installing the command line of Ubidots into $(@D): it cannot share an environment with the tests"
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check 'ubidots-cli==2.0.2'
+	@touch $@
+
 elasticsearch: $(TESTING)
 	$(BIN)/python tests/elasticsearch_node/start.py --build
 
@@ -78,7 +85,7 @@ test: $(TESTING) $(SDK) elasticsearch redis aws-cli  ## Run all tests on both st
 	$(PYTEST) -m "alone and not soak" --answers=$(ANSWERS)
 	$(PYTEST) -m whole_suite --answers=$(ANSWERS)
 
-soak: $(TESTING) $(SDK) elasticsearch redis  ## Run the long crash and load tests, and look for new counterexamples
+soak: $(TESTING) $(SDK) $(UBIDOTS_CLI) elasticsearch redis  ## Run the long crash and load tests, and look for new counterexamples
 	$(PYTEST) -m soak
 	$(PYTEST) -m "hypothesis and not soak" --hypothesis-profile=searching
 

@@ -175,6 +175,7 @@ class ForeignCredentials:
             "userId": caller.kuid,
             "expiresAt": expires_at,
         }
+        await self._store.refresh(FOREIGN_CREDENTIALS.index, FOREIGN_CREDENTIALS.collection)
         known = await self._documents_of(_of(caller.credential))
         expired = [FOREIGN_CREDENTIALS.key(document.id) for document in known if _has_expired(document.source)]
 

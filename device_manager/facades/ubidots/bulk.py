@@ -13,7 +13,7 @@ import msgspec
 from device_manager.call import Call
 from device_manager.errors import ApiError
 from device_manager.facades.acting import Actor
-from device_manager.facades.ubidots.content import ID_BYTES, LABEL_SIGN, device_id
+from device_manager.facades.ubidots.content import ID_BYTES, LABEL_SIGN, answers_to, device_id
 from device_manager.facades.ubidots.errors import invalid, no_bulk_header, translated
 from device_manager.facades.ubidots.exchange import V2, Exchange, answer
 from device_manager.facades.ubidots.reading import DEVICES, DeviceReading
@@ -21,7 +21,7 @@ from device_manager.facades.ubidots.routes import Route
 from device_manager.facades.ubidots.writing import DeviceWriting
 from device_manager.router.foreign import ForeignAnswer
 from device_manager.security.foreign_credentials import ForeignCaller
-from device_manager.storage.contract import Store
+from device_manager.storage.contract import Document, Store
 from device_manager.storage.stamps import Source
 from device_manager.tasks import Progress, TaskKind, Tasks
 from device_manager.twins.places import device_key
@@ -167,7 +167,7 @@ class BulkDeletion:
             id = "" if twin is None else device_id(engine, twin)
             if id in planned or id in deleted:
                 repeated += 1
-            elif twin is None or places[twin] not in there:
+            elif twin is None or not _is_there(engine, key, twin, there.get(places[twin])):
                 not_found.append(key)
             else:
                 planned[id] = Planned(key, twin, id)
@@ -216,6 +216,10 @@ def read_keys(items: Sequence[Any]) -> list[str]:
     if detail:
         raise invalid(detail)
     return list(dict.fromkeys(keys))
+
+
+def _is_there(engine: str, key: str, twin: str, document: Document | None) -> bool:
+    return document is not None and answers_to(engine, twin, document.source, key)
 
 
 def _refused(key: str, error: ApiError) -> Source:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
 
 from device_manager.facades.ubidots import shapes
 from device_manager.facades.ubidots.bodies import REQUIRED
-from device_manager.facades.ubidots.content import LABEL_SIGN, Variable, slug, variables_of
+from device_manager.facades.ubidots.content import LABEL_SIGN, Variable, slug, variables_of, with_digits
 from device_manager.facades.ubidots.errors import invalid
 from device_manager.facades.ubidots.exchange import V1, Exchange, answer, no_content
 from device_manager.facades.ubidots.pages import enveloped, read_page
@@ -19,8 +18,6 @@ from device_manager.router.foreign import ForeignAnswer
 from device_manager.storage.stamps import Source
 
 PAGE_SIZE = 30
-SUFFIX_BYTES = 3
-"""Of the digits that make a label different from one that is taken."""
 CONTEXT = "context"
 """What data sources call the properties of devices."""
 
@@ -66,9 +63,9 @@ class ClassicRoutes:
         if CONTEXT in body:
             body["properties"] = body[CONTEXT]
         if "label" not in body:
-            key = LABEL_SIGN + slug(_name(body))
-            taken = await self._reading.resolve(exchange.engine, (key,))
-            body["label"] = _other(key[len(LABEL_SIGN) :]) if taken else key[len(LABEL_SIGN) :]
+            label = slug(_name(body))
+            is_taken = await self._reading.find(exchange.actor, LABEL_SIGN + label)
+            body["label"] = with_digits(label) if is_taken else label
         known = {name: value for name, value in body.items() if name in DEVICE}
         twin = await self._writing.create(exchange.actor, known)
         return answer((await self._shown(exchange, [twin]))[0], 201)
@@ -105,7 +102,7 @@ class ClassicRoutes:
         if "label" not in body:
             taken = {one.label for one in variables_of(exchange.engine, twin.id, twin.source)}
             label = slug(_name(body))
-            body["label"] = _other(label) if label in taken else label
+            body["label"] = with_digits(label) if label in taken else label
         known = {name: value for name, value in body.items() if name in VARIABLE}
         grown = await self._writing.add_variables(exchange.actor, twin, (known,))
         made = labelled(exchange.engine, grown, body["label"])
@@ -172,7 +169,3 @@ def _name(body: Source) -> str:
     if not isinstance(name, str) or not name:
         raise invalid({"name": [REQUIRED]})
     return name
-
-
-def _other(label: str) -> str:
-    return f"{label}-{secrets.token_hex(SUFFIX_BYTES)}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import secrets
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -25,6 +26,7 @@ MODEL = "Ubidots"
 """Begins the names of the device models of this interface; a digest of the engine's name follows."""
 MODEL_DIGITS = 12
 ID_BYTES = 12
+SUFFIX_BYTES = 3
 IS_ID = re.compile(r"[0-9a-f]{24}")
 NOT_IN_LABELS = re.compile(r"[^A-Za-z0-9_.:-]+")
 LABEL_SIGN = "~"
@@ -77,13 +79,26 @@ def is_own(engine: str, source: Source) -> bool:
 
 
 def label_of(engine: str, id: str, source: Source) -> str:
-    """The label of a device: as it was given, or what the core id gives."""
+    """The label of a device: as it was changed or given, or what the core id gives."""
+    changed = content_of(source).get("label")
+    if isinstance(changed, str) and changed:
+        return changed
     return str(source["reference"]) if is_own(engine, source) else slug(id)
+
+
+def answers_to(engine: str, id: str, source: Source, key: str) -> bool:
+    """Whether a key leads to a device still: an id always does, a label may have gone to another one."""
+    return not key.startswith(LABEL_SIGN) or key == LABEL_SIGN + label_of(engine, id, source)
 
 
 def slug(text: str) -> str:
     """A text as a label."""
     return NOT_IN_LABELS.sub("-", text).strip("-") or "device"
+
+
+def with_digits(label: str) -> str:
+    """A label like one that is taken."""
+    return f"{label}-{secrets.token_hex(SUFFIX_BYTES)}"
 
 
 def variables_of(engine: str, id: str, source: Source) -> list[Variable]:

@@ -119,7 +119,7 @@ class Measuring:
         filters: list[Source] = [{"term": {"origin.measureName": one.label}}]
         bounds = {name: at for name, at in (("gte", window.start), ("lte", window.end)) if at is not None}
         if bounds:
-            filters.append({"range": {"measuredAt": bounds}})
+            filters.append({"range": {"measuredAt": {**bounds, "format": "epoch_millis"}}})
         await self._store.refresh(actor.engine, MEASURES)
         found = await actor.call(
             DEVICES,

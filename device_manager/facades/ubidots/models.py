@@ -18,6 +18,7 @@ FREE_FORM: Source = {"type": "object", "enabled": False}
 METADATA: Source = {
     MEMBER: {
         "properties": {
+            "label": {"type": "keyword"},
             "name": {"type": "keyword"},
             "description": {"type": "keyword"},
             "tags": {"type": "keyword"},

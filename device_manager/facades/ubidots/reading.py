@@ -8,7 +8,15 @@ from typing import Any, NamedTuple
 from device_manager.errors import ApiError
 from device_manager.facades.acting import Actor
 from device_manager.facades.identities import Identities
-from device_manager.facades.ubidots.content import IS_ID, LABEL_SIGN, Variable, find_variable, foreign_ids, model_name
+from device_manager.facades.ubidots.content import (
+    IS_ID,
+    LABEL_SIGN,
+    Variable,
+    answers_to,
+    find_variable,
+    foreign_ids,
+    model_name,
+)
 from device_manager.facades.ubidots.errors import not_found
 from device_manager.storage.contract import Store
 from device_manager.storage.stamps import Source
@@ -45,6 +53,8 @@ class DeviceReading:
     async def resolve(self, engine: str, keys: Sequence[str]) -> dict[str, str]:
         """The ids of core devices by those keys (24 hex digits, or `~` and a label) that lead to one, now or once.
 
+        Whether they do still is known when the device is read: see `content.answers_to`.
+
         Raises:
             ApiError: the store does not answer.
         """
@@ -58,11 +68,16 @@ class DeviceReading:
             UbidotsError: 404001.
             ApiError: what `devices:get` refuses.
         """
-        id = (await self.resolve(actor.engine, (key,))).get(key)
-        twin = None if id is None else await self.read(actor, id)
+        twin = await self.find(actor, key)
         if twin is None:
             raise not_found()
         return twin
+
+    async def find(self, actor: Actor, key: str) -> Twin | None:
+        """The device with a key, None when there is none. Raises what `devices:get` refuses."""
+        id = (await self.resolve(actor.engine, (key,))).get(key)
+        twin = None if id is None else await self.read(actor, id)
+        return twin if twin and answers_to(actor.engine, twin.id, twin.source, key) else None
 
     async def variable(self, actor: Actor, wanted: str) -> tuple[Twin, Variable]:
         """The variable with an id, and its device. Raises what `get` raises."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,6 +24,9 @@ from device_manager.storage.stamps import Source
 
 PAGE_SIZE = 100
 STORED = 201
+ATTEMPTS = 20
+PAUSE = 0.05
+"""Seconds between two looks for a device that somebody else is creating."""
 
 
 class ValueRoutes:
@@ -161,26 +165,26 @@ class ValueRoutes:
 
     async def _obtain(self, actor: Actor, named: str, labels: Sequence[str]) -> Twin:
         """The device with a label and variables with these; what is missing is created."""
-        try:
-            twin = await self._device(actor, named)
-        except UbidotsError as error:
-            if error.status != 404:
-                raise
-            twin = await self._create(actor, _key(named)[len(LABEL_SIGN) :])
+        twin = await self._obtain_device(actor, named)
         known = {one.label for one in variables_of(actor.engine, twin.id, twin.source)}
         missing = [label for label in labels if label not in known]
         if missing:
             twin = await self._writing.add_variables(actor, twin, [{"label": label} for label in missing])
         return twin
 
-    async def _create(self, actor: Actor, label: str) -> Twin:
-        try:
-            return await self._writing.create(actor, {"label": label})
-        except UbidotsError:  # somebody else may have been faster
-            twin = await self._reading.read_own(actor, label)
-            if twin is None:
-                raise
-            return twin
+    async def _obtain_device(self, actor: Actor, named: str) -> Twin:
+        for _ in range(ATTEMPTS):
+            try:
+                return await self._device(actor, named)
+            except UbidotsError as error:
+                if error.status != 404 or IS_ID.fullmatch(named):
+                    raise
+            try:
+                return await self._writing.create(actor, {"label": _key(named)[len(LABEL_SIGN) :]})
+            except UbidotsError as error:
+                refused = error
+            await asyncio.sleep(PAUSE)  # somebody else may be creating it in this moment
+        raise refused
 
 
 def _key(named: str) -> str:

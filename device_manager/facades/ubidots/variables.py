@@ -89,8 +89,7 @@ class VariableRoutes:
         key: Any = named.get("id") if isinstance(named, dict) else named
         if not isinstance(key, str):
             raise invalid({"device": [REQUIRED]})
-        found = (await self._reading.resolve(actor.engine, (key,))).get(key)
-        twin = None if found is None else await self._reading.read(actor, found)
+        twin = await self._reading.find(actor, key)
         if twin is None:
             raise invalid({"device": [f'There is no device "{key}".']})
         return twin

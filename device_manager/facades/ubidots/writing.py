@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from device_manager.errors import ApiError
 from device_manager.facades.acting import Actor
@@ -30,11 +29,13 @@ from device_manager.facades.ubidots.content import (
     label_of,
     packed,
     variables_of,
+    with_digits,
 )
 from device_manager.facades.ubidots.errors import invalid
 from device_manager.facades.ubidots.models import DeviceModels
 from device_manager.facades.ubidots.reading import DEVICES, DeviceReading, Twin
 from device_manager.storage.contract import Document
+from device_manager.storage.sources import patched
 from device_manager.storage.stamps import Source
 from device_manager.twins.measures.purging import MeasurePurging
 
@@ -68,7 +69,6 @@ VARIABLE_DEFAULTS: Source = {
     "icon": None,
 }
 TAKEN = "This label is already in use."
-FIXED = "The label of a device cannot be changed."
 FIXED_VARIABLE = "The label of a variable cannot be changed."
 EXISTS = "services.storage.document_already_exists"
 
@@ -97,21 +97,37 @@ class DeviceWriting:
             ApiError: what `devices:create` refuses.
         """
         known = checked(body, DEVICE, ("label",))
-        label, engine = known["label"], actor.engine
-        key = LABEL_SIGN + label
-        taken = (await self._reading.resolve(engine, (key,))).get(key)
-        if taken is not None and await self._reading.read(actor, taken) is not None:
-            raise invalid({"label": [TAKEN]})
+        label = known["label"]
+        await self._refuse_taken(actor, label)
         model = await self._models.ensure(actor)
-        content = _device_content(DEVICE_DEFAULTS | known) | {"variables": {}}
-        created = {"model": model, "reference": label, "metadata": {MEMBER: content}}
+        content = _device_content(DEVICE_DEFAULTS | {"name": label} | known) | {"variables": {}}
         try:
-            made = await actor.call(DEVICES, "create", body=created)
+            made = await self._create(actor, model, label, content)
         except ApiError as error:
             if error.id != EXISTS:
                 raise
-            raise invalid({"label": [TAKEN]}) from error
-        return await self._remembered(engine, made)
+            if not await self._has_moved(actor, label):
+                raise invalid({"label": [TAKEN]}) from error
+            made = await self._create(actor, model, with_digits(label), content | {"label": label})
+        await self._remember(actor.engine, made)
+        return made
+
+    async def _create(self, actor: Actor, model: str, reference: str, content: Source) -> Twin:
+        body = {"model": model, "reference": reference, "metadata": {MEMBER: content}}
+        made = await actor.call(DEVICES, "create", body=body)
+        return Twin(made["_id"], made["_source"])
+
+    async def _refuse_taken(self, actor: Actor, label: str) -> None:
+        if await self._reading.find(actor, LABEL_SIGN + label) is not None:
+            raise invalid({"label": [TAKEN]})
+
+    async def _has_moved(self, actor: Actor, label: str) -> bool:
+        """Whether the device that was created with a label has another one now; one that is being made has not."""
+        own = await self._reading.read_own(actor, label)
+        return own is not None and label_of(actor.engine, own.id, own.source) != label
+
+    async def _remember(self, engine: str, twin: Twin) -> None:
+        await self._reading.identities.remember(engine, (Document(twin.id, twin.source, 0),))
 
     async def change(self, actor: Actor, twin: Twin, body: Source, *, whole: bool) -> Twin:
         """A device with new content; with `whole`, what the body leaves out gets its default.
@@ -122,9 +138,10 @@ class DeviceWriting:
         """
         known = checked(body, DEVICE)
         label = label_of(actor.engine, twin.id, twin.source)
+        content = _device_content(DEVICE_DEFAULTS | {"name": label} | known if whole else known)
         if known.get("label", label) != label:
-            raise invalid({"label": [FIXED]})
-        content = _device_content(DEVICE_DEFAULTS | known if whole else known)
+            await self._refuse_taken(actor, known["label"])
+            content["label"] = known["label"]
         if not content:
             return twin
         if not is_own(actor.engine, twin.source):
@@ -159,11 +176,6 @@ class DeviceWriting:
             taken.add(known["label"])
             records[known["label"]] = packed(_variable_content(VARIABLE_DEFAULTS | known) | {"createdAt": _now()})
         await self._models.ensure(actor, records)
-        # Found by their ids from before they exist on: a device that grows is not looked for again.
-        content = content_of(twin.source)
-        grown = content | {"variables": (content.get("variables") or {}) | records}
-        metadata = twin.source["metadata"] | {MEMBER: grown}
-        await self._reading.identities.remember(engine, (Document(twin.id, twin.source | {"metadata": metadata}, 0),))
         return await self._update(actor, twin, {"variables": records})
 
     async def change_variable(self, actor: Actor, twin: Twin, one: Variable, body: Source, *, whole: bool) -> Twin:
@@ -203,11 +215,14 @@ class DeviceWriting:
         await self._models.ensure(actor, labels)
 
     async def _update(self, actor: Actor, twin: Twin, content: Source) -> Twin:
-        made = await actor.call(DEVICES, "update", _id=twin.id, body={"metadata": {MEMBER: content}})
-        return Twin(made["_id"], made["_source"])
+        """The device after a change of its content.
 
-    async def _remembered(self, engine: str, made: dict[str, Any]) -> Twin:
-        await self._reading.identities.remember(engine, (Document(made["_id"], made["_source"], 0),))
+        It can be found by what is new before it is so: a device that changes is not looked for again.
+        """
+        metadata = twin.source.get("metadata") or {}
+        planned = metadata | {MEMBER: patched(content_of(twin.source), content)}
+        await self._remember(actor.engine, Twin(twin.id, twin.source | {"metadata": planned}))
+        made = await actor.call(DEVICES, "update", _id=twin.id, body={"metadata": {MEMBER: content}})
         return Twin(made["_id"], made["_source"])
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
+import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,6 +29,7 @@ async def test_first(client: Any, curl: Callable[..., Awaitable[tuple[int, Any]]
     )
     await client.core("assets", "create", {"model": "UbidotsRoom", "reference": "1"})
     link = {"linkedMeasures": [{"assetId": "UbidotsRoom-1", "implicitMeasuresLinking": True}]}
+    await client.application.store.refresh(client.engine, "devices")
     [device] = (await client.core("devices", "search", {"query": {"term": {"reference": "d0"}}}))["hits"]
     await client.core("devices", "linkAssets", link, _id=device["_id"])
     await client.json("POST", f"/api/v1.6/variables/{variable['id']}/values", 201, {"value": 4})
@@ -157,3 +161,12 @@ async def test_devices_of_the_core_go_as_well(client: Any) -> None:
     assert {*first["result"]["deleted"], *second["result"]["deleted"]} == set(ids)
     assert first["result"]["errors"] == second["result"]["errors"] == []
     assert await client.labels() == []
+
+
+async def test_the_example(client: Any) -> None:
+    example = Path(__file__).parents[3] / "examples" / "ubidots.py"
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, str(example), client.url, client.token), stdout=asyncio.subprocess.PIPE
+    )
+    output, _ = await process.communicate()
+    assert json.loads(output) == {"last": 21.5, "status": "SUCCESS", "deleted": 2}
