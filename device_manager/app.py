@@ -129,7 +129,8 @@ class Application:
             metrics=self.metrics,
             foreign=ForeignInterfaces(self.router, [*shipped, *self.plugins.foreign_interfaces()]),
         )
-        self.sitewise_gateway = self._own_gateway(at_own_port(shipped)) if settings.sitewise_port >= 0 else None
+        own = at_own_port(shipped)
+        self.sitewise_gateway = self._own_gateway(own) if own and settings.sitewise_port >= 0 else None
         self._healthy = False
         self._health_watch: asyncio.Task[None] | None = None
 
@@ -140,7 +141,14 @@ class Application:
     def _own_gateway(self, interfaces: list[ForeignInterface]) -> Gateway:
         """A port on which there is nothing but foreign interfaces."""
         foreign = ForeignInterfaces(self.router, interfaces)
-        return Gateway(self.router, self.settings, ready=lambda: self._healthy, events=self.events, foreign=foreign)
+        return Gateway(
+            self.router,
+            self.settings,
+            ready=lambda: self._healthy,
+            events=self.events,
+            foreign=foreign,
+            websockets=False,
+        )
 
     def _load_plugins(self) -> Plugins:
         plugins = Plugins()

@@ -227,7 +227,7 @@ class HttpProtocol(HttpToolsProtocol):
         forbidden = self.service.origins.refusal(dict(self.headers).get(b"origin"))
         if self.parser.get_method() == b"CONNECT":
             self.refuse(api_error("network.http.unsupported_verb", "CONNECT"))
-        elif protocols != [b"websocket"]:
+        elif protocols != [b"websocket"] or not self.service.websockets:
             self.decline_upgrade(rest)
         elif self.busy:
             self.refuse(bad_request("an upgrade has to wait for the answers of the requests before it"))

@@ -135,6 +135,7 @@ class Gateway:
         events: runs the pipes on messages, and the hooks of `connection:new` and `connection:remove`.
         metrics: figures for Prometheus.
         foreign: the foreign interfaces.
+        websockets: whether connections may become WebSockets; those that may not are answered as plain HTTP.
 
     Raises:
         InvalidSettings: `metrics_networks` lists something else than networks.
@@ -149,10 +150,13 @@ class Gateway:
         events: EventBus | None = None,
         metrics: Metrics | None = None,
         foreign: ForeignInterfaces | None = None,
+        websockets: bool = True,
     ) -> None:
         date = formatdate(usegmt=True).encode()
         events = events or EventBus()
-        self._service = Service(router, settings, ready, events, date=date, metrics=metrics, foreign=foreign)
+        self._service = Service(
+            router, settings, ready, events, date=date, metrics=metrics, foreign=foreign, websockets=websockets
+        )
         self._server: DrainingServer | None = None
         self._serving: asyncio.Task[None] | None = None
         self._port = 0

@@ -54,6 +54,7 @@ class Service:
         refused: HTTP messages that could not be served and WebSocket messages that were turned away unread, by error.
         cut: WebSocket clients that were cut so far because they did not read.
         foreign: the foreign interfaces.
+        websockets: whether connections may become WebSockets.
         hears_http, hears_websocket: whether anything listens to the events of one protocol's messages.
     """
 
@@ -70,6 +71,7 @@ class Service:
     refused: Counter[str] = field(default_factory=Counter)
     cut: int = 0
     foreign: ForeignInterfaces | None = None
+    websockets: bool = True
     hears_http: bool = False
     hears_websocket: bool = False
 

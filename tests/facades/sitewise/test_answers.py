@@ -13,6 +13,8 @@ import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
 from device_manager.app import Application
 from device_manager.settings import Settings
@@ -132,6 +134,15 @@ async def test_nothing_comes_before_the_signature(site: Site) -> None:
         for url in (f"{site.own_url}/portals", f"{site.url}/portals", f"{site.own_url}/_/server/now"):
             answer = await http.get(url)
             assert (answer.status_code, answer.json()["__type"]) == (403, "MissingAuthenticationTokenException"), url
+
+    with pytest.raises(InvalidStatus) as refused:
+        await connect(site.own_url.replace("http:", "ws:"))
+    assert refused.value.response.status_code == 403
+
+
+async def test_no_port_of_its_own_without_the_interface(tmp_path: Path) -> None:
+    application = Application(Settings(store=f"sqlite:{tmp_path}", sitewise=False, sitewise_port=0))
+    assert application.sitewise_gateway is None
 
 
 async def test_a_port_that_is_taken_keeps_the_server_from_starting(tmp_path: Path) -> None:
