@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from device_manager.facades.sitewise.aggregates import Aggregates, GetAssetPropertyAggregates
 from device_manager.facades.sitewise.asset_model_operations import (
     AssetModelOperations,
     CreateAssetModel,
@@ -64,10 +65,11 @@ def asset_operations(assets: AssetOperations, hierarchies: Hierarchies) -> list[
     ]
 
 
-def value_operations(values: Values, reading: ValueReading) -> list[Operation]:
+def value_operations(values: Values, reading: ValueReading, aggregates: Aggregates) -> list[Operation]:
     """Values of properties."""
     put, latest, history = BatchPutAssetPropertyValue, GetAssetPropertyValue, GetAssetPropertyValueHistory
     each, every = BatchGetAssetPropertyValue, BatchGetAssetPropertyValueHistory
+    steps = GetAssetPropertyAggregates
     batch = "/properties/batch"
     return [
         Operation(put.__name__, "POST", "/properties", put, values.put, is_data=True),
@@ -75,4 +77,5 @@ def value_operations(values: Values, reading: ValueReading) -> list[Operation]:
         Operation(history.__name__, "GET", "/properties/history", history, reading.page, is_data=True),
         Operation(each.__name__, "POST", f"{batch}/latest", each, reading.last_of_each, is_data=True),
         Operation(every.__name__, "POST", f"{batch}/history", every, reading.page_of_each, is_data=True),
+        Operation(steps.__name__, "GET", "/properties/aggregates", steps, aggregates.page, is_data=True),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from device_manager.facades.kept_answers import KeptAnswers
+from device_manager.facades.sitewise.aggregates import Aggregates
 from device_manager.facades.sitewise.aliases import Aliases
 from device_manager.facades.sitewise.asset_ids import asset_identities
 from device_manager.facades.sitewise.asset_model_operations import AssetModelOperations
@@ -90,7 +91,7 @@ def open_service(
         *tag_operations(tagging),
         *asset_model_operations(model_work),
         *asset_operations(asset_work, hierarchies),
-        *value_operations(values, ValueReading(properties, history, paging)),
+        *value_operations(values, ValueReading(properties, history, paging), Aggregates(properties, history, paging)),
     ]
     return Service(
         router,

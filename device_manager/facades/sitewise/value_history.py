@@ -90,6 +90,18 @@ class ValueHistory:
                 points.append(point)
         return Page(points, None)
 
+    async def points(self, visit: Visit, found: Found, span: Span) -> AsyncIterator[Point]:
+        """All values of a span, in the order of time."""
+        if found.property.is_attribute:
+            point = _attribute(found)
+            if point is not None and _is_in(point, span):
+                yield point
+            return
+        await self._store.refresh(visit.engine, MEASURES)
+        async for group in _groups(visit, found, span, None):
+            for point in group:
+                yield point
+
     async def stored_at(self, visit: Visit, found: Found, moments: set[int]) -> list[Document]:
         """The measures that these clients put for a property at one of some moments, milliseconds since 1970."""
         await self._store.refresh(visit.engine, MEASURES)

@@ -224,3 +224,38 @@ async def test_history_comes_in_pages(site: Site, call: Call, pump: Pump) -> Non
     assert [one["entryId"] for one in second["skippedEntries"]] == ["flow"]
     assert [len(one["assetPropertyValueHistory"]) for one in second["successEntries"]] == [5, 1]
     assert "nextToken" not in second
+
+
+async def test_aggregates_are_computed_step_by_step(site: Site, call: Call, pump: Pump) -> None:
+    client = site.client()
+    start = (int(time.time()) // 60 - 10) * 60
+    # A step ends at its last moment, which belongs to it.
+    numbers = {0: 100, 1: 1, 60: 3, 61: 5, 190: 7}
+    values = [value({"integerValue": number}, start + at) for at, number in numbers.items()]
+    entries = [entry("1", values, **pump.key("count"))]
+    assert (await call(client.batch_put_asset_property_value, entries=entries))["errorEntries"] == []
+    types = ["COUNT", "AVERAGE", "MINIMUM", "MAXIMUM", "SUM", "STANDARD_DEVIATION"]
+    paginator = client.get_paginator("get_asset_property_aggregates")
+    asked = {"aggregateTypes": types, "resolution": "1m", "startDate": start, "endDate": start + 240}
+
+    def read(**members: Any) -> list[list[tuple[float, dict[str, float]]]]:
+        pages = paginator.paginate(PaginationConfig={"PageSize": 2}, **pump.key("count"), **asked, **members)
+        return [
+            [(one["timestamp"].timestamp() - start, one["value"]) for one in page["aggregatedValues"]] for page in pages
+        ]
+
+    first, second = await call(read)
+    assert [at for at, _ in first + second] == [60, 120, 240]
+    assert first[0][1] == {
+        "count": 2,
+        "average": 2,
+        "minimum": 1,
+        "maximum": 3,
+        "sum": 4,
+        "standardDeviation": 1,
+    }
+    assert [one["sum"] for _, one in first + second] == [4, 5, 7]
+    falling = await call(read, timeOrdering="DESCENDING")
+    assert [[at for at, _ in page] for page in falling] == [[240, 120], [60]]
+    with pytest.raises(ClientError, match="InvalidRequestException"):
+        await call(client.get_asset_property_aggregates, **pump.key("state"), **asked)
