@@ -23,7 +23,6 @@ from device_manager.router.router import Router
 from device_manager.security.rates import PerSecond
 
 JSON = "application/json"
-DATA_PATHS = b"/properties"
 
 
 class Service(NamedTuple):
@@ -75,7 +74,11 @@ class SiteWise(ForeignInterface):
 
     def refuse(self, request: ForeignRequest, error: ApiError) -> ForeignAnswer:
         """The error in the service's words."""
-        return _error_answer(from_api_error(error, is_data=request.rest.startswith(DATA_PATHS)))
+        try:
+            is_data = self._service.routes.find(request.message.verb, request.rest).operation.is_data
+        except SiteWiseError:
+            is_data = False
+        return _error_answer(from_api_error(error, is_data=is_data))
 
     async def _answer(self, request: ForeignRequest) -> ForeignAnswer:
         service = self._service
