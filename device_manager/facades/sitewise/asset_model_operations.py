@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal
 
 import orjson
 from msgspec import Meta, field
 
+from device_manager.errors import ApiError
 from device_manager.facades.sitewise.asset_models import AssetModels
 from device_manager.facades.sitewise.definitions import (
     MAPPINGS,
@@ -24,7 +25,7 @@ from device_manager.facades.sitewise.definitions import (
     field_name,
     model_name,
 )
-from device_manager.facades.sitewise.errors import invalid
+from device_manager.facades.sitewise.errors import conflicting, invalid
 from device_manager.facades.sitewise.operations import Content
 from device_manager.facades.sitewise.paging import Paging
 from device_manager.facades.sitewise.shapes import (
@@ -99,6 +100,19 @@ class ListAssetModels(Paged, frozen=True, kw_only=True):
     """All models."""
 
     asset_model_types: list[ModelType] = field(default_factory=list)
+
+
+class DeleteAssetModel(Idempotent, frozen=True, kw_only=True):
+    """A model that goes."""
+
+    asset_model_id: CustomId
+
+
+class ListAssetModelProperties(Paged, frozen=True, kw_only=True):
+    """The properties of a model."""
+
+    asset_model_id: CustomId
+    filter: Literal["ALL", "BASE"] = "ALL"
 
 
 class AssetModelOperations:
@@ -177,6 +191,31 @@ class AssetModelOperations:
             content["nextToken"] = await self._paging.token(visit, input, _place(shown[-1]))
         return content
 
+    async def delete(self, visit: Visit, input: DeleteAssetModel) -> Content:
+        """`DeleteAssetModel`: only one without assets, whose assets are nobody's children."""
+        definition = await self._models.require(visit, input.asset_model_id)
+        id = definition.id
+        for other in await self._models.all(visit):
+            if other.id != id and any(one.child_asset_model_id == id for one in other.hierarchies):
+                reason = f'The asset model {id} is that of the children in a hierarchy of "{other.name}".'
+                raise conflicting(reason, id, visit.arn("asset-model", id))
+        try:
+            await self._models.delete(visit, definition)
+        except ApiError as error:
+            if error.id != "device_manager.models.in_use":
+                raise
+            reason = f"There are assets of the asset model {id}: delete them first."
+            raise conflicting(reason, id, visit.arn("asset-model", id)) from None
+        await self._tags.end(visit, "asset-model", id)
+        return {"assetModelStatus": {"state": "DELETING"}}
+
+    async def properties(self, visit: Visit, input: ListAssetModelProperties) -> Content:
+        """`ListAssetModelProperties`, as DescribeAssetModel has them."""
+        definition = await self._models.require(visit, input.asset_model_id)
+        shown, token = await page_of_properties(self._paging, visit, input, definition)
+        summaries = [_property(one) | {"path": [{"id": one.id, "name": one.name}]} for one in shown]
+        return {"assetModelPropertySummaries": summaries, **said("nextToken", token)}
+
     def _properties(self, wanted: list[PropertyDefinition], mappings: dict[str, Source]) -> tuple[Property, ...]:
         """Properties with the slots and metadata fields that they get."""
         _refuse_twice("name", [one.name for one in wanted])
@@ -226,6 +265,18 @@ class AssetModelOperations:
             id = one.id or str(uuid.uuid4())
             hierarchies.append(Hierarchy(id=id, name=one.name, child_asset_model_id=child, external_id=one.external_id))
         return tuple(hierarchies)
+
+
+async def page_of_properties(
+    paging: Paging, visit: Visit, input: Paged, definition: Definition
+) -> tuple[Sequence[Property], str | None]:
+    """A page of the properties of a model, and the token of the next one."""
+    place = await paging.place(visit, input)
+    first = 0 if place is None else place[0]
+    end = first + input.max_results
+    shown = definition.properties[first:end]
+    is_last = end >= len(definition.properties)
+    return shown, None if is_last else await paging.token(visit, input, [end])
 
 
 def said(name: str, value: Any) -> Content:

@@ -102,10 +102,8 @@ class AssetModels:
         natives = await self._natives(visit)
         self._refuse_native(visit, definition, await self.all(visit))
         content: Source = msgspec.to_builtins(definition)
-        names = [definition.id, _hashed(definition.name)]
-        if definition.external_id is not None:
-            names.append(EXTERNAL + definition.external_id)
-        claims = [Claim(NAMES, name, {"model": definition.model, "id": definition.id}) for name in names]
+        pointer = {"model": definition.model, "id": definition.id}
+        claims = [Claim(NAMES, name, pointer) for name in _names(definition)]
         claims.append(Claim(RECORD, definition.model, content))
         try:
             await self._records.claim(
@@ -117,9 +115,24 @@ class AssetModels:
             await self._register(MEASURE_MODELS)
             await visit.actor.call(MODELS, "writeAsset", body=body | {"engineGroup": await self.group(visit)})
         except BaseException:
-            for claim in claims:
-                await self._records.change(visit.engine, claim.kind, claim.id, lambda stored: None, visit.caller.kuid)
+            await self._forget(visit, definition)
             raise
+
+    async def delete(self, visit: Visit, definition: Definition) -> None:
+        """Delete a model that no assets use. Raises what `models:deleteAsset` refuses."""
+        group = await self.group(visit)
+        found = await visit.actor.call(MODELS, "getAsset", model=definition.model, engineGroup=group)
+        await visit.actor.call(MODELS, "deleteAsset", _id=found["_id"])
+        await self._forget(visit, definition)
+
+    async def _forget(self, visit: Visit, definition: Definition) -> None:
+        """Remove the records of a model, as far as they are there."""
+        for kind, id in ((RECORD, definition.model), *((NAMES, name) for name in _names(definition))):
+            try:
+                await self._records.change(visit.engine, kind, id, lambda stored: None, visit.caller.kuid)
+            except ApiError as error:
+                if error.id != "services.storage.not_found":
+                    raise
 
     async def hold_own_metadata(self, visit: Visit, model: str) -> None:
         """Let assets of a native model have a name and what else only these clients say."""
@@ -157,6 +170,12 @@ class AssetModels:
             define(visit.engine, native, measures, records[name].content if name in records else None)
             for name, native in zip(names, natives, strict=True)
         ]
+
+
+def _names(definition: Definition) -> list[str]:
+    """The ids of the records that lead to a model."""
+    names = [definition.id, _hashed(definition.name)]
+    return names if definition.external_id is None else [*names, EXTERNAL + definition.external_id]
 
 
 def _hashed(name: str) -> str:

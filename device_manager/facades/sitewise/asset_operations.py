@@ -7,7 +7,7 @@ from typing import Literal
 
 from device_manager.facades.sitewise.aliases import Aliases
 from device_manager.facades.sitewise.asset_ids import OWN
-from device_manager.facades.sitewise.asset_model_operations import Unit, said
+from device_manager.facades.sitewise.asset_model_operations import Unit, page_of_properties, said
 from device_manager.facades.sitewise.asset_models import AssetModels
 from device_manager.facades.sitewise.assets import CONTROLLER, Asset, Assets
 from device_manager.facades.sitewise.definitions import Definition, Property
@@ -91,6 +91,13 @@ class UpdateAssetProperty(Idempotent, frozen=True, kw_only=True):
     property_alias: PropertyAlias | None = None
     property_notification_state: Literal["ENABLED", "DISABLED"] | None = None
     property_unit: Unit | None = None
+
+
+class ListAssetProperties(Paged, frozen=True, kw_only=True):
+    """The properties of an asset."""
+
+    asset_id: CustomId
+    filter: Literal["ALL", "BASE"] = "ALL"
 
 
 class AssetOperations:
@@ -235,6 +242,25 @@ class AssetOperations:
         if len(found) > len(shown):
             content["nextToken"] = await self._paging.token(visit, input, shown[-1].place)
         return content
+
+    async def properties(self, visit: Visit, input: ListAssetProperties) -> Content:
+        """`ListAssetProperties`, as DescribeAsset has them."""
+        asset = await self._assets.require(visit, input.asset_id)
+        definition = await self._models.of_native(visit, asset.model)
+        shown, token = await page_of_properties(self._paging, visit, input, definition)
+        aliases = await self._aliases.of_asset(visit, asset)
+        root = {"id": asset.foreign_id, "name": asset.name}
+        summaries = [
+            {
+                "id": one.id,
+                "path": [root, {"id": one.id, "name": one.name}],
+                **said("alias", aliases.get(one.id)),
+                **said("unit", one.unit),
+                **said("externalId", one.external_id),
+            }
+            for one in shown
+        ]
+        return {"assetPropertySummaries": summaries, **said("nextToken", token)}
 
     async def describe_property(self, visit: Visit, input: DescribeAssetProperty) -> Content:
         """`DescribeAssetProperty`."""

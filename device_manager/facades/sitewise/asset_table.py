@@ -6,7 +6,9 @@ from device_manager.facades.sitewise.aggregates import Aggregates, GetAssetPrope
 from device_manager.facades.sitewise.asset_model_operations import (
     AssetModelOperations,
     CreateAssetModel,
+    DeleteAssetModel,
     DescribeAssetModel,
+    ListAssetModelProperties,
     ListAssetModels,
 )
 from device_manager.facades.sitewise.asset_operations import (
@@ -15,6 +17,7 @@ from device_manager.facades.sitewise.asset_operations import (
     DeleteAsset,
     DescribeAsset,
     DescribeAssetProperty,
+    ListAssetProperties,
     ListAssets,
     UpdateAsset,
     UpdateAssetProperty,
@@ -40,6 +43,8 @@ def asset_model_operations(models: AssetModelOperations) -> list[Operation]:
     return [
         Operation("CreateAssetModel", "POST", "/asset-models", CreateAssetModel, models.create, 202),
         Operation("DescribeAssetModel", "GET", one, DescribeAssetModel, models.describe),
+        Operation("DeleteAssetModel", "DELETE", one, DeleteAssetModel, models.delete, 202),
+        Operation("ListAssetModelProperties", "GET", f"{one}/properties", ListAssetModelProperties, models.properties),
         Operation("ListAssetModels", "GET", "/asset-models", ListAssetModels, models.page),
     ]
 
@@ -55,6 +60,7 @@ def asset_operations(assets: AssetOperations, hierarchies: Hierarchies) -> list[
         Operation("UpdateAsset", "PUT", one, UpdateAsset, assets.update, 202),
         Operation("DeleteAsset", "DELETE", one, DeleteAsset, assets.delete, 202),
         Operation("ListAssets", "GET", "/assets", ListAssets, assets.page),
+        Operation("ListAssetProperties", "GET", f"{one}/properties", ListAssetProperties, assets.properties),
         Operation("DescribeAssetProperty", "GET", its_property, DescribeAssetProperty, assets.describe_property),
         Operation(
             "UpdateAssetProperty", "PUT", its_property, UpdateAssetProperty, assets.update_property, like=written

@@ -238,9 +238,40 @@ async def test_nothing_is_a_part_of_itself(site: Site, call: Call) -> None:
     for parent, child in ((second, first), (first, first)):
         calling = call(client.associate_assets, assetId=parent, childAssetId=child, **edge)
         await refused("InvalidRequestException", 400, calling)
+    kept = await refused("ConflictingOperationException", 409, call(client.delete_asset_model, assetModelId=model))
+    assert kept["resourceId"] == model
     # What native clients delete takes its place in hierarchies with it.
     found = await site.native(ASSETS, "search", body={"query": {"term": {"reference": first}}})
     await site.native(ASSETS, "delete", _id=found["hits"][0]["_id"], refresh="wait_for")
     above = await call(client.list_associated_assets, assetId=second, traversalDirection="PARENT")
     assert above["assetSummaries"] == []
     await call(client.delete_asset, assetId=second)
+    answer = await call(client.delete_asset_model, assetModelId=model)
+    assert answer["assetModelStatus"]["state"] == "DELETING"
+    await wait(call, client, "asset_model_not_exists", assetModelId=model)
+    # Its id and name are free again.
+    assert await new_model(call, client, assetModelId=model, assetModelHierarchies=looped) == model
+    parent = await new_model(call, client, assetModelHierarchies=[{"name": "Parts", "childAssetModelId": inner}])
+    await refused("ConflictingOperationException", 409, call(client.delete_asset_model, assetModelId=inner))
+    await call(client.delete_asset_model, assetModelId=parent)
+    await call(client.delete_asset_model, assetModelId=inner)
+
+
+async def test_properties_come_in_pages(site: Site, call: Call) -> None:
+    client = site.client()
+    model = await new_model(call, client)
+    asset = await new_asset(call, client, model)
+    (flow, maker) = (await call(client.describe_asset, assetId=asset))["assetProperties"]
+    await call(client.update_asset_property, assetId=asset, propertyId=maker["id"], propertyAlias=f"maker of {asset}")
+    paginator = client.get_paginator("list_asset_properties")
+    pages = await call(lambda: list(paginator.paginate(assetId=asset, PaginationConfig={"PageSize": 1})))
+    (first,), (second,) = (page["assetPropertySummaries"] for page in pages)
+    assert (first["id"], first["unit"], first["path"][-1]["name"]) == (flow["id"], "m3/h", "Flow rate")
+    assert (second["id"], second["alias"], second["path"][0]["id"]) == (maker["id"], f"maker of {asset}", asset)
+    paginator = client.get_paginator("list_asset_model_properties")
+    pages = await call(lambda: list(paginator.paginate(assetModelId=model, PaginationConfig={"PageSize": 1})))
+    summaries = [one for page in pages for one in page["assetModelPropertySummaries"]]
+    assert [(one["id"], list(one["type"])) for one in summaries] == [
+        (flow["id"], ["measurement"]),
+        (maker["id"], ["attribute"]),
+    ]
