@@ -67,6 +67,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Seconds after which a Redis that does not answer makes a request of `ms` fail with 503."""
     memory_storage_bytes: int = 64 << 20
     """Bytes that the values of `ms` may take without a `redis`; writing more is refused with 507."""
+    memory_storage_answer_bytes: int = 16 << 20
+    """Bytes of values that one answer of `ms` may hold, in a `redis` too; asking for more is refused with 413."""
     plugin: tuple[str, ...] = ()
     """Files or modules that are loaded as plugins. Lists like this one are separated by commas in the environment, and
     their flags may be given several times."""
@@ -245,6 +247,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Gas that signers for the local ledger are proposed at least."""
     teos_confirm_delay: float = 0.2
     """Seconds after which a block of the local ledger is read again, to confirm its transaction."""
+    teos_rpc_url: str = ""
+    """JSON-RPC service of a chain that signed transactions go to, beside the local ledger; needs the extra
+    `teos-chain`. Empty for the local ledger alone."""
+    teos_contract: str = ""
+    """Address of the contract that is called on that chain; its code takes the calls, or just logs them."""
+    teos_confirmations: int = 1
+    """Blocks of that chain above a transaction's until it is confirmed."""
+    teos_poll: float = 2.0
+    """Seconds between two looks at that chain."""
     teos_require_chain_id: bool = False
     """Refuse signatures that bind no chain (those from before EIP-155)."""
     teos_page: int = 50

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import orjson
@@ -39,8 +38,6 @@ KEPT = 3600.0
 WAITING = "wait"
 """Where a task stands whose transaction the chain has not taken up yet."""
 CREATION = "ActivateAsset"
-PAUSE = 0.2
-"""Seconds between two looks at a chain that has not taken a transaction up yet."""
 
 log = structlog.get_logger("teos")
 
@@ -82,7 +79,6 @@ class Committing:
             return "show" if source["state"] == COMMITTED else None
         receipt = await self._chain.receipt(source["hash"], bytes.fromhex(source["call"][2:]))
         if receipt is None:
-            await asyncio.sleep(PAUSE)
             return WAITING
         if not receipt.accepted:
             await self._revoke(key, BY_CHAIN, "the chain refused it")

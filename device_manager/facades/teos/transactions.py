@@ -11,7 +11,7 @@ from device_manager.call import Call
 from device_manager.facades.teos.bodies import REVOCATION, SUBMISSION, bind_body
 from device_manager.facades.teos.chain.contract import Chain, Terms
 from device_manager.facades.teos.chain.local import signer_key
-from device_manager.facades.teos.errors import not_found, of_transaction, unusable
+from device_manager.facades.teos.errors import TeosError, not_found, of_transaction, unusable
 from device_manager.facades.teos.ethereum import (
     SignedTransaction,
     checksummed,
@@ -174,11 +174,21 @@ class Transactions:
         raw = raw_bytes(content["SignedTransaction"])
         signed = read_transaction(raw)
         self._check(document.source, terms, signed, content["SignerAddress"])
-        _check_nonce(signed.nonce, terms.nonce)
+        text = "0x" + raw.hex()
+        if document.source.get("raw") != text:  # otherwise it may have reached the chain before the server ended
+            _check_nonce(signed.nonce, terms.nonce)
         if not self._chain.keeps_nonces:
-            await self._store.transact(lambda tx: _hold(tx, document_key(visit, id), "0x" + raw.hex()))
+            await self._send(document_key(visit, id), raw)
+        return await self._accept(visit, id, signed, text)
+
+    async def _send(self, key: Key, raw: bytes) -> None:
+        """Hand a transaction over to the chain, and know about it should the server end meanwhile."""
+        await self._store.transact(lambda tx: _hold(tx, key, "0x" + raw.hex()))
+        try:
             await self._chain.send(raw)
-        return await self._accept(visit, id, signed, "0x" + raw.hex())
+        except TeosError:
+            await self._store.transact(lambda tx: _hold(tx, key, None))
+            raise
 
     def _check(self, source: Source, terms: Terms, signed: SignedTransaction, claimed: str) -> None:
         """Compare what was signed with what had to be, in the order of facades 3.9."""
@@ -328,9 +338,10 @@ def _received(document: Document | None, *, held: bool = True) -> Source:
     return source
 
 
-def _hold(tx: Transaction, key: Key, raw: str) -> None:
-    """Write down what is about to be sent, so that it is known after a crash."""
-    tx.replace(key, {**_received(tx.read((key,)).get(key)), "raw": raw})
+def _hold(tx: Transaction, key: Key, raw: str | None) -> None:
+    """Write down what is about to be sent, so that it is known after a crash; None when the chain refused it."""
+    source = {name: value for name, value in _received(tx.read((key,)).get(key)).items() if name != "raw"}
+    tx.replace(key, source if raw is None else {**source, "raw": raw})
 
 
 def _check_nonce(nonce: int, wanted: int) -> None:

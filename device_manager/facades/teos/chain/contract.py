@@ -56,7 +56,7 @@ class Chain(Protocol):
         """
 
     async def receipt(self, hash: str, call: bytes) -> Receipt | None:
-        """What became of a transaction, None while nobody knows."""
+        """What became of a transaction; None, after a while, when nobody knows yet."""
 
     async def is_final(self, receipt: Receipt) -> bool:
         """Wait for a while, then say whether the transaction is there to stay."""

@@ -120,7 +120,7 @@ def canonical(kind: str | None, value: Any) -> Any:
     if kind == STATE:
         return _state_number(value)
     if kind == TYPE and isinstance(value, str):
-        return TYPES.get(value, int(value) if value.isdigit() else value)
+        return TYPES.get(value, _number(value))
     if not isinstance(value, str):
         return value
     if kind in (GUID, ADDRESS):
@@ -138,8 +138,13 @@ def _state_number(value: Any) -> Any:
     if isinstance(value, str):
         if value in STATES:
             return STATES.index(value) + 1
-        return int(value) if value.isdigit() else value
+        return _number(value)
     return value
+
+
+def _number(text: str) -> int | str:
+    """A number in quotes; any other text stays as it is."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else text
 
 
 def _instant(text: str) -> Any:
