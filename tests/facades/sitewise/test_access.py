@@ -123,7 +123,17 @@ async def test_7_the_prefix_of_the_host_may_stay(site: Site, call: Call, monkeyp
     assert portal["portalStartUrl"].startswith(url.replace("plant.test", "monitor.plant.test"))
     assert (await call(client.list_portals))["portalSummaries"]
     assert (await call(client.list_tags_for_resource, resourceArn=portal["portalArn"]))["tags"] == {}
-    assert {"monitor.plant.test", "api.plant.test"} <= asked
+    level = {"name": "Level", "dataType": "DOUBLE", "type": {"measurement": {}}}
+    name = f"Tank {uuid.uuid4().hex[:8]}"
+    model = await call(client.create_asset_model, assetModelName=name, assetModelProperties=[level])
+    listed = (await call(client.list_asset_models))["assetModelSummaries"]
+    assert model["assetModelId"] in [summary["id"] for summary in listed]
+    asset = await call(client.create_asset, assetName=name, assetModelId=model["assetModelId"])
+    shown = await call(client.describe_asset, assetId=asset["assetId"])
+    property_id = shown["assetProperties"][0]["id"]
+    value = await call(client.get_asset_property_value, assetId=asset["assetId"], propertyId=property_id)
+    assert "propertyValue" not in value
+    assert {"monitor.plant.test", "api.plant.test", "data.plant.test"} <= asked
 
 
 async def test_both_ports_are_one_interface(site: Site, call: Call) -> None:
