@@ -61,7 +61,7 @@ def operating_controllers(application: Application, documents: Documents, *, may
         AdminController(documents, users, application.router, upkeep),
         DebugController(allowed=application.settings.debug),
         ClusterController(application.servers),
-        MemoryStorageController(application.memory_storage),
+        MemoryStorageController(application.memory_storage, application.settings.memory_storage_answer_bytes),
     ]
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from device_manager.controllers.memory_storage.answer_size import AnswerSize
 from device_manager.controllers.memory_storage.binding import Arguments
 from device_manager.controllers.memory_storage.command import MOST, Command
 from device_manager.controllers.memory_storage.commands import COMMANDS
@@ -59,14 +60,16 @@ class MemoryStorageController(Controller):
 
     Args:
         storage: keeps the values.
+        answer_bytes: bytes of values that one answer may hold.
     """
 
     name = "ms"
     aliases = (ControllerAlias("memoryStorage", {}),)
     scope = Scope.PLATFORM
 
-    def __init__(self, storage: MemoryStorage) -> None:
+    def __init__(self, storage: MemoryStorage, answer_bytes: int = 16 << 20) -> None:
         self._storage = storage
+        self._answer_size = AnswerSize(storage, answer_bytes)
         self._commands = {command.name: command for command in COMMANDS}
         self._arguments = {name: Arguments(command) for name, command in self._commands.items()}
         self._methods = {
@@ -99,7 +102,8 @@ class MemoryStorageController(Controller):
             [[null, "OK"], [null, "Hello"]]
 
         Raises:
-            ApiError: `api.assert.too_many_arguments`, `api.assert.invalid_argument` for an unknown action.
+            ApiError: `api.assert.too_many_arguments`, `api.assert.invalid_argument` for an unknown action,
+                `services.cache.answer_too_large` before any of them is carried out.
         """
         _refuse_dry_run(request)
         if len(body.actions) > MOST_TOGETHER:
@@ -110,6 +114,7 @@ class MemoryStorageController(Controller):
             if command is None or call.action in SPECIAL:
                 raise api_error("api.assert.invalid_argument", "body.actions", "actions of ms but keys, sort and bitop")
             collected.append((command, self._words(request, call)))
+        await self._answer_size.check([words for _, words in collected])
         replies = await self._storage.run_together([words for _, words in collected])
         return [
             [reply.to_dict(), None] if isinstance(reply, ApiError) else [None, _shaped(command, reply)]
@@ -131,7 +136,9 @@ class MemoryStorageController(Controller):
         special = SPECIAL.get(command.name)
         if special is not None:
             return await special(self, command, values)
-        return _shaped(command, await self._storage.run(*command.words(values)))
+        words = command.words(values)
+        await self._answer_size.check([words])
+        return _shaped(command, await self._storage.run(*words))
 
     async def _keys(self, command: Command, values: dict[str, Any]) -> list[str]:
         """Names with a pattern, found step by step: the command itself would keep everybody waiting."""
@@ -140,6 +147,7 @@ class MemoryStorageController(Controller):
         for _ in range(MOST_SCANNED // SCANNED):
             cursor, names = await self._storage.run("SCAN", cursor, "MATCH", values["pattern"], "COUNT", SCANNED)
             found |= dict.fromkeys(names)
+            self._answer_size.refuse_beyond(sum(map(len, found)))
             if len(found) > MOST:
                 break
             if cursor == "0":
@@ -151,6 +159,8 @@ class MemoryStorageController(Controller):
         size = SIZES.get(await self._storage.run("TYPE", values["_id"]))
         if size is not None and await self._storage.run(size, values["_id"]) > MOST_SORTED:
             raise api_error("api.assert.invalid_argument", "_id", f"a key with {MOST_SORTED} members at most")
+        plain = command.words(values | {"get": None, "store": None})
+        await self._answer_size.check_sorted(plain, values.get("get") or ())
         return await self._storage.run(*command.words(values))
 
     async def _bitop(self, command: Command, values: dict[str, Any]) -> Any:

@@ -101,6 +101,12 @@ TABLE: dict[tuple[str, int, int], list[tuple[str, int, int, str]]] = {
         ("write_failed", 4, 500, "The cache could not be written: {0}."),
         ("command_failed", 5, 400, "The command was refused: {0}"),
         ("memory_exceeded", 6, 507, "There is no room for more values: {0}"),
+        (
+            "answer_too_large",
+            7,
+            413,
+            "The answer would hold more than {0} bytes, see the setting memory_storage_answer_bytes. Ask for less.",
+        ),
     ],
     ("services.statistics", 1, 4): [("not_available", 1, 500, "Statistics are switched off.")],
     ("services.koncorde", 1, 5): [("elastic_translation_error", 1, 400, "The filter cannot be used in a search: {0}")],

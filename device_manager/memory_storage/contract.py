@@ -35,6 +35,15 @@ class MemoryStorage(Protocol):
             ApiError: `services.cache.not_connected`, `memory_exceeded`.
         """
 
+    async def measure(self, commands: Sequence[Command]) -> list[tuple[int, int]]:
+        """What commands that change nothing would answer: bytes of all texts, and of the largest one.
+
+        Whole numbers count as they are, so `STRLEN` stands for what it measures; a refused command counts nothing.
+
+        Raises:
+            ApiError: `services.cache.not_connected`.
+        """
+
     async def is_healthy(self) -> bool:
         """Whether a command would be answered now."""
 

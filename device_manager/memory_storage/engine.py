@@ -60,10 +60,14 @@ class _Session(FakeSocket):
         Raises:
             ResponseError: it is refused.
         """
+        return _decoded(self.execute_raw(*words))
+
+    def execute_raw(self, *words: Word) -> Any:
+        """The reply to a command, whose texts are those of the values and no copies."""
         self._process_command([word if isinstance(word, bytes) else str(word).encode() for word in words])
         if isinstance(self.reply, ResponseError):
             raise self.reply
-        return _decoded(self.reply)
+        return self.reply
 
 
 class Engine:
@@ -83,6 +87,7 @@ class Engine:
         self._server = _Server(version=(7,))
         session = _Session(self._server, db=0, client_class=redis.Redis, client_info={"resp": 2})
         self._execute: Callable[..., Any] = session.execute
+        self._execute_raw: Callable[..., Any] = session.execute_raw
         self._emulated: Mapping[str, Callable[..., Any]] = {"OBJECT": self._object, "TOUCH": self._touch}
 
     def run(self, words: Command) -> Any:
@@ -100,6 +105,17 @@ class Engine:
             return reply if pattern is None else _matching(str(name).upper(), reply, pattern)
         except ResponseError as error:
             return refusal(error)
+
+    def measure(self, words: Command) -> tuple[int, int]:
+        """See `MemoryStorage.measure`."""
+        if name_of(words) == "SCAN":  # asking twice would go on with it
+            sizes = [len(key) for key in self._server.dbs[0]]
+            return sum(sizes), max(sizes, default=0)
+        try:
+            self._check_kind(words)
+            return _weight(self._execute_raw(*_without_pattern(words)[1]))
+        except ResponseError:
+            return 0, 0
 
     def _touch(self, *keys: Word) -> Any:
         return self._execute("EXISTS", *keys)
@@ -172,6 +188,15 @@ def _decoded(reply: Any) -> Any:
     if isinstance(reply, bytes):
         return reply.decode(errors="replace")
     return [_decoded(item) for item in reply] if isinstance(reply, list) else reply
+
+
+def _weight(reply: Any) -> tuple[int, int]:
+    """Bytes of all texts of a reply, and of the largest one."""
+    if isinstance(reply, list):
+        sizes = [_weight(item) for item in reply]
+        return sum(size + 8 for size, _ in sizes), max((largest for _, largest in sizes), default=0)
+    size = reply if isinstance(reply, int) else len(reply) if isinstance(reply, bytes) else 0
+    return size, size
 
 
 def name_of(words: Command) -> str:

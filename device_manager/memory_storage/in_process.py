@@ -53,6 +53,15 @@ class ProcessStorage:
                 self._lock.release()
         return await asyncio.to_thread(self._run_locked, commands)
 
+    async def measure(self, commands: Sequence[Command]) -> list[tuple[int, int]]:
+        """See `MemoryStorage`."""
+        if self._is_quick(commands) and self._lock.acquire(blocking=False):
+            try:
+                return self._measure_all(commands)
+            finally:
+                self._lock.release()
+        return await asyncio.to_thread(self._measure_locked, commands)
+
     async def is_healthy(self) -> bool:
         """See `MemoryStorage`."""
         return True
@@ -71,12 +80,23 @@ class ProcessStorage:
         with self._lock:
             return self._run_all(commands)
 
-    def _run_all(self, commands: Sequence[Command]) -> list[Any]:
+    def _measure_locked(self, commands: Sequence[Command]) -> list[tuple[int, int]]:
+        with self._lock:
+            return self._measure_all(commands)
+
+    def _measure_all(self, commands: Sequence[Command]) -> list[tuple[int, int]]:
+        engine = self._loaded()
+        return [engine.measure(words) for words in commands]
+
+    def _loaded(self) -> Engine:
         if self._engine is None:
             # Loading it takes a quarter of a second, which servers that never need it do not spend.
             from device_manager.memory_storage.engine import Engine
 
             self._engine = Engine(self._most_bytes)
-        engine = self._engine
+        return self._engine
+
+    def _run_all(self, commands: Sequence[Command]) -> list[Any]:
+        engine = self._loaded()
         engine.make_room(sum(engine.growth(words) for words in commands))
         return [engine.run(words) for words in commands]

@@ -12,6 +12,25 @@ from device_manager.memory_storage.refusals import refusal
 from device_manager.redis_connection import Command, RedisConnection, Word
 from device_manager.settings import InvalidSettings, Settings
 
+MEASURE = """-- ARGV: a command. Returns bytes of all texts in its reply, and of the largest one.
+local total, largest = 0, 0
+local function weigh(reply)
+  if type(reply) == 'table' then
+    for _, item in ipairs(reply) do
+      total = total + 8
+      weigh(item)
+    end
+  elseif reply then
+    local size = type(reply) == 'number' and reply or #reply
+    total, largest = total + size, math.max(largest, size)
+  end
+end
+weigh(redis.pcall(unpack(ARGV)))
+return {total, largest}
+"""
+PLAIN = frozenset({"STRLEN", "HSTRLEN"})
+"""Commands that measure by themselves."""
+
 
 class RedisStorage:
     """See `MemoryStorage`. No command reaches another database than its own.
@@ -51,6 +70,16 @@ class RedisStorage:
         except ResponseError as error:
             raise refusal(error) from error
         return [refusal(reply) if isinstance(reply, ResponseError) else reply for reply in replies]
+
+    async def measure(self, commands: Sequence[Command]) -> list[tuple[int, int]]:
+        """See `MemoryStorage`."""
+        probes = [words if words[0] in PLAIN else ("EVAL", MEASURE, 0, *words) for words in commands]
+        sizes: list[tuple[int, int]] = []
+        for found in await self._connection.run_together(probes, atomic=False) if probes else ():
+            if isinstance(found, ResponseError):
+                found = 0
+            sizes.append((found, found) if isinstance(found, int) else (found[0], found[1]))
+        return sizes
 
     async def is_healthy(self) -> bool:
         """See `MemoryStorage`."""
