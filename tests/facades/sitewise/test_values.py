@@ -12,6 +12,9 @@ import pytest
 import pytest_asyncio
 from botocore.exceptions import ClientError
 
+from device_manager.call import Call as Caller
+from device_manager.security.foreign_credentials import Interface
+
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 Call = Callable[..., Awaitable[Any]]
@@ -195,6 +198,32 @@ async def test_wrong_values_fail_their_entry_or_only_themselves(site: Site, call
     ):
         with pytest.raises(ClientError, match="InvalidRequestException"):
             await call(client.batch_put_asset_property_value, entries=wrong)
+
+
+async def test_whoever_may_only_read_changes_nothing(site: Site, call: Call, pump: Pump) -> None:
+    router, name, now = site.application.router, f"reader-{uuid.uuid4().hex[:8]}", int(time.time())
+    may = {
+        "device-manager/assets": {"actions": {"get": True, "search": True, "getMeasures": True}},
+        "device-manager/models": {"actions": {"getAsset": True, "listAssets": True, "listMeasures": True}},
+    }
+    await router.call("security", "createRole", args={"_id": name}, body={"controllers": may})
+    await router.call("security", "createProfile", args={"_id": name}, body={"policies": [{"roleId": name}]})
+    credentials = site.application.security.foreign_credentials
+    keys = await credentials.create(Interface.SITEWISE, site.engine, name, Caller())
+    reader = site.client(aws_access_key_id=keys["accessKeyId"], aws_secret_access_key=keys["secretAccessKey"])
+    put = entry("1", [value({"doubleValue": 1}, now)], **pump.key("flow"))
+    (refused,) = (await call(reader.batch_put_asset_property_value, entries=[put]))["errorEntries"]
+    assert [error["errorCode"] for error in refused["errors"]] == ["AccessDeniedException"]
+    assert "propertyValue" not in await call(reader.get_asset_property_value, **pump.key("flow"))
+    edge = {"assetId": pump.id, "hierarchyId": str(uuid.uuid4()), "childAssetId": pump.id}
+    for calling in (
+        call(reader.update_asset_property, propertyAlias=name, **pump.key("flow")),
+        call(reader.associate_assets, **edge),
+        call(reader.create_asset_model, assetModelName=name),
+        call(reader.delete_asset, assetId=pump.id),
+    ):
+        with pytest.raises(ClientError, match="AccessDeniedException"):
+            await calling
 
 
 async def test_history_comes_in_pages(site: Site, call: Call, pump: Pump) -> None:
