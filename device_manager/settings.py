@@ -283,7 +283,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     realtime_conditions: int = 100
     """Conditions of one filter, each value of `in`, `ids` and `match` being one; beyond it 400."""
     realtime_log_entries: int = 10_000
-    """Changes of followed collections that are remembered for clients that come back, over all collections."""
+    """Changes of followed collections that are remembered for clients that come back, over all collections; and
+    collections that nobody follows any more of which each server goes on remembering changes."""
     realtime_log_bytes: int = 32 << 20
     """Bytes that the remembered changes may take."""
     realtime_log_age: float = 300.0

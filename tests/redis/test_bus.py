@@ -64,6 +64,27 @@ async def test_nobody_follows_any_more(start_bus: Callable[..., Any], until: Any
     assert second.bus.is_followed(*PLACE)
 
 
+async def test_the_oldest_of_too_many_released_places_are_let_go(start_bus: Callable[..., Any], until: Any) -> None:
+    first, second = await start_bus(entries=5), await start_bus(entries=5)
+    await second.bus.follow("shared", "assets")
+    for name in ("shared", *(f"tenant-{number}" for number in range(20))):
+        await first.bus.follow(name, "assets")
+        first.bus.release(name, "assets")
+    kept = [("shared", "assets"), *((f"tenant-{number}", "assets") for number in range(15, 20))]
+    for server in (first, second):
+        leases, log = server.bus._leases, server.bus._log
+        await until(lambda leases=leases: sorted(leases._until) == kept)
+        await until(lambda log=log: sorted(log._followed) == kept)
+    assert len(first.bus._leases._released) == 5
+    # What the other server follows stays in the log, and whoever comes back to what was let go follows it again.
+    assert first.bus.is_followed("shared", "assets")
+    await first.bus.follow("tenant-0", "assets")
+    assert second.bus.is_followed("tenant-0", "assets")
+    keys, redis = first.bus._keys, first.bus._connection
+    assert await redis.run("HLEN", keys.followed) == 7
+    assert await redis.run("SCARD", keys.holds) == 6
+
+
 async def test_acknowledgements_that_nobody_awaits_are_not_kept(start_bus: Callable[..., Any], until: Any) -> None:
     first, second = await start_bus(), await start_bus()
     leases = first.bus._leases
@@ -136,7 +157,9 @@ async def test_the_redis_goes_and_comes_back(start_bus: Callable[..., Any], unti
     assert number is not None
     assert first.noted.told[-1][1] > number
     assert first.bus.since(*PLACE, number) is None
+    deadline = time.monotonic() + 15
     while await second.bus.count("room") != 2:
+        assert time.monotonic() < deadline
         await asyncio.sleep(0.01)
 
 
@@ -155,7 +178,9 @@ async def test_somebody_empties_the_redis(start_bus: Callable[..., Any], until: 
     await until(lambda: second.noted.ids == first.noted.ids == ["a", "b"])
     assert second.bus.number > number
     assert second.bus.since(*PLACE, number) is None
+    deadline = time.monotonic() + 15
     while await second.bus.count("room") != 2:
+        assert time.monotonic() < deadline
         await asyncio.sleep(0.01)
     third = await start_bus(age=2.0)
     await until(lambda: third.bus.is_followed(*PLACE))

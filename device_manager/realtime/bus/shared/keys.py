@@ -45,6 +45,16 @@ class Keys:
         return f"{self.prefix}followed"
 
     @property
+    def all_holds(self) -> str:
+        """What `holds` begins with for every server."""
+        return f"{self.prefix}holds:"
+
+    @property
+    def holds(self) -> str:
+        """The collections for which this server wants a lease to be kept."""
+        return f"{self.all_holds}{self.server}"
+
+    @property
     def all_rooms(self) -> str:
         """What `rooms` begins with for every server."""
         return f"{self.prefix}rooms:"

@@ -7,17 +7,20 @@ them by some minutes, so that their clients find on another server what they mis
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 
 import msgspec
 
 from device_manager.realtime.bus.log import EntryLog, Place
 from device_manager.realtime.bus.shared.keys import Keys
-from device_manager.realtime.bus.shared.scripts import FOLLOW, LEASES
-from device_manager.redis_connection import RedisConnection
+from device_manager.realtime.bus.shared.scripts import FOLLOW, LEASES, LET_GO
+from device_manager.redis_connection import RedisConnection, Word
 
 MOST_SIGNALS = 10_000
 """Signals that are kept for servers that read slowly."""
+LEAVING = 200
+"""Leases that are ended in one step."""
 PATIENCE = 2.0
 """Seconds that a new follower waits for the other servers to know of it."""
 
@@ -30,19 +33,24 @@ class Leases:
         server: id of this server.
         log: is told from which number on it has all that happens in a collection.
         age: seconds of a lease.
+        most: leases of collections that no client of this server follows any more; beyond it the oldest are let go.
 
     Attributes:
         own: collections that clients of this server follow.
         unannounced: those of them for which no lease could be taken yet.
     """
 
-    def __init__(self, connection: RedisConnection, server: str, log: EntryLog, age: float) -> None:
+    def __init__(self, connection: RedisConnection, server: str, log: EntryLog, age: float, most: int) -> None:
         self.own: dict[Place, None] = {}
         self.unannounced: set[Place] = set()
         self._connection = connection
         self._server = server
         self._log = log
         self._age = age
+        self._most = most
+        self._released: dict[Place, float] = {}
+        self._order = asyncio.Lock()
+        """Held while leases are taken or ended, so that Redis is asked in the order in which we decide."""
         self._until: dict[Place, float] = {}
         self._awaited: dict[bytes, set[bytes]] = {}
         self._early: dict[bytes, set[bytes]] = {}
@@ -54,17 +62,66 @@ class Leases:
         """Whether what happens in a collection belongs into the log."""
         return place in self.own or self._until.get(place, 0.0) > time.monotonic()
 
+    def take(self, place: Place) -> None:
+        """A client of this server follows a collection."""
+        self.own[place] = None
+        self._released.pop(place, None)
+
+    def release(self, place: Place) -> bool:
+        """No client of this server follows a collection any more; whether there are leases to let go."""
+        self.own.pop(place, None)
+        self.unannounced.discard(place)
+        if place in self._until:
+            self._released.pop(place, None)
+            self._released[place] = time.monotonic() + self._age
+        else:
+            self._log.leave(place)
+        return len(self._released) > self._most
+
+    async def let_go(self, keys: Keys) -> None:
+        """End leases of released collections, the oldest first, that are over or too many.
+
+        Raises:
+            ApiError: `services.cache.not_connected`.
+        """
+        names = [keys.followed, keys.alive, keys.signals, keys.holds]
+        while True:
+            async with self._order:
+                beyond, now = len(self._released) - self._most, time.monotonic()
+                places = [
+                    place
+                    for number, (place, end) in enumerate(itertools.islice(self._released.items(), LEAVING))
+                    if number < beyond or end < now
+                ]
+                if not places:
+                    return
+                arguments: list[Word] = [self._server, keys.all_holds, MOST_SIGNALS, *map(encode_place, places)]
+                for data in await self._connection.run_script(LET_GO, names, arguments):
+                    self.hear_left(decode_place(data))
+                for place in places:
+                    self._released.pop(place, None)
+
+    def hear_left(self, place: Place) -> None:
+        """The lease of a collection was ended, because no server wanted it to be kept."""
+        self._until.pop(place, None)
+        if place in self.own:
+            self.unannounced.add(place)
+        else:
+            self._log.leave(place)
+
     async def announce(self, keys: Keys, place: Place) -> tuple[bytes, int, set[bytes]]:
         """Take a lease: the signal that tells of it, the number from which on it is held, the servers that will hear.
 
         Raises:
             ApiError: `services.cache.not_connected`.
         """
-        names = [keys.followed, keys.alive, keys.signals, keys.log]
+        names = [keys.followed, keys.alive, keys.signals, keys.log, keys.holds]
         arguments = (self._server, encode_place(place), int(self._age * 1000), MOST_SIGNALS)
-        signal, start, servers = await self._connection.run_script(FOLLOW, names, arguments)
-        self.unannounced.discard(place)
-        self.hear(place, int(start), self._age)
+        async with self._order:
+            self._released.pop(place, None)
+            signal, start, servers = await self._connection.run_script(FOLLOW, names, arguments)
+            self.unannounced.discard(place)
+            self.hear(place, int(start), self._age)
         return signal, int(start), {server for server in servers if server != self._server.encode()}
 
     async def follow(self, keys: Keys, place: Place) -> bool:
@@ -112,7 +169,7 @@ class Leases:
             ApiError: `services.cache.not_connected`.
         """
         own = [encode_place(place) for place in self.own]
-        found = await self._connection.run_script(LEASES, [keys.followed], [int(self._age * 1000), *own])
+        found = await self._connection.run_script(LEASES, [keys.followed, keys.holds], [int(self._age * 1000), *own])
         starts: dict[Place, int] = {}
         for at in range(0, len(found), 3):
             place = decode_place(found[at])

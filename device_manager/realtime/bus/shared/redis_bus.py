@@ -77,7 +77,7 @@ class RedisBus:
         self._reading = RedisConnection(url, "bus, reading", deadline=deadline + READING, connections=1)
         self._log = EntryLog(entries, most_bytes, age, 0)
         self._outbox = Outbox(entries, most_bytes)
-        self._leases = Leases(self._connection, self.server, self._log, age)
+        self._leases = Leases(self._connection, self.server, self._log, age, entries)
         self._presence = Presence(self._connection, self.server)
         self._signals: list[Command] = []
         self._listener: BusListener | None = None
@@ -114,7 +114,7 @@ class RedisBus:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             if self.is_connected and self._keys is not None:
-                farewell = [("ZREM", self._keys.alive, self.server), ("DEL", self._keys.rooms)]
+                farewell = [("ZREM", self._keys.alive, self.server), ("DEL", self._keys.rooms, self._keys.holds)]
                 with contextlib.suppress(ApiError, ResponseError):
                     await self._send(self._keys)
                     await self._connection.run_together(farewell)
@@ -132,13 +132,13 @@ class RedisBus:
             with contextlib.suppress(ApiError):
                 if not await self._leases.follow(self._keys, place):
                     log.warning("a server does not say that it knows who follows", index=index, collection=collection)
-        self._leases.own[place] = None
+        self._leases.take(place)
         self._log.follow(place)
 
     def release(self, index: str, collection: str) -> None:
         """See `Bus.release`."""
-        self._leases.own.pop((index, collection), None)
-        self._leases.unannounced.discard((index, collection))
+        if self._leases.release((index, collection)):
+            self._has_work.set()
 
     def is_followed(self, index: str, collection: str) -> bool:
         """See `Bus.is_followed`."""
@@ -345,6 +345,8 @@ class RedisBus:
         elif kind == b"follow":
             self._leases.hear(decode_place(members[b"place"]), int(members[b"from"]), int(members[b"left"]) / 1000)
             self._signal("known", to=server, signal=id)
+        elif kind == b"left":
+            self._leases.hear_left(decode_place(members[b"place"]))
         elif kind == b"known" and members[b"to"] == self.server.encode():
             self._leases.hear_acknowledgement(members[b"signal"], server or b"")
         elif kind == b"lost":
@@ -373,6 +375,7 @@ class RedisBus:
         while commands := [*self._signals[:BATCH], *self._presence.take_changes(keys, BATCH, ALIVE)]:
             del self._signals[:BATCH]
             await self._connection.run_together(commands, atomic=False)
+        await self._leases.let_go(keys)
 
     async def _beat(self, keys: Keys) -> None:
         """Say that we are there, and keep the leases."""
@@ -389,4 +392,5 @@ class RedisBus:
             if time.monotonic() - renewed > self._age / RENEWALS:
                 renewed = time.monotonic()
                 await self._leases.renew(keys)
+                await self._leases.let_go(keys)
             await asyncio.sleep(min(BEAT_INTERVAL, self._age / RENEWALS))

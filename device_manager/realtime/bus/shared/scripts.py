@@ -47,7 +47,7 @@ return sent
 )
 
 FOLLOW = Script(
-    f"""-- KEYS: followed, alive, signals, log. ARGV: server, place, milliseconds followed, most signals.
+    f"""-- KEYS: followed, alive, signals, log, holds. ARGV: server, place, milliseconds followed, most signals.
 -- Returns the signal, the number from which on the place is followed, and the servers that are alive.
 {_NOW}{_LAST}
 local from = string.match(last(KEYS[4]), '%d+$')
@@ -57,6 +57,8 @@ if known then
   if tonumber(ends) >= now then from = since end
 end
 redis.call('HSET', KEYS[1], ARGV[2], string.format('%.0f', now + ARGV[3]) .. ':' .. from)
+redis.call('SADD', KEYS[5], ARGV[2])
+redis.call('PEXPIRE', KEYS[5], ARGV[3])
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
 local signal = redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[4], '*',
   'kind', 'follow', 'server', ARGV[1], 'place', ARGV[2], 'from', from, 'left', ARGV[3])
@@ -65,15 +67,18 @@ return {{signal, from, redis.call('ZRANGE', KEYS[2], 0, -1)}}
 )
 
 LEASES = Script(
-    f"""-- KEYS: followed. ARGV: milliseconds followed, then places to renew. Returns place, from, milliseconds left ...
+    f"""-- KEYS: followed, holds. ARGV: milliseconds followed, then places to renew.
+-- Returns place, from, milliseconds left ...
 {_NOW}
 for at = 2, #ARGV do
+  redis.call('SADD', KEYS[2], ARGV[at])
   local known = redis.call('HGET', KEYS[1], ARGV[at])
   if known then
     local from = string.match(known, ':(%d+)')
     redis.call('HSET', KEYS[1], ARGV[at], string.format('%.0f', now + ARGV[1]) .. ':' .. from)
   end
 end
+redis.call('PEXPIRE', KEYS[2], ARGV[1])
 local found = {{}}
 local all = redis.call('HGETALL', KEYS[1])
 for at = 1, #all, 2 do
@@ -87,6 +92,28 @@ for at = 1, #all, 2 do
   end
 end
 return found
+"""
+)
+
+LET_GO = Script(
+    f"""-- KEYS: followed, alive, signals, holds. ARGV: server, prefix of holds, most signals, then places.
+-- Ends the leases that no other server wants to be kept, and returns their places.
+{_NOW}
+local servers = redis.call('ZRANGEBYSCORE', KEYS[2], now, '+inf')
+local left = {{}}
+for at = 4, #ARGV do
+  redis.call('SREM', KEYS[4], ARGV[at])
+  local held = 0
+  for _, server in ipairs(servers) do
+    if server ~= ARGV[1] then held = held + redis.call('SISMEMBER', ARGV[2] .. server, ARGV[at]) end
+  end
+  if held == 0 then
+    redis.call('HDEL', KEYS[1], ARGV[at])
+    redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[3], '*', 'kind', 'left', 'server', ARGV[1], 'place', ARGV[at])
+    table.insert(left, ARGV[at])
+  end
+end
+return left
 """
 )
 
