@@ -33,8 +33,6 @@ METADATA: Source = {
         }
     }
 }
-MOST = 10_000
-"""Assets that a filter or an order goes through."""
 
 
 class Asset(NamedTuple):
@@ -74,10 +72,12 @@ class Assets:
     Args:
         store: where records are.
         ledger: number of the ledger that is part of each id.
+        most: assets that a filter or an order goes through.
     """
 
-    def __init__(self, store: Store, ledger: int) -> None:
+    def __init__(self, store: Store, ledger: int, most: int) -> None:
         self._store = store
+        self._most = most
         self._ledger = ledger
         self._identities = Identities(store, "teos", ASSETS, self._names)
 
@@ -133,8 +133,8 @@ class Assets:
         return await self.shown(engine, assets), answer["total"]
 
     async def all(self, actor: Actor) -> list[dict[str, Any]]:
-        """Every asset as clients see it, up to `MOST`."""
-        return (await self.page(actor, 0, MOST))[0]
+        """Every asset as clients see it, up to the bound."""
+        return (await self.page(actor, 0, self._most))[0]
 
     async def shown(self, engine: str, assets: list[Asset]) -> list[dict[str, Any]]:
         """Assets as clients see them: links to assets that are gone are left out."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import orjson
@@ -36,7 +37,10 @@ from device_manager.twins.places import asset_key
 KEPT = 3600.0
 """Seconds for which the task can be read after its end; the transaction tells the rest."""
 WAITING = "wait"
-"""Where a task stands whose transaction the chain has not taken up yet."""
+"""Where a task stands that has to try again: its chain has not taken the transaction up yet, or others were faster."""
+CONTENDED = frozenset({"services.storage.too_many_changes", "device_manager.models.changed"})
+PAUSE = 0.2
+"""Seconds before another attempt."""
 CREATION = "ActivateAsset"
 
 log = structlog.get_logger("teos")
@@ -84,37 +88,39 @@ class Committing:
             await self._revoke(key, BY_CHAIN, "the chain refused it")
             return None
         data = orjson.loads(source["data"])
-        if source["type"] == CREATION and not await self._create_twin(key, source, data["Asset"]):
-            return None
+        if source["type"] == CREATION:
+            try:
+                await create_twin(self._actor(source), data["Asset"], source["internal"]["documentHash"])
+            except ApiError as error:
+                return await self._refused(key, error)
         moment = now()
         state = await self._store.transact(lambda tx: _commit(tx, key, data, receipt, moment))
         return "show" if state == COMMITTED else None
 
-    async def _create_twin(self, key: Key, source: Source, document: Source) -> bool:
-        """Make the twin of a new asset; False when that is refused, which revokes the transaction."""
-        try:
-            await create_twin(self._actor(source), document, source["internal"]["documentHash"])
-        except ApiError as error:
-            if error.is_unavailable:
-                raise
-            await self._revoke(key, BY_SERVER, error.message)
-            return False
-        return True
+    async def _refused(self, key: Key, error: ApiError) -> str | None:
+        """What is next when the twin of a new asset cannot be made: another attempt, or the end."""
+        if error.is_unavailable:
+            raise error
+        if error.id in CONTENDED:
+            await asyncio.sleep(PAUSE)
+            return WAITING
+        await self._revoke(key, BY_SERVER, error.message)
+        return None
 
     async def _show(self, source: Source) -> None:
-        """Let clients of other interfaces see the links as they are now."""
+        """Let clients of other interfaces see the links, until they are those of the record."""
         if source["type"] == CREATION:
             return
         engine, id = source["engine"], orjson.loads(source["data"])["SourceAssetId"]
-        key = record_key(engine, ASSET, id)
-        record = (await self._store.read((key,))).get(key)
-        try:
-            if record is not None:
-                await show_links(self._actor(source), id, record.source["links"])
-        except ApiError as error:
-            if error.is_unavailable:
-                raise
-            log.warning("links are not shown to other clients", engine=engine, asset=id, reason=error.message)
+        key, seen = record_key(engine, ASSET, id), None
+        while (record := (await self._store.read((key,))).get(key)) and record.source["links"] != seen:
+            seen = record.source["links"]
+            try:
+                await show_links(self._actor(source), id, seen)
+            except ApiError as error:
+                if error.is_unavailable:
+                    raise
+                log.warning("links are not shown to other clients", engine=engine, asset=id, reason=error.message)
 
     async def _confirm(self, key: Key, source: Source) -> str | None:
         receipt = Receipt(True, int(source["gasUsed"]), source.get("minedIn", 0))

@@ -87,7 +87,7 @@ class Teos(ForeignInterface):
         self._platform = twins.platform
         self._page = settings.teos_page
         self._casing = settings.teos_error_casing
-        self._assets = Assets(store, settings.teos_ledger)
+        self._assets = Assets(store, settings.teos_ledger, settings.search_size)
         self._wallets = Wallets(store)
         self._transactions = Transactions(store, twins.tasks, chain, binds_chain=settings.teos_require_chain_id)
         self._placing = Placing(self._assets, self._wallets, self._transactions, settings.teos_ledger)

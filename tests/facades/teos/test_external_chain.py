@@ -17,7 +17,7 @@ from device_manager.app import Application
 from device_manager.settings import Settings
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-SINK = "0x600b80600b6000396000f3366000600037366000a000"
+SINK: Any = "0x600b80600b6000396000f3366000600037366000a000"
 """Deploys code that logs what it is called with."""
 
 
