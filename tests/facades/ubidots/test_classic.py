@@ -9,6 +9,9 @@ import pytest
 from ubidots import ApiClient
 from ubidots.apiclient import UbidotsError400, UbidotsError404, UbidotsForbiddenError
 
+from device_manager.facades.ubidots.authentication import Authentication
+from device_manager.facades.ubidots.errors import UbidotsError
+from device_manager.facades.ubidots.exchange import Incoming
 from device_manager.security.foreign_credentials import Interface, Proof, proof_key
 from device_manager.storage.contract import Transaction
 
@@ -104,6 +107,21 @@ async def test_tokens(client: Any) -> None:
     await client.application.router.call("device-manager/credentials", "revoke", args={"_id": credential["_id"]})
     assert (await client.http.get(lists, headers={"X-Auth-Token": token})).json()["code"] == 401002
     assert (await client.http.get(lists, headers={"X-Auth-Token": client.token})).json()["code"] == 401002
+
+
+async def test_too_many_requests(client: Any) -> None:
+    """A credential may have a rate, whichever of its tokens are used."""
+    application = client.application
+    rated = Authentication(application.security.foreign_credentials, 60, 2)
+    shown = Incoming("GET", (), (), {"x-auth-token": client.token}, b"", "")
+    with pytest.raises(UbidotsError) as refused:
+        for _ in range(5):  # of which three are in one second at least
+            await rated.caller(shown)
+    assert (refused.value.status, refused.value.body["code"], refused.value.headers) == (
+        429,
+        429001,
+        {"retry-after": "1"},
+    )
 
 
 async def put_expiry(client: Any, token: str, at: int) -> None:
