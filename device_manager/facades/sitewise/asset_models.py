@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
@@ -10,7 +11,7 @@ import msgspec
 from device_manager.errors import ApiError
 from device_manager.facades.sitewise.definitions import MEASURE_MODELS, OWN_MAPPING, Definition, define
 from device_manager.facades.sitewise.errors import already_exists, not_found
-from device_manager.facades.sitewise.records import Claim, Records, TakenError
+from device_manager.facades.sitewise.records import Claim, Record, Records, TakenError
 from device_manager.facades.sitewise.shapes import EXTERNAL
 from device_manager.facades.sitewise.visit import Visit
 from device_manager.plugins.models import ModelDeclaration
@@ -20,6 +21,8 @@ from device_manager.twins.catalogue import Catalogue
 MODELS = "device-manager/models"
 RECORD, NAMES = "asset-model", "asset-model-name"
 """Records with what clients declared, by the name of the native model; and with that name, by ids and names."""
+GRACE = 60_000
+"""Milliseconds that somebody else may take from the records of a model to the model; later, it is gone."""
 
 Register = Callable[[Sequence[ModelDeclaration]], Awaitable[object]]
 
@@ -105,10 +108,13 @@ class AssetModels:
         pointer = {"model": definition.model, "id": definition.id}
         claims = [Claim(NAMES, name, pointer) for name in _names(definition)]
         claims.append(Claim(RECORD, definition.model, content))
+        oldest = time.time_ns() // 1_000_000 - GRACE
+
+        def is_stale(record: Record) -> bool:
+            return record.content["model"] not in natives and record.created_at < oldest
+
         try:
-            await self._records.claim(
-                visit.engine, claims, visit.caller.kuid, lambda record: record.content["model"] not in natives
-            )
+            await self._records.claim(visit.engine, claims, visit.caller.kuid, is_stale)
         except TakenError as error:
             raise _taken(visit, definition, error.record.content["id"]) from None
         try:

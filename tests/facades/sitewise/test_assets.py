@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -176,6 +177,10 @@ async def test_what_models_cannot_have_is_refused(site: Site, call: Call, pump: 
         name = f"Wrong {uuid.uuid4()}"
         calling = call(client.create_asset_model, assetModelName=name, **members)
         await refused("InvalidRequestException", 400, calling)
+    name = f"Twice {uuid.uuid4()}"
+    twice = [call(client.create_asset_model, assetModelName=name) for _ in range(2)]
+    made, other_made = await asyncio.gather(*twice, return_exceptions=True)
+    assert isinstance(made, ClientError) != isinstance(other_made, ClientError)
     # Models may give one name to attributes of several types, although native metadata has one type each.
     number = {"name": "Maker", "dataType": "INTEGER", "type": {"attribute": {"defaultValue": "7"}}}
     other = await new_model(call, client, assetModelProperties=[number])
