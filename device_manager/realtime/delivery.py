@@ -56,7 +56,7 @@ class Delivery:
         self._rooms = rooms
         self._events = events
         self._entitlements = entitlements
-        self._most_waiting = most_waiting
+        self._most_waiting = max(most_waiting, 1)
         self._waiting: deque[_Waiting] = deque()
         self._work: asyncio.Task[None] | None = None
         self.sent = 0

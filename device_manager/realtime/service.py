@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import cast
 
+import msgspec
 import structlog
 
 from device_manager.errors import api_error
@@ -204,7 +205,10 @@ class Realtime:
         listed: dict[str, dict[str, dict[str, int]]] = {}
         verdicts: dict[Place, bool] = {}
         for room, (count, data) in (await self._bus.rooms()).items():
-            index, collection = place = decode_description(data).place
+            description = _described(data)
+            if description is None:
+                continue
+            index, collection = place = description.place
             if place not in verdicts:
                 verdicts[place] = await self._entitlements.may(user_id, place)
             if verdicts[place]:
@@ -213,15 +217,16 @@ class Realtime:
 
     async def collections(self, index: str) -> list[str]:
         """Names of the collections of an index that somebody follows on any server, sorted (`collection:list`)."""
-        places = {decode_description(data).place for _, data in (await self._bus.rooms()).values()}
+        found = [_described(data) for _, data in (await self._bus.rooms()).values()]
+        places = {description.place for description in found if description is not None}
         return sorted(collection for where, collection in places if where == index)
 
     async def _known_to(self, room: str, user_id: str | None) -> RoomDescription | None:
         """The description of a room that a user may know of."""
         data = await self._bus.describe(room)
-        if data is None:
+        description = None if data is None else _described(data)
+        if description is None:
             return None
-        description = decode_description(data)
         return description if await self._entitlements.may(user_id, description.place) else None
 
     # What happens
@@ -262,3 +267,12 @@ class Realtime:
             self._entitlements.doubt()
             if not self._entitlements.are_current:
                 self.delivery.hurry()
+
+
+def _described(data: bytes) -> RoomDescription | None:
+    """What a room is about; None for one of a server of another version, which is left out of answers."""
+    try:
+        return decode_description(data)
+    except msgspec.DecodeError as error:
+        log.error("another server has a room that this one cannot read", reason=str(error))
+        return None

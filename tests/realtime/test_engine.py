@@ -59,6 +59,17 @@ async def test_rooms_are_bounded_by_connection_and_by_server(open_home: Any) -> 
     assert await home.realtime.list_rooms() == {} and await home.realtime.collections("home") == []
 
 
+async def test_rooms_of_servers_of_another_version_are_left_out(open_home: Any) -> None:
+    home = await open_home(realtime_log_entries=0)
+    await home.follow("first")
+    home.bus.set_count("foreign", 3, b"\xc1")
+    listed = await home.realtime.list_rooms()
+    assert list(listed) == ["home"] and list(listed["home"]) == ["first"]
+    assert await home.realtime.collections("home") == ["first"]
+    assert await home.realtime.count("foreign") == 0
+    assert home.realtime.delivery._most_waiting == 1
+
+
 async def test_what_is_too_old_cannot_be_resumed_from(open_home: Any) -> None:
     home = await open_home(realtime_log_entries=4, realtime_log_age=100.0)
     follower = await home.follow("first")
