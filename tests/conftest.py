@@ -185,6 +185,13 @@ def elasticsearch_url() -> Iterator[str]:
         yield node.url
 
 
+@pytest.fixture(scope="session")
+def lasting_elasticsearch_url() -> Iterator[str]:
+    """A second cluster, for servers that last for the session: nobody wipes it or takes everybody's rights away."""
+    with _started_node() as node:
+        yield node.url
+
+
 @pytest.fixture(scope="module")
 def elasticsearch_node() -> Iterator[ElasticsearchNode]:
     """A node of one test module's own, to pause and resume; it is resumed at the end whatever happened."""

@@ -170,7 +170,7 @@ async def test_who_logs_in_gets_a_hash_of_our_form(api: Any, form: str) -> None:
 
 @pytest.mark.asyncio(loop_scope="session")
 @pytest.mark.parametrize("api", ["elasticsearch"], indirect=True)
-async def test_users_that_the_incumbent_has_written_log_in(api: Any, elasticsearch_url: str) -> None:
+async def test_users_that_the_incumbent_has_written_log_in(api: Any, lasting_elasticsearch_url: str) -> None:
     kuid, username = api.name("kuid"), api.name("Old.User")
     info = {"author": "-1", "createdAt": 1_600_000_000_000, "updatedAt": None, "updater": None}
     stored = {
@@ -180,7 +180,7 @@ async def test_users_that_the_incumbent_has_written_log_in(api: Any, elasticsear
             FORMS["usual"] | {"kuid": kuid, "updater": "-1", "passwordHistory": [], "_kuzzle_info": info},
         ),
     }
-    async with httpx.AsyncClient(base_url=elasticsearch_url) as cluster:
+    async with httpx.AsyncClient(base_url=lasting_elasticsearch_url) as cluster:
         for name, (id, source) in stored.items():
             # As the incumbent makes it, unless an earlier test had it made.
             index = {"aliases": {"@" + name: {}}, "mappings": {"dynamic": "false", "properties": MAPPED}}

@@ -35,8 +35,8 @@ class Pair(NamedTuple):
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def pair(serve: Any, elasticsearch_url: str, answers: Any) -> AsyncIterator[Pair]:
-    url = f"elasticsearch:{elasticsearch_url}"
+async def pair(serve: Any, lasting_elasticsearch_url: str, answers: Any) -> AsyncIterator[Pair]:
+    url = f"elasticsearch:{lasting_elasticsearch_url}"
     settings = new_settings(url)
     other = new_settings(url)
     async with serve(settings, "elasticsearch", answers) as first, serve(other, "elasticsearch", answers) as second:
@@ -103,7 +103,7 @@ async def test_a_server_that_missed_many_revocations_forgets_what_it_has_seen(pa
 async def test_what_was_revoked_stays_revoked_after_a_restart(
     serve: Any, answers: Any, request: pytest.FixtureRequest, tmp_path: Path, store: str
 ) -> None:
-    url = f"{store}:{tmp_path if store == 'sqlite' else request.getfixturevalue('elasticsearch_url')}"
+    url = f"{store}:{tmp_path if store == 'sqlite' else request.getfixturevalue('lasting_elasticsearch_url')}"
     settings = new_settings(url)
     async with serve(settings, store, answers) as api:
         user, other = await api.new_user(), await api.new_user()

@@ -203,7 +203,7 @@ async def site(
     if request.param == "sqlite":
         url = f"sqlite:{tmp_path_factory.mktemp('site')}"
     else:
-        url = f"elasticsearch:{request.getfixturevalue('elasticsearch_url')}"
+        url = f"elasticsearch:{request.getfixturevalue('lasting_elasticsearch_url')}"
     settings = Settings(
         store=url,
         port=free_port(),

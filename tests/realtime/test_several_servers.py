@@ -75,7 +75,7 @@ async def test_subscribers_hear_what_happens_elsewhere(pair: Pair, connect_to: A
     assert await there.do("realtime:count", body={"roomId": room["roomId"]}) == {"count": 2}
     assert await there.do("realtime:list") == {"weather": {"stations": {room["roomId"]: 2}}}
     nodes = (await there.do("cluster:status"))["nodes"]
-    assert {node["address"] for node in nodes} == {f"127.0.0.1:{server.port}" for server in pair}
+    assert {node["address"] for node in nodes} >= {f"127.0.0.1:{server.port}" for server in pair}
 
     # Values of ms are the same everywhere.
     await here.do("ms:set", _id="greeting", body={"value": "Hello"})

@@ -153,9 +153,10 @@ def test_made_up_requests_are_answered(filled: ServerProcess, seconds: float) ->
     operations = list(in_order(schema))
     explorer = Explorer(filled.url)
     end = time.monotonic() + seconds
-    for number, operation in enumerate(operations):
-        share = (end - time.monotonic()) / (len(operations) - number)
-        assert explorer.explore(operation, share) > 0, operation
+    with explorer.session:
+        for number, operation in enumerate(operations):
+            share = (end - time.monotonic()) / (len(operations) - number)
+            assert explorer.explore(operation, share) > 0, operation
     assert len(explorer.succeeded) > len(operations) / 4, "nearly everything was refused, so little was tried"
     assert not explorer.wrong, f"{len(explorer.wrong)} answers are wrong:\n" + "\n".join(explorer.wrong)
     assert filled.is_running

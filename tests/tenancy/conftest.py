@@ -193,7 +193,7 @@ async def town(
     if request.param == "sqlite":
         url = f"sqlite:{tmp_path_factory.mktemp('town')}"
     else:
-        url = f"elasticsearch:{request.getfixturevalue('elasticsearch_url')}"
+        url = f"elasticsearch:{request.getfixturevalue('lasting_elasticsearch_url')}"
     application = Application(Settings(store=url, platform_index=f"p{uuid.uuid4().hex[:8]}"))
     await application.store.start()
     await asyncio.gather(application.security.start(), application.twins.start(MODELS))

@@ -104,7 +104,7 @@ async def server(
     """One server a store, in this process."""
     url = f"sqlite:{tmp_path_factory.mktemp('sitewise')}"
     if request.param == "elasticsearch":
-        url = f"elasticsearch:{request.getfixturevalue('elasticsearch_url')}"
+        url = f"elasticsearch:{request.getfixturevalue('lasting_elasticsearch_url')}"
     application = Application(Settings(store=url, port=0, sitewise_port=0))
     await application.start()
     yield application
