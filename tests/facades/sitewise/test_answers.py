@@ -22,7 +22,7 @@ from device_manager.settings import Settings
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 Site = Any
-PROJECT = str(uuid.uuid4())
+PROJECT = "9b520ebf-5906-4272-b4f7-c805b2a50f60"
 PORTAL = {
     "portalName": "Plant",
     "portalContactEmail": "operations@plant.example",
