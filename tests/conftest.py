@@ -326,6 +326,17 @@ def _some_documents(client: httpx.Client, indices: str) -> list[dict[str, str]]:
     return hits
 
 
+@pytest.fixture(scope="session")
+def emptied_cluster(elasticsearch_url: str) -> Callable[[], str]:
+    """Wipes the cluster that tests share, for a fixture of a module's own, and tells its address."""
+
+    def wipe() -> str:
+        wipe_cluster(elasticsearch_url)
+        return elasticsearch_url
+
+    return wipe
+
+
 @pytest.fixture
 def empty_cluster(elasticsearch_url: str) -> Iterator[str]:
     """The cluster that tests share, without what the product keeps there, before the test and after it."""

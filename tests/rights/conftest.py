@@ -91,7 +91,7 @@ async def running(
     if request.param == "sqlite":
         url = f"sqlite:{tmp_path_factory.mktemp('rights')}"
     else:
-        url = f"elasticsearch:{request.getfixturevalue('elasticsearch_url')}"
+        url = f"elasticsearch:{request.getfixturevalue('emptied_cluster')()}"
     settings = Settings(store=url, port=free_port(), platform_index=f"p{uuid.uuid4().hex[:8]}", password_memory=8192)
     application = Application(settings)
     await application.start()
