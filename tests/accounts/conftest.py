@@ -246,7 +246,8 @@ async def strict_api(api: Api, tmp_path_factory: pytest.TempPathFactory, answers
     """A second server, beside `api` on the same cluster, with all that makes life hard for those who log in."""
     settings = api.application.settings
     store = settings.store.partition(":")[0]
-    plugin = tmp_path_factory.mktemp("plugin") / f"badges_for_{store}.py"  # a process loads a module of a name once
+    # A process loads a module of a name once, and this server is started again whenever the store changes.
+    plugin = tmp_path_factory.mktemp("plugin") / f"badges_{uuid.uuid4().hex}.py"
     shutil.copy(Path(__file__).parent / "badges.py", plugin)
     strict = msgspec.structs.replace(
         settings,
