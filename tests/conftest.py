@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import httpx
 import hypothesis
@@ -169,7 +169,9 @@ def _started_node() -> Iterator[ElasticsearchNode]:
         assert starter.stdout is not None
         line = starter.stdout.readline()
         assert line, "the Elasticsearch node did not come up: see standard error"
-        yield ElasticsearchNode(**json.loads(line))
+        node = ElasticsearchNode(**json.loads(line))
+        httpx.put(f"{node.url}/_cluster/settings", json=MOST_SHARDS, timeout=60).raise_for_status()
+        yield node
     finally:
         starter.communicate()
 
@@ -305,15 +307,22 @@ class Servers:
                 server.kill()
 
 
+OF_ENGINES = tuple(f"%device-manager-internal.{kind}-" for kind in ("last-measures", "facade-ids"))
+"""Private collections that each engine has."""
+MOST_SHARDS = {"persistent": {"cluster.max_shards_per_node": 10_000}}
+"""Of one node, for the engines of all tests of a session together."""
+
+
 def wipe_cluster(url: str) -> None:
-    """Delete what the product keeps in the cluster; private collections are emptied, since making them takes long."""
+    """Delete what the product keeps in the cluster; what every server makes is emptied, since making it takes long."""
     with httpx.Client(base_url=url, timeout=60) as client:
         listed = client.get("/_cat/indices", params={"format": "json", "expand_wildcards": "all"}).raise_for_status()
         names = [entry["index"] for entry in listed.json()]
         for name in names:
-            if name.startswith("&"):
-                client.delete(f"/{name.replace('&', '%26')}").raise_for_status()
-        private = ",".join(name.replace("%", "%25") for name in names if name.startswith("%"))
+            if name.startswith("&") or name.startswith(OF_ENGINES):
+                client.delete(f"/{quote(name)}").raise_for_status()
+        lasting = (name for name in names if name.startswith("%") and not name.startswith(OF_ENGINES))
+        private = ",".join(map(quote, lasting))
         while private and (hits := _some_documents(client, private)):
             lines = [json.dumps({"delete": {"_index": hit["_index"], "_id": hit["_id"]}}) + "\n" for hit in hits]
             client.post("/_bulk", content="".join(lines), headers={"Content-Type": "application/x-ndjson"})
