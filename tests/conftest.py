@@ -309,6 +309,7 @@ class Servers:
 
 OF_ENGINES = tuple(f"%device-manager-internal.{kind}-" for kind in ("last-measures", "facade-ids"))
 """Private collections that each engine has."""
+PRIVATE = "/%25*"
 MOST_SHARDS = {"persistent": {"cluster.max_shards_per_node": 10_000}}
 """Of one node, for the engines of all tests of a session together."""
 
@@ -321,16 +322,16 @@ def wipe_cluster(url: str) -> None:
         for name in names:
             if name.startswith("&") or name.startswith(OF_ENGINES):
                 client.delete(f"/{quote(name)}").raise_for_status()
-        lasting = (name for name in names if name.startswith("%") and not name.startswith(OF_ENGINES))
-        private = ",".join(map(quote, lasting))
-        while private and (hits := _some_documents(client, private)):
+        has_private = any(name.startswith("%") for name in names)
+        while has_private and (hits := _some_documents(client)):
             lines = [json.dumps({"delete": {"_index": hit["_index"], "_id": hit["_id"]}}) + "\n" for hit in hits]
             client.post("/_bulk", content="".join(lines), headers={"Content-Type": "application/x-ndjson"})
 
 
-def _some_documents(client: httpx.Client, indices: str) -> list[dict[str, str]]:
-    client.post(f"/{indices}/_refresh").raise_for_status()
-    found = client.post(f"/{indices}/_search", json={"size": 10_000, "_source": False}).raise_for_status()
+def _some_documents(client: httpx.Client) -> list[dict[str, str]]:
+    """Documents of private collections; a pattern names them, because all their names may be too long for a URL."""
+    client.post(PRIVATE + "/_refresh").raise_for_status()
+    found = client.post(PRIVATE + "/_search", json={"size": 10_000, "_source": False}).raise_for_status()
     hits: list[dict[str, str]] = found.json()["hits"]["hits"]
     return hits
 
