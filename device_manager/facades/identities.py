@@ -28,7 +28,6 @@ OVERLAP = 300_000
 INTERVAL = 1.0
 """Seconds between two looks for newer twins of one engine."""
 CREATED = "_kuzzle_info.createdAt"
-ABSENT = ("services.storage.unknown_collection", "services.storage.unknown_index")
 
 
 class Identities:
@@ -88,7 +87,7 @@ class Identities:
         try:
             documents = await self._store.read(keys)
         except ApiError as error:
-            if error.id not in ABSENT:
+            if not error.is_unknown_place:
                 raise
             return {}
         return {keys[key]: document.source["twin"] for key, document in documents.items()}
@@ -118,7 +117,7 @@ class Identities:
     async def _put(self, puts: Sequence[Put]) -> None:
         """Write; without a collection nobody has asked for an id of the engine yet, and the first look writes all."""
         for result in await self._store.put(puts):
-            if isinstance(result, ApiError) and result.id not in ABSENT:
+            if isinstance(result, ApiError) and not result.is_unknown_place:
                 raise result
 
     def _key(self, engine: str, foreign: str) -> Key:

@@ -21,7 +21,6 @@ from device_manager.twins.places import ASSETS, DEVICES, GROUPS, MODELS, Places
 
 SHOWN = 10
 """Users of a model that a refusal names; it counts the others."""
-GONE = ("services.storage.unknown_index", "services.storage.unknown_collection")
 USERS = {"asset": ASSETS, "device": DEVICES, "group": GROUPS}
 
 
@@ -101,7 +100,7 @@ class ModelDeletion:
                 await self._store.refresh(index, collection)
                 found = await self._store.search(index, collection, search)
             except ApiError as error:
-                if error.id not in GONE:
+                if not error.is_unknown_place:
                     raise
                 continue
             users += [{"index": index, "_id": hit.id} for hit in found.hits]

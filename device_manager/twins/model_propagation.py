@@ -31,9 +31,7 @@ BATCH = 500
 """Twins of one transaction."""
 SHOWN = 10
 """Twins that could not be updated of which a task tells the reason; it counts the others."""
-UNEXPECTED = 500
 CONTENDED = "services.storage.too_many_changes"
-GONE = ("services.storage.unknown_index", "services.storage.unknown_collection")
 
 
 class Propagation:
@@ -110,7 +108,7 @@ class Propagation:
                 progress.done = done if progress.total is None else min(done, progress.total)
                 await progress.save()
         except ApiError as error:
-            if error.id not in GONE:  # an engine that was deleted meanwhile
+            if not error.is_unknown_place:  # an engine that was deleted meanwhile
                 raise
 
     async def _update_page(self, index: str, ids: Sequence[str], model: Model, progress: Progress) -> None:
@@ -118,7 +116,7 @@ class Propagation:
         try:
             await self._update(index, ids, model)
         except ApiError as error:
-            if error.status >= UNEXPECTED or error.id in (*GONE, CONTENDED):
+            if error.is_fault or error.is_unknown_place or error.id == CONTENDED:
                 raise
             if len(ids) > 1:
                 for id in ids:

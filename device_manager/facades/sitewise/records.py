@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from device_manager.errors import ApiError, api_error
-from device_manager.facades.identities import ABSENT
 from device_manager.query.search import Search, Sort
 from device_manager.query.tree import Bool, Query, Term
 from device_manager.security.places import Collections, Place
@@ -182,7 +181,7 @@ class Records:
         try:
             await remove_matching(self._store, RECORDS.index, RECORDS.collection, Term("engine", engine))
         except ApiError as error:
-            if error.id not in ABSENT:
+            if not error.is_unknown_place:
                 raise
 
 

@@ -19,7 +19,6 @@ from device_manager.twins.documents import Source
 
 EXPORTS = "exports"
 MAPPING: Source = {"dynamic": "false", "properties": {"engine": {"type": "keyword"}, "expiresAt": {"type": "long"}}}
-ABSENT = ("services.storage.unknown_index", "services.storage.unknown_collection")
 
 log = structlog.get_logger("exports")
 
@@ -69,7 +68,7 @@ class Tickets:
         try:
             await self._create(id, source)
         except ApiError as error:
-            if error.id not in ABSENT:
+            if not error.is_unknown_place:
                 raise
             await self._store.create_collection(INTERNAL_INDEX, EXPORTS, MAPPING)
             await self._create(id, source)
@@ -100,7 +99,7 @@ class Tickets:
         try:
             text = await self._store.transact(decide)
         except ApiError as error:
-            if error.id not in ABSENT:
+            if not error.is_unknown_place:
                 raise
             text = None
         if text is None:
@@ -135,7 +134,7 @@ async def _remove(store: Store, query: Query) -> None:
     try:
         await remove_matching(store, INTERNAL_INDEX, EXPORTS, query)
     except ApiError as error:
-        if error.id not in ABSENT:
+        if not error.is_unknown_place:
             raise
 
 

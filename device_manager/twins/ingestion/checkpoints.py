@@ -28,7 +28,6 @@ INTERVAL = 10.0
 MISSED = 3
 """Checkpoints that a process misses before it counts as gone, by the clock of whoever watches."""
 CREATED_AT = "_kuzzle_info.createdAt"
-ABSENT = ("services.storage.unknown_index", "services.storage.unknown_collection")
 
 log = structlog.get_logger("ingestion")
 
@@ -94,6 +93,6 @@ class Checkpoints:
                 ):
                     await self._heal(engine, page)
             except ApiError as error:
-                if error.id not in ABSENT:
+                if not error.is_unknown_place:
                     raise
         await self.heartbeat.forget(process.id)

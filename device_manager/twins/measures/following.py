@@ -22,7 +22,7 @@ from device_manager.twins.call import Call
 from device_manager.twins.catalogue import Catalogue, read_engine
 from device_manager.twins.measures.last_measures import Slot, measured_at, record_key, slots_of
 from device_manager.twins.measures.rebuilding import ENGINE_REBUILDING, Rebuilding
-from device_manager.twins.measures.records import ABSENT, create_records, engines_without_records
+from device_manager.twins.measures.records import create_records, engines_without_records
 from device_manager.twins.measures.slots import SlotList, SlotRegister
 from device_manager.twins.models import Model, read_model
 from device_manager.twins.places import CONFIG, MEASURES, MODELS, Places
@@ -158,7 +158,7 @@ class Following:
             try:
                 await self._follow_engine(engine, group)
             except ApiError as error:
-                if error.id not in ABSENT:
+                if not error.is_unknown_place:
                     raise  # otherwise the engine is gone, and its records with it
 
     async def _follow_engine(self, engine: str, changes: Sequence[Change]) -> None:
@@ -198,7 +198,7 @@ class Following:
             if held or await engines_without_records(self._store, [engine.index]):
                 await self.rebuild_engine(engine.index)
         except ApiError as error:
-            if error.id not in ABSENT:
+            if not error.is_unknown_place:
                 raise
 
     async def _follow_model(self, change: Change) -> None:
@@ -214,7 +214,7 @@ class Following:
                 try:
                     await self._register.add({SlotList(engine, twin, before.name): lost})  # type: ignore[arg-type]
                 except ApiError as error:
-                    if error.id not in ABSENT:
+                    if not error.is_unknown_place:
                         raise
 
 

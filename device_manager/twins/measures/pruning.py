@@ -9,7 +9,6 @@ from device_manager.storage.stamps import Source
 from device_manager.tasks import Progress, TaskKind
 from device_manager.twins.measures.last_measures import records_collection
 from device_manager.twins.measures.rebuilding import Rebuilding
-from device_manager.twins.measures.records import ABSENT
 from device_manager.twins.places import MEASURES
 
 MEASURE_PRUNING = "pruneMeasures"
@@ -47,7 +46,7 @@ class MeasurePruning:
                 return RECORDS_LEFT
             await self._mend_records(engine, before, progress)
         except ApiError as error:
-            if error.id not in ABSENT:
+            if not error.is_unknown_place:
                 raise  # otherwise the engine is gone, and its measures with it
         return None
 

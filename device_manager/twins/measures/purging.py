@@ -9,7 +9,6 @@ from device_manager.query.tree import Bool, Query, Range, Term, Terms
 from device_manager.storage.contract import Document, Key, Put, PutKind, Store
 from device_manager.twins.measures.last_measures import Slot, record_key, slots_of
 from device_manager.twins.measures.rebuilding import Rebuilding
-from device_manager.twins.measures.records import ABSENT
 from device_manager.twins.places import MEASURES
 
 PAGE = 1000
@@ -63,7 +62,7 @@ class MeasurePurging:
             await self._remove([record_key(engine, slot) for slot in emptied])
             await self._rebuilding.rebuild_slots(engine, slots.difference(emptied), frozenset(removed))
         except ApiError as error:
-            if error.id not in ABSENT:
+            if not error.is_unknown_place:
                 raise  # otherwise the engine is gone, and its measures with it
         return len(removed)
 

@@ -22,7 +22,7 @@ from device_manager.twins.measures.last_measures import (
     slot_of,
     slots_of,
 )
-from device_manager.twins.measures.records import ABSENT, create_records
+from device_manager.twins.measures.records import create_records
 from device_manager.twins.measures.slots import SlotRegister
 from device_manager.twins.places import MEASURES
 
@@ -219,7 +219,7 @@ class Rebuilding:
                 return "records"
             await self._check_records(engine, progress)
         except ApiError as error:
-            if error.id not in ABSENT:
+            if not error.is_unknown_place:
                 raise  # otherwise the engine is gone, and its records with it
         return None
 

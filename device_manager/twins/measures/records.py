@@ -6,9 +6,6 @@ from device_manager.errors import ApiError
 from device_manager.storage.contract import INTERNAL_INDEX, Store
 from device_manager.twins.measures.last_measures import RECORDS, records_collection
 
-ABSENT = ("services.storage.unknown_index", "services.storage.unknown_collection")
-"""What stores say of a collection that does not exist."""
-
 
 async def create_records(store: Store, engine: str) -> None:
     """Make the collection of an engine, before anything can be measured in it. Raises what the store raises."""
@@ -20,7 +17,7 @@ async def drop_records(store: Store, engine: str) -> None:
     try:
         await store.drop_collection(INTERNAL_INDEX, records_collection(engine))
     except ApiError as error:
-        if error.id not in ABSENT:
+        if not error.is_unknown_place:
             raise
 
 
@@ -29,7 +26,7 @@ async def engines_without_records(store: Store, engines: list[str]) -> list[str]
     try:
         present = set(await store.collections(INTERNAL_INDEX))
     except ApiError as error:
-        if error.id not in ABSENT:
+        if not error.is_unknown_place:
             raise
         present = set()
     return [engine for engine in engines if records_collection(engine) not in present]

@@ -21,7 +21,6 @@ from device_manager.tasks import Progress, TaskKind, Tasks
 from device_manager.twins.call import Call
 from device_manager.twins.catalogue import Catalogue, EngineConfig
 from device_manager.twins.measures.pruning import MEASURE_PRUNING
-from device_manager.twins.measures.records import ABSENT
 from device_manager.twins.places import MEASURES, PAYLOADS, Places
 
 PAYLOAD_PRUNING = "payload-pruning"
@@ -114,7 +113,7 @@ class Retention:
                 progress.done += await self._remove(uuids, before)
                 await progress.save()
         except ApiError as error:
-            if error.id not in ABSENT:
+            if not error.is_unknown_place:
                 raise  # otherwise the engine is gone
 
     async def _remove(self, uuids: Iterable[str], before: int) -> int:
