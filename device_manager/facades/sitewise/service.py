@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+from device_manager.facades.identities import Identities
 from device_manager.facades.kept_answers import KeptAnswers
 from device_manager.facades.sitewise.aggregates import Aggregates
 from device_manager.facades.sitewise.aliases import Aliases
@@ -15,7 +18,7 @@ from device_manager.facades.sitewise.assets import Assets
 from device_manager.facades.sitewise.authentication import Authentication
 from device_manager.facades.sitewise.hierarchies import Hierarchies
 from device_manager.facades.sitewise.interface import Service
-from device_manager.facades.sitewise.operations import Routes
+from device_manager.facades.sitewise.operations import Operation, Routes
 from device_manager.facades.sitewise.paging import Paging
 from device_manager.facades.sitewise.portal_operations import PortalOperations
 from device_manager.facades.sitewise.portals import Portals
@@ -38,6 +41,26 @@ from device_manager.storage.contract import Store
 from device_manager.twins.domain import Twins
 
 
+class Parts(NamedTuple):
+    """What several operations work with.
+
+    Attributes:
+        store: where everything is.
+        records: the interface's own documents.
+        paging: makes the tokens of pages.
+        tags: of resources.
+        twins: the domain.
+        settings: limits and switches.
+    """
+
+    store: Store
+    records: Records
+    paging: Paging
+    tags: ResourceTags
+    twins: Twins
+    settings: Settings
+
+
 def open_service(
     router: Router,
     store: Store,
@@ -58,40 +81,13 @@ def open_service(
     """
     records = Records(store, collections)
     twins.engine_deletion.add(records.remove_of_engine)
-    paging = Paging(Signer(store, collections))
-    tags, portals, identities = ResourceTags(records), Portals(records), asset_identities(store)
-    projects = Projects(paging, tags, settings.sitewise_portal_projects, portals, twins.models.writing.register)
-    portal_work = PortalOperations(records, portals, projects, paging, tags, settings.sitewise_portals)
-    project_assets = ProjectAssets(
-        store,
-        identities,
-        projects,
-        paging,
-        limit=settings.sitewise_project_assets,
-        extended=settings.sitewise_extended_codes,
-    )
-
-    models = AssetModels(records, twins.catalogue, twins.models.writing.register)
-    assets, aliases = Assets(store, identities), Aliases(records)
-    hierarchies = Hierarchies(records, assets, models)
-    model_work = AssetModelOperations(models, paging, tags, accepts_computed=settings.sitewise_accept_computed)
-    asset_work = AssetOperations(assets, models, hierarchies, aliases, paging, tags)
-    properties, history = AssetProperties(assets, models, aliases), ValueHistory(store)
-    values = Values(properties, history, twins.measures.purging)
-    exists: dict[Kind, Exists] = {
-        "asset": assets.exists,
-        "asset-model": models.exists,
-        "portal": portals.exists,
-        "project": projects.exists,
-    }
-    tagging = Tagging(tags, exists)
+    parts = Parts(store, records, Paging(Signer(store, collections)), ResourceTags(records), twins, settings)
+    identities = asset_identities(store)
+    exists: dict[Kind, Exists] = {}
     operations = [
-        *project_operations(projects, project_assets),
-        *portal_operations(portal_work),
-        *tag_operations(tagging),
-        *asset_model_operations(model_work),
-        *asset_operations(asset_work, hierarchies),
-        *value_operations(values, ValueReading(properties, history, paging), Aggregates(properties, history, paging)),
+        *_asset_side(parts, identities, exists),
+        *_project_side(parts, identities, exists),
+        *tag_operations(Tagging(parts.tags, exists)),
     ]
     return Service(
         router,
@@ -102,3 +98,40 @@ def open_service(
         PerSecond(),
         settings.sitewise_rate,
     )
+
+
+def _project_side(parts: Parts, identities: Identities, exists: dict[Kind, Exists]) -> list[Operation]:
+    """Portals, projects and their assets; notes how to find out whether one of them exists."""
+    records, paging, tags, settings = parts.records, parts.paging, parts.tags, parts.settings
+    portals = Portals(records)
+    register = parts.twins.models.writing.register
+    projects = Projects(paging, tags, settings.sitewise_portal_projects, portals, register)
+    portal_work = PortalOperations(records, portals, projects, paging, tags, settings.sitewise_portals)
+    project_assets = ProjectAssets(
+        parts.store,
+        identities,
+        projects,
+        paging,
+        limit=settings.sitewise_project_assets,
+        extended=settings.sitewise_extended_codes,
+    )
+    exists |= {"portal": portals.exists, "project": projects.exists}
+    return [*project_operations(projects, project_assets), *portal_operations(portal_work)]
+
+
+def _asset_side(parts: Parts, identities: Identities, exists: dict[Kind, Exists]) -> list[Operation]:
+    """Models, assets, hierarchies and values; notes how to find out whether a model or an asset exists."""
+    records, paging, tags, twins = parts.records, parts.paging, parts.tags, parts.twins
+    models = AssetModels(records, twins.catalogue, twins.models.writing.register)
+    assets, aliases = Assets(parts.store, identities), Aliases(records)
+    hierarchies = Hierarchies(records, assets, models)
+    model_work = AssetModelOperations(models, paging, tags, accepts_computed=parts.settings.sitewise_accept_computed)
+    asset_work = AssetOperations(assets, models, hierarchies, aliases, paging, tags)
+    properties, history = AssetProperties(assets, models, aliases), ValueHistory(parts.store)
+    values = Values(properties, history, twins.measures.purging)
+    exists |= {"asset": assets.exists, "asset-model": models.exists}
+    return [
+        *asset_model_operations(model_work),
+        *asset_operations(asset_work, hierarchies),
+        *value_operations(values, ValueReading(properties, history, paging), Aggregates(properties, history, paging)),
+    ]
