@@ -43,7 +43,7 @@ async def until_empty(api: Any, room: str) -> None:
 
 async def test_everybody_is_told_that_a_token_has_expired(api: Any, sockets: Any) -> None:
     user = await api.new_user()
-    brief, lasting = await api.login(user.username, expiresIn=1500), user.jwt
+    brief, lasting = await api.login(user.username, expiresIn=5000), user.jwt
     place = api.name()
     async with sockets(api) as first, sockets(api) as second, sockets(api) as other:
         room = await first.subscribe(brief, place)
@@ -101,14 +101,14 @@ async def test_deleted_users_and_keys_end_subscriptions(api: Any, sockets: Any) 
 
 async def test_subscriptions_go_on_with_the_new_token(api: Any, sockets: Any) -> None:
     user = await api.new_user()
-    brief = await api.login(user.username, expiresIn=2000)
+    brief = await api.login(user.username, expiresIn=6000)
     place = api.name()
     async with sockets(api) as refreshing, sockets(api) as again, sockets(api) as watching:
         room = await refreshing.subscribe(brief, place)
         await watching.subscribe(brief, place)
         refreshed = await refreshing.do("auth:refreshToken", jwt=brief)
         body = {"username": user.username, "password": user.password}
-        old = await api.login(user.username, expiresIn=1000)
+        old = await api.login(user.username, expiresIn=4000)
         await again.subscribe(old, place)
         await again.do("auth:login", strategy="local", body=body)
 

@@ -276,7 +276,7 @@ export default {
   },
 
   async "an ended token ends its subscriptions"(context) {
-    const { kuzzle } = await context.loggedIn("hearer", { expiresIn: 1500 });
+    const { kuzzle } = await context.loggedIn("hearer", { expiresIn: 5000 });
     const { room } = await hear(kuzzle, { equals: { name: "expiring" } });
     assert.equal(await context.kuzzle.realtime.count(room), 1);
     await next(kuzzle, "tokenExpired"); // nothing is asked meanwhile: the server says so
