@@ -38,7 +38,7 @@ from device_manager.figures import figures_of
 from device_manager.gateways.server import Gateway
 from device_manager.logs import configure_logging
 from device_manager.memory_storage import open_memory_storage
-from device_manager.operations import observed, open_telemetry, operating_controllers
+from device_manager.operations import observers_of, open_telemetry, operating_controllers
 from device_manager.plugins import PluginContext, PluginError, Plugins
 from device_manager.realtime.inside import InsideSubscriptions
 from device_manager.realtime.koncorde import normalise
@@ -46,6 +46,7 @@ from device_manager.router.controller import Controller
 from device_manager.router.envelope import NODE
 from device_manager.router.foreign import ForeignInterface, ForeignInterfaces
 from device_manager.router.idempotency import Idempotency
+from device_manager.router.observing import ObservedRouter
 from device_manager.router.router import Router
 from device_manager.router.statistics import Statistics
 from device_manager.router.subscriptions import open_realtime
@@ -121,13 +122,14 @@ class Application:
             self.router.register(controller)
         self.router.compile()
         shipped = self._shipped_interfaces()
+        self._observers = observers_of(settings, self.telemetry)
         self.gateway = Gateway(
-            observed(self.router, settings, self.telemetry),
+            ObservedRouter(self.router, self._observers) if self._observers else self.router,
             settings,
             ready=lambda: self._healthy and not self.router.admission.overloaded,
             events=self.events,
             metrics=self.metrics,
-            foreign=ForeignInterfaces(self.router, [*shipped, *self.plugins.foreign_interfaces()]),
+            foreign=self._foreign([*shipped, *self.plugins.foreign_interfaces()]),
         )
         own = at_own_port(shipped)
         self.sitewise_gateway = self._own_gateway(own) if own and settings.sitewise_port >= 0 else None
@@ -140,15 +142,17 @@ class Application:
 
     def _own_gateway(self, interfaces: list[ForeignInterface]) -> Gateway:
         """A port on which there is nothing but foreign interfaces."""
-        foreign = ForeignInterfaces(self.router, interfaces)
         return Gateway(
             self.router,
             self.settings,
             ready=lambda: self._healthy,
             events=self.events,
-            foreign=foreign,
+            foreign=self._foreign(interfaces),
             websockets=False,
         )
+
+    def _foreign(self, interfaces: list[ForeignInterface]) -> ForeignInterfaces:
+        return ForeignInterfaces(self.router, interfaces, self._observers)
 
     def _load_plugins(self) -> Plugins:
         plugins = Plugins()

@@ -42,6 +42,9 @@ def _requests(metrics: Metrics, router: Router) -> None:
         for bound in router.registry.actions():
             for (protocol, status), count in bound.traffic.answers.items():
                 counted[bound.controller, bound.action, protocol, str(status)] += count
+        for (interface, operation), traffic in router.foreign.items():
+            for (protocol, status), count in traffic.answers.items():
+                counted[interface, operation, protocol, str(status)] += count
         return counted
 
     def durations() -> dict[tuple[str, ...], Timings]:
@@ -49,10 +52,14 @@ def _requests(metrics: Metrics, router: Router) -> None:
         for bound in router.registry.actions():
             if bound.traffic.answers:
                 found.setdefault((bound.controller, bound.action), Timings()).include(bound.traffic)
+        found.update(router.foreign.items())
         return found
 
     labels = ("controller", "action", "protocol", "status")
-    metrics.counter("requests", "Answered requests; those for unknown actions have no controller.", answers, labels)
+    text = (
+        "Answered requests; unknown actions have no controller; other systems' clients: their interface and operation."
+    )
+    metrics.counter("requests", text, answers, labels)
     text = "Time from a request to its answer, the wait for a slot included; of a stream, to its beginning."
     metrics.histogram("request_seconds", text, durations, ("controller", "action"))
 

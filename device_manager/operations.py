@@ -16,8 +16,7 @@ from device_manager.controllers.server.pipes import listed_chains
 from device_manager.controllers.shown_settings import shown_settings
 from device_manager.documents.domain import Documents
 from device_manager.router.controller import Controller
-from device_manager.router.observing import AccessLog, Observe, ObservedRouter
-from device_manager.router.router import Router
+from device_manager.router.observing import AccessLog, Observe
 from device_manager.security.reset import SecurityReset
 from device_manager.settings import InvalidSettings, Settings
 from device_manager.storage.contract import Store
@@ -82,14 +81,14 @@ def open_telemetry(settings: Settings) -> Telemetry | None:
     return telemetry_to(settings.telemetry)
 
 
-def observed(router: Router, settings: Settings, telemetry: Telemetry | None) -> Router | ObservedRouter:
-    """The router as gateways see it: itself, unless somebody wants to look at every request."""
+def observers_of(settings: Settings, telemetry: Telemetry | None) -> list[Observe]:
+    """Those who look at every request."""
     observers: list[Observe] = []
     if telemetry is not None:
         observers.append(telemetry.observe)
     if settings.access_log:
         observers.append(AccessLog)
-    return ObservedRouter(router, observers) if observers else router
+    return observers
 
 
 def upkeep_of(application: Application, *, may_open: bool) -> Upkeep:

@@ -71,6 +71,7 @@ class RequestSpan:
     def end(self, response: Response | None) -> None:
         """End the span, and say how."""
         request, span = self._request, self._span
+        span.update_name(f"{request.controller}:{request.action}")  # messages of other systems' clients have it late
         attributes: dict[str, str | int | None] = {
             "device_manager.controller": request.controller,
             "device_manager.action": request.action,

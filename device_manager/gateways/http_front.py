@@ -25,7 +25,7 @@ from device_manager.gateways.http_stream import Streaming
 from device_manager.gateways.service import AFTER_PARSING, BEFORE_PARSING, Service
 from device_manager.metrics import CONTENT_TYPE
 from device_manager.router.envelope import encode
-from device_manager.router.foreign import ForeignInterfaces, ForeignRequest, Mounted
+from device_manager.router.foreign import ForeignInterfaces, Mounted
 from device_manager.router.parse import Refused, parse
 from device_manager.router.request import Connection, Request
 from device_manager.router.response import HeaderValue, Response
@@ -55,7 +55,7 @@ class HttpFront:
         connection = exchange.connection = connection_of(exchange, client, request_id)
         foreign = self._service.foreign
         if foreign is not None and (mounted := foreign.find(path)) is not None:
-            return self._serve_foreign(exchange, foreign, mounted, connection)
+            return self._serve_foreign(exchange, foreign, mounted, (path, query), request_id, connection)
         if self._service.hears_http:
             return self._serve_heard(exchange, path, query, request_id, connection)
         try:
@@ -67,18 +67,27 @@ class HttpFront:
         return self._handle(exchange, request, pretty)
 
     async def _serve_foreign(
-        self, exchange: Exchange, foreign: ForeignInterfaces, mounted: Mounted, connection: Connection
+        self,
+        exchange: Exchange,
+        foreign: ForeignInterfaces,
+        mounted: Mounted,
+        target: tuple[bytes, bytes],
+        request_id: str,
+        connection: Connection,
     ) -> Answer:
         """Serve a message that another system's client sent."""
-        path, query = split_target(exchange.target)
-        request = ForeignRequest(message_of(exchange), path, query, mounted.mount, connection)
+        refused: ApiError | None = None
         try:
             self._check(exchange)
         except ApiError as error:
-            answer = mounted.interface.refuse(request, error)
-        else:
-            answer = await foreign.answer(mounted, request)
-        return self._renderer.answer(exchange, answer.status, answer.body, headers=answer.headers)
+            self._service.refused[error.id or ""] += 1
+            refused = error
+        answer = await foreign.answer(
+            mounted, message_of(exchange), target, id=request_id, connection=connection, refused=refused
+        )
+        return self._renderer.answer(
+            exchange, answer.status, answer.body, request_id=request_id, headers=answer.headers
+        )
 
     async def _serve_heard(
         self, exchange: Exchange, path: bytes, query: bytes, request_id: str, connection: Connection

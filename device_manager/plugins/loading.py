@@ -17,7 +17,7 @@ from device_manager.plugins.markers import MARK, PROJECT, Mark
 from device_manager.plugins.models import ModelDeclaration
 from device_manager.plugins.strategies import LoginStrategy
 
-INTERFACE_VERSION = (1, 3)
+INTERFACE_VERSION = (1, 4)
 """Version of the plugin interface. The second number grows with additions; the first when something is taken away,
 which is announced by a warning at start for one version before. A plugin may state `INTERFACE_VERSION = (1, 0)`."""
 

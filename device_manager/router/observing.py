@@ -55,18 +55,30 @@ class ObservedRouter:
         if isinstance(answer, Response):
             _end(observations, answer)
             return answer
-        return self._later(answer, observations)
+        return _later(answer, observations)
 
-    async def _later(self, answer: Awaitable[Response], observations: Sequence[Observation]) -> Response:
-        response: Response | None = None
-        try:
-            with ExitStack() as stack:
-                for observation in observations:
-                    stack.enter_context(observation.during())
-                response = await answer
-            return response
-        finally:
-            _end(observations, response)
+
+async def watched(observers: Sequence[Observe], request: Request, answer: Awaitable[Response]) -> Response:
+    """The response to a request that does not go through the router, shown to observers.
+
+    Args:
+        observers: see it.
+        request: what is asked.
+        answer: gives the response.
+    """
+    return await _later(answer, [observe(request) for observe in observers])
+
+
+async def _later(answer: Awaitable[Response], observations: Sequence[Observation]) -> Response:
+    response: Response | None = None
+    try:
+        with ExitStack() as stack:
+            for observation in observations:
+                stack.enter_context(observation.during())
+            response = await answer
+        return response
+    finally:
+        _end(observations, response)
 
 
 def _end(observations: Sequence[Observation], response: Response | None) -> None:

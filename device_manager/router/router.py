@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from time import perf_counter
-from typing import Any, TypeVar
+from typing import Any
 
 import structlog
 
@@ -35,8 +35,6 @@ OVERLOAD_FILL = 0.1
 OVERLOAD_INTERVAL = 0.5
 """Seconds between two `core:overload`."""
 
-T = TypeVar("T")
-
 log = structlog.get_logger("router")
 
 
@@ -56,9 +54,11 @@ class Router:
 
     Attributes:
         admission: says which requests run.
+        arrivals: says for which messages of other systems' clients the caller is being looked for.
         streams: says which streaming answers are sent.
         ongoing: requests that are being worked on, by protocol.
         stray: what became of requests for actions that do not exist.
+        foreign: what became of messages to foreign interfaces, by interface and operation.
     """
 
     def __init__(
@@ -77,12 +77,14 @@ class Router:
         self.guard: Guard = guard or OpenGuard()
         self.registry = Registry(bus)
         self.admission = Admission(running, waiting)
+        self.arrivals = Admission(running, waiting)
         self.streams = Admission(streams, 0)
         self.draining = False
         self._pipeline = Pipeline(bus, self.guard, self.registry, idempotency)
         self._table = self.registry.table
         self.ongoing: Counter[str] = Counter()
         self.stray = Traffic()
+        self.foreign: defaultdict[tuple[str, str], Traffic] = defaultdict(Traffic)
         self._is_engine = is_engine
         self._overload_told = 0.0
         self._strict_sdk = strict_sdk
@@ -147,8 +149,9 @@ class Router:
         return failure(request, error)
 
     def traffic(self) -> Iterator[Traffic]:
-        """What became of all requests so far, an action at a time."""
+        """What became of all requests and foreign messages so far, an action or operation at a time."""
         yield self.stray
+        yield from self.foreign.values()
         for bound in self.registry.actions():
             yield bound.traffic
 
@@ -239,31 +242,34 @@ class Router:
             return api_error("api.process.overloaded")
         return None if request.connection.alive else api_error("api.process.connection_dropped")
 
-    async def admitted(self, connection: Connection, work: Callable[[], Awaitable[T]]) -> T:
-        """Do what is no request of ours, in a slot of its own; its calls of actions need none.
+    async def admit(self, noted: Request, admission: Admission | None = None) -> Slot:
+        """A slot for what is no request of ours, which the caller releases; its calls of actions need none.
 
         Args:
-            connection: who wants it; nothing is done when they have left before their turn.
-            work: what to do.
+            noted: says who wants it and which engine it is about; nothing is done for those who left before their turn.
+            admission: where it takes its turn; with requests by default.
 
         Raises:
-            ApiError: `network.entrypoint.shutting_down`, `api.process.overloaded`, `connection_dropped`; and whatever
-                `work` raises.
+            ApiError: `network.entrypoint.shutting_down`, `api.process.overloaded` or `connection_dropped`.
         """
+        admission = admission or self.admission
         if self.draining:
             raise api_error("network.entrypoint.shutting_down")
-        slot = self.admission.enter() or self.admission.queue("")
+        slot = admission.enter()
         if slot is None:
+            slot = admission.queue(self._engine(noted))
             self._tell_overload()
+        if slot is None:
             raise api_error("api.process.overloaded")
         try:
-            if not await slot.wait():
-                raise api_error("api.process.overloaded")
-            if not connection.alive:
-                raise api_error("api.process.connection_dropped")
-            return await work()
-        finally:
+            refused = await self._wait(noted, slot)
+        except BaseException:
             slot.release()
+            raise
+        if refused is not None:
+            slot.release()
+            raise refused
+        return slot
 
     def _tell_overload(self) -> None:
         fill = self.admission.fill
@@ -347,6 +353,7 @@ class Router:
     async def drain(self) -> None:
         """Refuse new requests with 503 and return when the running and waiting ones are answered."""
         self.draining = True
+        await self.arrivals.idle()
         await self.admission.idle()
         await self.streams.idle()
 

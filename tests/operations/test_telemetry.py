@@ -13,9 +13,9 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from device_manager.app import Application
-from device_manager.operations import observed
+from device_manager.operations import observers_of
+from device_manager.router.observing import ObservedRouter
 from device_manager.router.request import Connection, Request
-from device_manager.router.router import Router
 from device_manager.settings import InvalidSettings, Settings
 from device_manager.storage.watching import StoreWatch
 from device_manager.telemetry import Telemetry
@@ -50,7 +50,7 @@ async def application(tmp_path: Path, telemetry: Telemetry) -> AsyncIterator[App
 async def test_a_span_for_the_request_and_for_what_it_asks_the_store(
     application: Application, telemetry: Telemetry, exporter: InMemorySpanExporter
 ) -> None:
-    handler = observed(application.router, application.settings, telemetry)
+    handler = ObservedRouter(application.router, observers_of(application.settings, telemetry))
 
     async def ask(controller: str, action: str, connection: Connection, **options: Any) -> dict[str, ReadableSpan]:
         exporter.clear()
@@ -94,7 +94,7 @@ async def test_a_span_for_the_request_and_for_what_it_asks_the_store(
 
 async def test_nothing_is_in_the_way_when_nobody_observes(tmp_path: Path) -> None:
     application = Application(Settings(store=f"sqlite:{tmp_path}"))
-    assert isinstance(observed(application.router, application.settings, None), Router)
+    assert application.gateway.service.handler is application.router
     assert application.telemetry is None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -56,6 +55,7 @@ class SiteWise(ForeignInterface):
     """
 
     name = "sitewise"
+    finds_callers = True
 
     def __init__(self, service: Service, mounts: Sequence[str]) -> None:
         self.mounts = mounts
@@ -70,7 +70,7 @@ class SiteWise(ForeignInterface):
         try:
             return await self._answer(request)
         except SiteWiseError as error:
-            return _error_answer(error)
+            return _error_answer(request, error)
 
     def refuse(self, request: ForeignRequest, error: ApiError) -> ForeignAnswer:
         """The error in the service's words."""
@@ -78,7 +78,7 @@ class SiteWise(ForeignInterface):
             is_data = self._service.routes.find(request.message.verb, request.rest).operation.is_data
         except SiteWiseError:
             is_data = False
-        return _error_answer(from_api_error(error, is_data=is_data))
+        return _error_answer(request, from_api_error(error, is_data=is_data))
 
     async def _answer(self, request: ForeignRequest) -> ForeignAnswer:
         service = self._service
@@ -86,6 +86,8 @@ class SiteWise(ForeignInterface):
         if service.rate and not service.rates.passes(caller.account, service.rate):
             raise throttled(f"The account made more than {service.rate} requests within a second.")
         asked = service.routes.find(request.message.verb, request.rest)
+        request.asks_for(asked.operation.name)
+        await request.comes_from(caller.kuid, caller.engine)
         input = read_input(asked, request.query, request.message.body)
         actor = Actor(service.router, caller, service.platform, request.connection)
         visit = Visit(actor, _base_url(request))
@@ -93,7 +95,7 @@ class SiteWise(ForeignInterface):
             await actor.check(*asked.operation.like)
         if asked.operation.first is not None:
             await asked.operation.first(visit, input)
-        return _success(await self._kept(visit, asked, input))
+        return _success(request, await self._kept(visit, asked, input))
 
     async def _kept(self, visit: Visit, asked: Asked, input: Input) -> _Outcome:
         """What the operation answers, or has answered to the client's token before."""
@@ -134,18 +136,20 @@ def _token(visit: Visit, asked: Asked, input: Input, text: str) -> Token:
     return Token(visit.engine, scope, text, orjson.dumps(members, option=orjson.OPT_SORT_KEYS))
 
 
-def _success(outcome: _Outcome) -> ForeignAnswer:
+def _success(request: ForeignRequest, outcome: _Outcome) -> ForeignAnswer:
     body = b"" if outcome.content is None else orjson.dumps(outcome.content)
-    return ForeignAnswer(outcome.status, body, _headers() | outcome.headers)
+    return ForeignAnswer(outcome.status, body, _headers(request) | outcome.headers)
 
 
-def _error_answer(error: SiteWiseError) -> ForeignAnswer:
+def _error_answer(request: ForeignRequest, error: SiteWiseError) -> ForeignAnswer:
     content = {"__type": error.name, "message": error.message, **error.members}
-    return ForeignAnswer(error.status, orjson.dumps(content), _headers() | {"x-amzn-errortype": error.name})
+    headers = _headers(request) | {"x-amzn-errortype": error.name}
+    return ForeignAnswer(error.status, orjson.dumps(content), headers, error.name)
 
 
-def _headers() -> dict[str, str]:
-    return {"content-type": JSON, "x-amzn-requestid": str(uuid.uuid4())}
+def _headers(request: ForeignRequest) -> dict[str, str]:
+    """What every answer says; clients show their users the id, by which the log has the request."""
+    return {"content-type": JSON, "x-amzn-requestid": request.id}
 
 
 def _base_url(request: ForeignRequest) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 import structlog
 
 from device_manager.errors import ApiError
+from device_manager.router.current import CURRENT
 
 Casing = Literal["camel", "pascal", "both"]
 UNAUTHORISED = "11001"
@@ -60,14 +61,15 @@ class TeosError(Exception):
         return {"x-rate-limit-limit": "1s", "x-rate-limit-remaining": "0"} if self.status == 429 else {}
 
     def body(self, target: str, casing: Casing) -> dict[str, Any]:
-        """The error as JSON; its trace id is logged.
+        """The error as JSON; its trace id is the one by which the log has the request.
 
         Args:
             target: the route.
             casing: of the members' names.
         """
-        trace = str(uuid.uuid4())
-        log.info("refused", code=self.code, reason=self.message, target=target, trace=trace)
+        request = CURRENT.get()
+        trace = str(uuid.uuid4()) if request is None else request.id
+        log.info("refused", code=self.code, reason=self.message, target=target)
         details = [
             _cased(
                 {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
 
@@ -69,6 +70,7 @@ class Teos(ForeignInterface):
     """
 
     name = "teos"
+    finds_callers = True
     mounts: Sequence[str] = (*SERVICES, *OUTSIDE, EVENTS)
 
     def __init__(
@@ -121,10 +123,12 @@ class Teos(ForeignInterface):
         """See `ForeignInterface.answer`."""
         try:
             if request.mount.decode() not in SERVICES:
+                request.asks_for(request.mount.decode())
                 return _outside(request.mount.decode())
             route = parse_route(request.rest, SETS)
             if route is None or (route.set == "$metadata" and route.operation):
                 raise TeosError(404, "12001", "The path leads nowhere.")
+            request.asks_for(self._operation(request.message.verb, route))
             if request.message.verb == "GET" and route.set in ("", "$metadata"):
                 return self._document(request, route)
             return await self._handle(await self._visit(request, route))
@@ -138,11 +142,23 @@ class Teos(ForeignInterface):
     def _refusal(self, request: ForeignRequest, error: TeosError) -> ForeignAnswer:
         route = parse_route(request.rest, SETS)
         target = "" if route is None else route.target
-        return json_answer(error.body(target, self._casing), error.status, headers=error.headers)
+        answer = json_answer(error.body(target, self._casing), error.status, headers=error.headers)
+        return replace(answer, error=error.code)
+
+    def _operation(self, verb: str, route: Route) -> str:
+        """What is asked for as figures have it, such as `POST assets(key)/linkassets`; empty for what there is not."""
+        if verb == "GET" and route.set in ("", "$metadata"):
+            return f"GET /{route.set}"
+        place = (verb, route.set, route.key is not None, route.operation)
+        if place not in self._handlers:
+            return ""
+        key = "(key)" if route.key is not None else ""
+        return f"{verb} {route.set}{key}" + (f"/{route.operation}" if route.operation else "")
 
     async def _visit(self, request: ForeignRequest, route: Route) -> Visit:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.message.headers}
         caller, is_user = await self._caller(headers.get("authorization", ""))
+        await request.comes_from(caller.kuid, caller.engine)
         await self._collections.ready(RECORDS, LEDGER)
         actor = Actor(self._router, caller, self._platform, request.connection)
         message = request.message

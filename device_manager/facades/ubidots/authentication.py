@@ -49,8 +49,8 @@ class Authentication:
             raise too_many()
         return found
 
-    async def new_token(self, incoming: Incoming) -> str:
-        """A token for whoever shows an API key.
+    async def key_holder(self, incoming: Incoming) -> ForeignCaller:
+        """Who shows an API key.
 
         Raises:
             UbidotsError: 401001 without a key, 401002 for a wrong one.
@@ -62,7 +62,11 @@ class Authentication:
         found = await self._credentials.find(Interface.UBIDOTS, Proof.API_KEY, key)
         if found is None:
             raise wrong_credentials()
-        return await self._credentials.add_token(Interface.UBIDOTS, found, _now() + self._lifetime + self._slack)
+        return found
+
+    async def new_token(self, holder: ForeignCaller) -> str:
+        """A token for the holder of an API key. Raises `ApiError` when the store does not answer."""
+        return await self._credentials.add_token(Interface.UBIDOTS, holder, _now() + self._lifetime + self._slack)
 
 
 def _token(incoming: Incoming) -> str | None:

@@ -31,6 +31,11 @@ class UbidotsError(Exception):
         self.body = body
         self.headers = dict(headers or {})
 
+    @property
+    def name(self) -> str:
+        """What the access log calls it: its code, if it has one."""
+        return str(self.body.get("code", self.status))
+
 
 def invalid(detail: Mapping[str, list[str]]) -> UbidotsError:
     """A body or a query that cannot be used; `detail` says by member what is wrong with it."""

@@ -130,4 +130,4 @@ def no_content() -> ForeignAnswer:
 
 def refusal(error: UbidotsError) -> ForeignAnswer:
     """A refusal as an answer."""
-    return answer(dict(error.body), error.status, error.headers)
+    return ForeignAnswer(error.status, orjson.dumps(dict(error.body)), error.headers, error.name)

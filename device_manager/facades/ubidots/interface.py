@@ -46,6 +46,7 @@ class Ubidots(ForeignInterface):
     """
 
     name = "ubidots"
+    finds_callers = True
     mounts: Sequence[str] = (V2, V1)
 
     def __init__(
@@ -86,9 +87,14 @@ class Ubidots(ForeignInterface):
 
     async def _answer(self, request: ForeignRequest, incoming: Incoming) -> ForeignAnswer:
         if incoming.path == TOKEN and incoming.verb == "POST":
-            return answer({"token": await self._authentication.new_token(incoming)}, 201)
+            request.asks_for(f"POST {V1}/auth/token")
+            holder = await self._authentication.key_holder(incoming)
+            await request.comes_from(holder.kuid, holder.engine)
+            return answer({"token": await self._authentication.new_token(holder)}, 201)
         caller = await self._authentication.caller(incoming)
         found = self._routes.find(incoming.verb, incoming.path)
+        request.asks_for(f"{incoming.verb} {found.path}")
+        await request.comes_from(caller.kuid, caller.engine)
         return await found.run(Exchange(incoming, self._act_as(caller, request.connection), caller.engine))
 
     def refuse(self, request: ForeignRequest, error: ApiError) -> ForeignAnswer:

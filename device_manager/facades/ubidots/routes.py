@@ -35,6 +35,7 @@ class Route(NamedTuple):
 class Found(NamedTuple):
     """A route with the variable segments of a path."""
 
+    path: str
     handler: Handler
     arguments: tuple[str, ...]
 
@@ -66,7 +67,7 @@ class Routes:
             arguments = _matched(pattern, path)
             if arguments is not None:
                 if verb in route.verbs.split():
-                    return Found(route.handler, arguments)
+                    return Found(route.path, route.handler, arguments)
                 allowed += route.verbs.split()
         if allowed:
             raise wrong_verb(verb, ", ".join(dict.fromkeys(allowed)))

@@ -1,0 +1,92 @@
+"""Operators see what clients of other systems ask for: in the figures, the statistics and the log (design 10)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import boto3
+import httpx
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from device_manager.cli.client import Client
+
+ENGINE = "factory"
+PROJECT = "9b520ebf-5906-4272-b4f7-c805b2a50f60"
+
+
+def sitewise(url: str, keys: dict[str, Any]) -> Any:
+    return boto3.session.Session().client(
+        "iotsitewise",
+        endpoint_url=url,
+        region_name=keys["region"],
+        aws_access_key_id=keys["accessKeyId"],
+        aws_secret_access_key=keys["secretAccessKey"],
+        config=Config(inject_host_prefix=False, retries={"total_max_attempts": 1}),
+    )
+
+
+def ask_as_others(url: str, made: dict[str, dict[str, Any]]) -> dict[str, str]:
+    """Ask by each interface what there is and what there is not; the id of one answer of each, by interface."""
+    ids: dict[str, str] = {}
+    client = sitewise(f"{url}/sitewise", made["sitewise"])
+    with pytest.raises(ClientError) as caught:
+        client.describe_project(projectId=PROJECT)
+    ids["sitewise"] = caught.value.response["ResponseMetadata"]["RequestId"]
+    client.list_portals()
+    client.close()
+    with httpx.Client(base_url=url, timeout=60) as http:
+        answer = http.get("/api/v2.0/devices/", headers={"X-Auth-Token": made["ubidots"]["token"]})
+        assert answer.status_code == 200
+        ids["ubidots"] = answer.headers["x-kuzzle-request-id"]
+        assert http.get("/api/v2.0/devices/", headers={"X-Auth-Token": "wrong"}).status_code == 401
+        bearer = {"Authorization": f"Bearer {made['teos']['token']}"}
+        answer = http.get("/odata/v1.1/Assets('0x7')", headers=bearer)
+        assert answer.status_code == 404
+        ids["teos"] = answer.json()["clTraceId"]
+        assert http.get("/odata/v1.1/Assets", headers=bearer).status_code == 200
+        assert http.get("/version").status_code == 200
+    return ids
+
+
+@pytest.mark.parametrize("store", ["sqlite", "elasticsearch"])
+async def test_figures_statistics_and_log(start_server: Any, read_figures: Any, store: str) -> None:
+    server = start_server(store=store, settings={"access_log": True, "log_format": "json", "sitewise_port": 0})
+    made: dict[str, dict[str, Any]] = {}
+    async with Client(server.url) as client:
+        await client.call("device-manager/engine", "create", index=ENGINE)
+        for interface in ("sitewise", "ubidots", "teos"):
+            about = {"engineId": ENGINE, "interface": interface}
+            made[interface] = await client.call("device-manager/credentials", "create", **about)
+        ids = ask_as_others(server.url, made)
+        figures = read_figures(await client.call("server", "prometheus"))
+        statistics = await client.call("server", "getLastStats")
+    expected = [
+        ("sitewise", "DescribeProject", 404),
+        ("sitewise", "ListPortals", 200),
+        ("ubidots", "GET /api/v2.0/devices", 200),
+        ("ubidots", "", 401),
+        ("teos", "GET assets(key)", 404),
+        ("teos", "GET assets", 200),
+        ("teos", "/version", 200),
+    ]
+    for interface, operation, status in expected:
+        labels = {"controller": interface, "action": operation}
+        asked = frozenset({**labels, "protocol": "http", "status": str(status)}.items())
+        assert figures["device_manager_requests_total", asked] == 1, labels
+        assert figures["device_manager_request_seconds_count", frozenset(labels.items())] == 1, labels
+    assert figures["device_manager_requests_running", frozenset()] <= 1
+    assert statistics["completedRequests"]["http"] >= 4
+    assert statistics["failedRequests"]["http"] >= 3
+    server.stop()
+    lines = [json.loads(line) for line in server.log.read_text().splitlines()]
+    access = {line["request"]: line for line in lines if line["event"] == "request"}
+    noted = {(line["controller"], line["action"], line["status"]) for line in access.values()}
+    assert noted.issuperset(expected)
+    for interface, error in (("sitewise", "ResourceNotFoundException"), ("ubidots", None), ("teos", "21000")):
+        line = access[ids[interface]]
+        assert (line["controller"], line["protocol"], line["error"]) == (interface, "http", error)
+        assert line["user"] == made[interface]["userId"]
+        assert line["address"] == "127.0.0.1"
