@@ -134,6 +134,11 @@ class Platform:
         self.router.register(AdminController(documents, accounts.users, self.router, upkeep))
         self.router.compile()
 
+    async def stop_looking(self) -> None:
+        """End the looks for what other processes change, so that only what requests read is counted."""
+        await self.twins.catalogue.close()
+        await self.documents.close()
+
     async def ask(self, action: str, **payload: Any) -> Envelope:
         """The envelope that answers a request, its `engineId` being the test's engine unless said otherwise.
 

@@ -28,7 +28,7 @@ async def cost(platform: Any, action: str, **payload: Any) -> tuple[int, int, in
 
     A commit is three requests on Elasticsearch and one on SQLite.
     """
-    await platform.twins.catalogue.close()
+    await platform.stop_looking()
     await platform.twins.catalogue.look()
     trips = platform.store.round_trips
     before = trips.reads, trips.commits, trips.searches

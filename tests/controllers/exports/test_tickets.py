@@ -112,7 +112,7 @@ async def test_what_an_export_costs(platform: Any, monkeypatch: pytest.MonkeyPat
 async def cost(platform: Any, action: str, subject: Subject, rows: int, **options: Any) -> tuple[int, int]:
     """Searches and reads of a download beside opening and closing it and taking its ticket, which is one of each."""
     link = (await platform.do(action, **options))["link"]
-    await platform.twins.catalogue.close()
+    await platform.stop_looking()
     await platform.twins.catalogue.look()
     trips, shared = platform.store.round_trips, platform.store.shared
     before = trips.searches, trips.reads, trips.commits

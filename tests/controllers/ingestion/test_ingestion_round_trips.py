@@ -13,7 +13,7 @@ AT = 1_732_000_000_000
 
 async def cost(platform: Any, action: str, **payload: Any) -> tuple[int, int, int]:
     """Reads, puts, and everything else, apart from the look-out for other processes' changes."""
-    await platform.twins.catalogue.close()
+    await platform.stop_looking()
     await platform.twins.catalogue.look()
     trips = platform.store.round_trips
     before = trips.reads, trips.puts, trips.commits + trips.searches

@@ -149,7 +149,7 @@ async def test_one_round_trip(platform: Any, new_measure: Any, store_measures: A
     ids = [fresh("Container") for _ in range(20)]
     await store_measures(platform, *(new_measure(MARCH, asset=id, slot="dewPoint") for id in ids))
     await platform.do("assets:getLastMeasures", _id=ids[0])
-    await platform.twins.catalogue.close()
+    await platform.stop_looking()
     await platform.twins.catalogue.look()
     trips = platform.store.round_trips
     for action, payload in (
