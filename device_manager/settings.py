@@ -232,6 +232,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Projects of one portal of AWS IoT SiteWise; beyond it 410."""
     sitewise_project_assets: int = 10_000
     """Assets of one project of AWS IoT SiteWise; beyond it 410."""
+    sitewise_asset_models: int = 1000
+    """Asset models that clients of AWS IoT SiteWise may see in one engine before they cannot make more; beyond it
+    410."""
+    sitewise_assets: int = 100_000
+    """Assets in one engine, native ones included, before clients of AWS IoT SiteWise cannot make more; beyond it
+    410."""
     sitewise_rate: int = 0
     """Requests a second that one account of AWS IoT SiteWise may make of a server; beyond it 429. 0 for any number."""
 

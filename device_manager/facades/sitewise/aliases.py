@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 from typing import NamedTuple
 
-from device_manager.errors import ApiError
 from device_manager.facades.sitewise.assets import Asset
 from device_manager.facades.sitewise.errors import already_exists
-from device_manager.facades.sitewise.records import Claim, Record, Records, TakenError
+from device_manager.facades.sitewise.records import Record, Records, Writing
 from device_manager.facades.sitewise.visit import Visit
+from device_manager.twins.places import asset_key
 
-RECORD = "property-alias"
-MOST_PROPERTIES = 1000
+RECORD, OF_ASSET = "property-alias", "asset-aliases"
+"""Records with what an alias means; and with the aliases of all properties of an asset, by its native id."""
 
 
 class Target(NamedTuple):
@@ -39,53 +39,60 @@ class Aliases:
 
     async def of_asset(self, visit: Visit, asset: Asset) -> dict[str, str]:
         """Property id -> alias."""
-        records = await self._of(visit, asset.id)
-        return {record.content["property"]: record.content["alias"] for record in records}
+        return _known(await self._records.get(visit.engine, OF_ASSET, asset.id))
 
-    async def give(self, visit: Visit, asset: Asset, property: str, alias: str | None, *, is_free: bool) -> None:
+    async def give(self, visit: Visit, asset: Asset, property: str, alias: str | None) -> None:
         """Give a property an alias instead of the one that it has; None leaves it without one.
 
-        Args:
-            visit: the request.
-            asset: whose property.
-            property: its id.
-            alias: the new one.
-            is_free: the alias is that of an asset that is gone.
+        An alias is free when the asset that had it is gone, or has it no longer: both are looked at in the transaction.
 
         Raises:
             SiteWiseError: `ResourceAlreadyExistsException` when the alias is that of another property.
         """
-        if alias is not None:
-            content = {"property": property, "alias": alias}
+        target = Target(asset.id, property)
 
-            def is_stale(record: Record) -> bool:
-                return is_free or (record.parent == asset.id and record.content["property"] == property)
+        def write(writing: Writing) -> None:
+            mine = _known(writing.read(OF_ASSET, (asset.id,)).get(asset.id))
+            if alias is not None:
+                if _holder(writing, alias) not in (None, target):
+                    reason = f'The alias "{alias}" is that of another property.'
+                    raise already_exists(reason, property, visit.arn("asset", asset.foreign_id))
+                writing.put(RECORD, _key(alias), {"property": property, "alias": alias}, parent=asset.id)
+            if property in mine and mine[property] != alias:
+                writing.delete(RECORD, _key(mine[property]))
+            others = {id: known for id, known in mine.items() if id != property}
+            aliases = others if alias is None else others | {property: alias}
+            writing.put(OF_ASSET, asset.id, {"aliases": aliases})
 
-            try:
-                await self._records.claim(
-                    visit.engine, [Claim(RECORD, _key(alias), content, asset.id)], visit.caller.kuid, is_stale
-                )
-            except TakenError:
-                reason = f'The alias "{alias}" is that of another property.'
-                raise already_exists(reason, property, visit.arn("asset", asset.foreign_id)) from None
-        for record in await self._of(visit, asset.id):
-            if record.content["property"] == property and record.content["alias"] != alias:
-                await self._remove(visit, record)
+        await self._records.decide(visit.engine, visit.caller.kuid, write)
 
     async def forget(self, visit: Visit, asset: Asset) -> None:
         """Remove the aliases of an asset that is gone."""
-        for record in await self._of(visit, asset.id):
-            await self._remove(visit, record)
+        if not await self.of_asset(visit, asset):
+            return
 
-    async def _of(self, visit: Visit, asset: str) -> list[Record]:
-        return await self._records.page(visit.engine, RECORD, MOST_PROPERTIES, None, parent=asset)
+        def write(writing: Writing) -> None:
+            for alias in _known(writing.read(OF_ASSET, (asset.id,)).get(asset.id)).values():
+                record = writing.read(RECORD, (_key(alias),)).get(_key(alias))
+                if record is not None and record.parent == asset.id:
+                    writing.delete(RECORD, record.id)
+            writing.delete(OF_ASSET, asset.id)
 
-    async def _remove(self, visit: Visit, record: Record) -> None:
-        try:
-            await self._records.change(visit.engine, RECORD, record.id, lambda stored: None, visit.caller.kuid)
-        except ApiError as error:
-            if error.id != "services.storage.not_found":
-                raise
+        await self._records.decide(visit.engine, visit.caller.kuid, write)
+
+
+def _holder(writing: Writing, alias: str) -> Target | None:
+    """Which property of an asset that is there has an alias."""
+    record = writing.read(RECORD, (_key(alias),)).get(_key(alias))
+    if record is None or not writing.tx.read((asset_key(writing.engine, record.parent),)):
+        return None
+    property = record.content["property"]
+    known = _known(writing.read(OF_ASSET, (record.parent,)).get(record.parent))
+    return Target(record.parent, property) if known.get(property) == alias else None
+
+
+def _known(record: Record | None) -> dict[str, str]:
+    return {} if record is None else dict(record.content["aliases"])
 
 
 def _key(alias: str) -> str:

@@ -10,8 +10,8 @@ import msgspec
 
 from device_manager.errors import ApiError
 from device_manager.facades.sitewise.definitions import MEASURE_MODELS, OWN_MAPPING, Definition, define
-from device_manager.facades.sitewise.errors import already_exists, not_found
-from device_manager.facades.sitewise.records import Claim, Record, Records, TakenError
+from device_manager.facades.sitewise.errors import already_exists, conflicting, invalid, not_found
+from device_manager.facades.sitewise.records import Record, Records, Writing
 from device_manager.facades.sitewise.shapes import EXTERNAL
 from device_manager.facades.sitewise.visit import Visit
 from device_manager.plugins.models import ModelDeclaration
@@ -21,6 +21,8 @@ from device_manager.twins.catalogue import Catalogue
 MODELS = "device-manager/models"
 RECORD, NAMES = "asset-model", "asset-model-name"
 """Records with what clients declared, by the name of the native model; and with that name, by ids and names."""
+BUSY_UNTIL = "busyUntil"
+"""Member of a record: milliseconds since 1970 until which somebody changes the model."""
 GRACE = 60_000
 """Milliseconds that somebody else may take from the records of a model to the model; later, it is gone."""
 
@@ -53,9 +55,7 @@ class AssetModels:
 
     async def of_native(self, visit: Visit, model: str) -> Definition:
         """The definition of a native model. Raises `device_manager.models.unknown_asset`."""
-        group = await self.group(visit)
-        found = await visit.actor.call(MODELS, "getAsset", model=model, engineGroup=group)
-        (definition,) = await self._define(visit, [found["_source"]])
+        (definition,) = await self._define(visit, [await self.native(visit, model)])
         return definition
 
     async def find(self, visit: Visit, id: str) -> Definition | None:
@@ -104,25 +104,71 @@ class AssetModels:
         """
         natives = await self._natives(visit)
         self._refuse_native(visit, definition, await self.all(visit))
-        content: Source = msgspec.to_builtins(definition)
-        pointer = {"model": definition.model, "id": definition.id}
-        claims = [Claim(NAMES, name, pointer) for name in _names(definition)]
-        claims.append(Claim(RECORD, definition.model, content))
         oldest = time.time_ns() // 1_000_000 - GRACE
 
         def is_stale(record: Record) -> bool:
             return record.content["model"] not in natives and record.created_at < oldest
 
-        try:
-            await self._records.claim(visit.engine, claims, visit.caller.kuid, is_stale)
-        except TakenError as error:
-            raise _taken(visit, definition, error.record.content["id"]) from None
+        def claim(writing: Writing) -> None:
+            stored = [record for kind, id in _records_of(definition) for record in writing.read(kind, (id,)).values()]
+            _take(writing, visit, definition, stored, is_stale)
+            writing.put(RECORD, definition.model, msgspec.to_builtins(definition))
+
+        await self._records.decide(visit.engine, visit.caller.kuid, claim)
         try:
             await self._register(MEASURE_MODELS)
             await visit.actor.call(MODELS, "writeAsset", body=body | {"engineGroup": await self.group(visit)})
         except BaseException:
             await self._forget(visit, definition)
             raise
+
+    async def update(self, visit: Visit, before: Definition, after: Definition, body: Source) -> None:
+        """Change a model.
+
+        Args:
+            visit: the request.
+            before: what the change rests on.
+            after: what clients declare.
+            body: of `writeAsset`.
+
+        Raises:
+            SiteWiseError: `ConflictingOperationException` when somebody else changes the model, or has done so since;
+                `ResourceAlreadyExistsException`: a name is taken; `InvalidRequestException` for a model of native
+                clients, which other engines may use.
+            ApiError: what `models:writeAsset` refuses.
+        """
+        new = [id for id in _names(after) if id not in _names(before)]
+        old = [id for id in _names(before) if id not in _names(after)]
+
+        def begin(writing: Writing) -> None:
+            record = writing.read(RECORD, (before.model,)).get(before.model)
+            if record is None:
+                raise invalid(f'The asset model "{before.name}" was made by native clients, and is changed by them.')
+            if record.content["version"] != before.version or record.content.get(BUSY_UNTIL, 0) > writing.now:
+                arn = visit.arn("asset-model", before.id)
+                raise conflicting(f"The asset model {before.id} is being changed: try again.", before.id, arn)
+            stored = [*writing.read(NAMES, new).values()]
+            _take(writing, visit, after, stored, lambda record: False, new)
+            writing.change(RECORD, before.model, record.content | {BUSY_UNTIL: writing.now + GRACE})
+
+        def end(writing: Writing) -> None:
+            _put(writing, after)
+            for id in old:
+                writing.delete(NAMES, id)
+
+        def undo(writing: Writing) -> None:
+            _put(writing, before)
+            for id in new:
+                writing.delete(NAMES, id)
+
+        await self._records.decide(visit.engine, visit.caller.kuid, begin)
+        try:
+            await self._register(MEASURE_MODELS)
+            await visit.actor.call(MODELS, "writeAsset", body=body)
+        except BaseException:
+            await self._records.decide(visit.engine, visit.caller.kuid, undo)
+            raise
+        await self._records.decide(visit.engine, visit.caller.kuid, end)
 
     async def delete(self, visit: Visit, definition: Definition) -> None:
         """Delete a model that no assets use. Raises what `models:deleteAsset` refuses."""
@@ -131,27 +177,31 @@ class AssetModels:
         await visit.actor.call(MODELS, "deleteAsset", _id=found["_id"])
         await self._forget(visit, definition)
 
+    async def native(self, visit: Visit, model: str) -> Source:
+        """The content of the document of a native model. Raises `device_manager.models.unknown_asset`."""
+        found = await visit.actor.call(MODELS, "getAsset", model=model, engineGroup=await self.group(visit))
+        source: Source = found["_source"]
+        return source
+
     async def _forget(self, visit: Visit, definition: Definition) -> None:
         """Remove the records of a model, as far as they are there."""
-        for kind, id in ((RECORD, definition.model), *((NAMES, name) for name in _names(definition))):
-            try:
-                await self._records.change(visit.engine, kind, id, lambda stored: None, visit.caller.kuid)
-            except ApiError as error:
-                if error.id != "services.storage.not_found":
-                    raise
+
+        def forget(writing: Writing) -> None:
+            for kind, id in _records_of(definition):
+                writing.delete(kind, id)
+
+        await self._records.decide(visit.engine, visit.caller.kuid, forget)
 
     async def hold_own_metadata(self, visit: Visit, model: str) -> None:
         """Let assets of a native model have a name and what else only these clients say."""
-        group = await self.group(visit)
-        found = await visit.actor.call(MODELS, "getAsset", model=model, engineGroup=group)
-        source = found["_source"]
+        source = await self.native(visit, model)
         if OWN_MAPPING.keys() <= (source["asset"].get("metadataMappings") or {}).keys():
             return
         await visit.actor.call(
             MODELS,
             "updateAsset",
             model=model,
-            engineGroup=source.get("engineGroup") or group,
+            engineGroup=source.get("engineGroup") or await self.group(visit),
             body={"metadataMappings": OWN_MAPPING},
         )
 
@@ -176,6 +226,33 @@ class AssetModels:
             define(visit.engine, native, measures, records[name].content if name in records else None)
             for name, native in zip(names, natives, strict=True)
         ]
+
+
+def _take(
+    writing: Writing,
+    visit: Visit,
+    definition: Definition,
+    stored: Sequence[Record],
+    is_stale: Callable[[Record], bool],
+    names: Sequence[str] | None = None,
+) -> None:
+    """Let ids and names lead to a model. Raises `ResourceAlreadyExistsException` for `stored` ones that count."""
+    for record in stored:
+        if not is_stale(record):
+            raise _taken(visit, definition, record.content["id"])
+    for name in _names(definition) if names is None else names:
+        writing.put(NAMES, name, {"model": definition.model, "id": definition.id})
+
+
+def _put(writing: Writing, definition: Definition) -> None:
+    """Write down what clients declare, which nobody changes any more."""
+    if definition.model in writing.read(RECORD, (definition.model,)):
+        writing.change(RECORD, definition.model, msgspec.to_builtins(definition))
+
+
+def _records_of(definition: Definition) -> list[tuple[str, str]]:
+    """Kinds and ids of all records of a model."""
+    return [(RECORD, definition.model), *((NAMES, name) for name in _names(definition))]
 
 
 def _names(definition: Definition) -> list[str]:

@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 from device_manager.facades.sitewise.aliases import Aliases
 from device_manager.facades.sitewise.asset_models import AssetModels
-from device_manager.facades.sitewise.asset_operations import property_of
 from device_manager.facades.sitewise.assets import Asset, Assets
 from device_manager.facades.sitewise.definitions import Property
 from device_manager.facades.sitewise.errors import invalid, not_found
+from device_manager.facades.sitewise.property_operations import property_of
 from device_manager.facades.sitewise.shapes import CustomId, Input, PropertyAlias
 from device_manager.facades.sitewise.visit import Visit
 

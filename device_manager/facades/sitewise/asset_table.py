@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 from device_manager.facades.sitewise.aggregates import Aggregates, GetAssetPropertyAggregates
-from device_manager.facades.sitewise.asset_model_operations import (
-    AssetModelOperations,
-    CreateAssetModel,
-    DeleteAssetModel,
-    DescribeAssetModel,
-    ListAssetModelProperties,
-    ListAssetModels,
-)
-from device_manager.facades.sitewise.asset_operations import (
-    AssetOperations,
+from device_manager.facades.sitewise.asset_inputs import (
+    ChangeAssociation,
     CreateAsset,
     DeleteAsset,
     DescribeAsset,
     DescribeAssetProperty,
     ListAssetProperties,
+    ListAssetRelationships,
     ListAssets,
+    ListAssociatedAssets,
     UpdateAsset,
     UpdateAssetProperty,
 )
-from device_manager.facades.sitewise.hierarchies import ChangeAssociation, Hierarchies, ListAssociatedAssets
+from device_manager.facades.sitewise.asset_model_inputs import (
+    CreateAssetModel,
+    DeleteAssetModel,
+    DescribeAssetModel,
+    ListAssetModelProperties,
+    ListAssetModels,
+    UpdateAssetModel,
+)
+from device_manager.facades.sitewise.asset_model_operations import AssetModelOperations
+from device_manager.facades.sitewise.asset_operations import AssetOperations
+from device_manager.facades.sitewise.hierarchies import Hierarchies
 from device_manager.facades.sitewise.operations import Operation
+from device_manager.facades.sitewise.property_operations import PropertyOperations
+from device_manager.facades.sitewise.relative_operations import RelativeOperations
 from device_manager.facades.sitewise.value_reading import (
     BatchGetAssetPropertyValue,
     BatchGetAssetPropertyValueHistory,
@@ -35,6 +41,7 @@ from device_manager.facades.sitewise.values import BatchPutAssetPropertyValue, V
 
 ASSETS_WRITTEN = ("device-manager/assets", "update")
 """What hierarchies and aliases, which no action knows, count as for the rights of the caller."""
+PRECONDITIONS = {"if-match": "ifMatch", "if-none-match": "ifNoneMatch", "match-for-version-type": "matchForVersionType"}
 
 
 def asset_model_operations(models: AssetModelOperations) -> list[Operation]:
@@ -43,13 +50,16 @@ def asset_model_operations(models: AssetModelOperations) -> list[Operation]:
     return [
         Operation("CreateAssetModel", "POST", "/asset-models", CreateAssetModel, models.create, 202),
         Operation("DescribeAssetModel", "GET", one, DescribeAssetModel, models.describe),
+        Operation("UpdateAssetModel", "PUT", one, UpdateAssetModel, models.update, 202, headers=PRECONDITIONS),
         Operation("DeleteAssetModel", "DELETE", one, DeleteAssetModel, models.delete, 202),
         Operation("ListAssetModelProperties", "GET", f"{one}/properties", ListAssetModelProperties, models.properties),
         Operation("ListAssetModels", "GET", "/asset-models", ListAssetModels, models.page),
     ]
 
 
-def asset_operations(assets: AssetOperations, hierarchies: Hierarchies) -> list[Operation]:
+def asset_operations(
+    assets: AssetOperations, properties: PropertyOperations, relatives: RelativeOperations, hierarchies: Hierarchies
+) -> list[Operation]:
     """Assets, their properties and hierarchies."""
     one = "/assets/{assetId}"
     its_property = f"{one}/properties/{{propertyId}}"
@@ -60,14 +70,19 @@ def asset_operations(assets: AssetOperations, hierarchies: Hierarchies) -> list[
         Operation("UpdateAsset", "PUT", one, UpdateAsset, assets.update, 202),
         Operation("DeleteAsset", "DELETE", one, DeleteAsset, assets.delete, 202),
         Operation("ListAssets", "GET", "/assets", ListAssets, assets.page),
-        Operation("ListAssetProperties", "GET", f"{one}/properties", ListAssetProperties, assets.properties),
-        Operation("DescribeAssetProperty", "GET", its_property, DescribeAssetProperty, assets.describe_property),
-        Operation(
-            "UpdateAssetProperty", "PUT", its_property, UpdateAssetProperty, assets.update_property, like=written
-        ),
+        Operation("ListAssetProperties", "GET", f"{one}/properties", ListAssetProperties, properties.page),
+        Operation("DescribeAssetProperty", "GET", its_property, DescribeAssetProperty, properties.describe),
+        Operation("UpdateAssetProperty", "PUT", its_property, UpdateAssetProperty, properties.update, like=written),
         Operation("AssociateAssets", "POST", f"{one}/associate", change, hierarchies.associate, like=written),
         Operation("DisassociateAssets", "POST", f"{one}/disassociate", change, hierarchies.disassociate, like=written),
-        Operation("ListAssociatedAssets", "GET", f"{one}/hierarchies", ListAssociatedAssets, assets.associated),
+        Operation("ListAssociatedAssets", "GET", f"{one}/hierarchies", ListAssociatedAssets, relatives.associated),
+        Operation(
+            "ListAssetRelationships",
+            "GET",
+            f"{one}/assetRelationships",
+            ListAssetRelationships,
+            relatives.relationships,
+        ),
     ]
 
 

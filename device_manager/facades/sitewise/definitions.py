@@ -68,6 +68,7 @@ class Property(msgspec.Struct, frozen=True, kw_only=True):
         member: where measures hold the value.
         unit: of its values.
         external_id: another name.
+        is_native: native clients declared it, and only they take it away.
     """
 
     id: str
@@ -79,6 +80,7 @@ class Property(msgspec.Struct, frozen=True, kw_only=True):
     member: tuple[str, ...] = ()
     unit: str | None = None
     external_id: str | None = None
+    is_native: bool = False
 
     @property
     def is_attribute(self) -> bool:
@@ -106,6 +108,7 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
         external_id: another name.
         properties: those that clients declared, then what the native model has beside them.
         hierarchies: kinds of children.
+        version: 1 for a new one, one more with every change by these clients.
         created_at: milliseconds since 1970.
         updated_at: milliseconds since 1970.
     """
@@ -117,6 +120,7 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
     external_id: str | None = None
     properties: tuple[Property, ...] = ()
     hierarchies: tuple[Hierarchy, ...] = ()
+    version: int = 1
     created_at: int = 0
     updated_at: int = 0
 
@@ -186,6 +190,7 @@ def _native_properties(engine: str, content: Source, measures: Mapping[str, Sour
                 type={"measurement": {}},
                 place=slot["name"],
                 member=path,
+                is_native=True,
             )
     for field, mapping in (content.get("metadataMappings") or {}).items():
         native_type = NATIVE_TYPES.get(mapping.get("type", ""))
@@ -198,6 +203,7 @@ def _native_properties(engine: str, content: Source, measures: Mapping[str, Sour
                 kind="attribute",
                 type={"attribute": {} if default is None else {"defaultValue": str(default)}},
                 place=field,
+                is_native=True,
             )
 
 

@@ -52,6 +52,16 @@ def conflicting(message: str, id: str, arn: str) -> SiteWiseError:
     return SiteWiseError("ConflictingOperationException", 409, message, {"resourceId": id, "resourceArn": arn})
 
 
+def precondition_failed(message: str, id: str, arn: str) -> SiteWiseError:
+    """The resource `id` is not as a header of the request wants it to be."""
+    return SiteWiseError("PreconditionFailedException", 412, message, {"resourceId": id, "resourceArn": arn})
+
+
+def unauthorized(message: str) -> SiteWiseError:
+    """What is named belongs to somebody else."""
+    return SiteWiseError("UnauthorizedException", 401, message)
+
+
 def beyond_limit(message: str) -> SiteWiseError:
     """A quota is used up."""
     return SiteWiseError("LimitExceededException", 410, message)

@@ -2,37 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, TypeVar
 
-from device_manager.errors import ApiError
+from device_manager.facades.sitewise.asset_inputs import ChangeAssociation
 from device_manager.facades.sitewise.asset_models import AssetModels
+from device_manager.facades.sitewise.asset_places import RECORD, BusyError, Place, place_in
 from device_manager.facades.sitewise.assets import Asset, Assets
 from device_manager.facades.sitewise.definitions import Definition, Hierarchy
-from device_manager.facades.sitewise.errors import already_exists, beyond_limit, invalid, not_found
-from device_manager.facades.sitewise.paging import Place
-from device_manager.facades.sitewise.records import Claim, Record, Records, TakenError, place_of
-from device_manager.facades.sitewise.shapes import EXTERNAL, CustomId, Idempotent, Paged
+from device_manager.facades.sitewise.errors import beyond_limit, conflicting, invalid, not_found
+from device_manager.facades.sitewise.paging import Place as Position
+from device_manager.facades.sitewise.parts import begin_part, end_part
+from device_manager.facades.sitewise.records import Records, Writing, place_of
+from device_manager.facades.sitewise.shapes import EXTERNAL
 from device_manager.facades.sitewise.visit import Visit
 
-RECORD = "hierarchy"
+T = TypeVar("T")
+
 MOST_CHILDREN = 2000
 PAGE = 250
-
-
-class ChangeAssociation(Idempotent, frozen=True, kw_only=True):
-    """A child, and the hierarchy of an asset into which it comes, or which it leaves."""
-
-    asset_id: CustomId
-    hierarchy_id: CustomId
-    child_asset_id: CustomId
-
-
-class ListAssociatedAssets(Paged, frozen=True, kw_only=True):
-    """Children or the parent of an asset."""
-
-    asset_id: CustomId
-    hierarchy_id: CustomId | None = None
-    traversal_direction: Literal["CHILD", "PARENT"] = "CHILD"
 
 
 class Edge(NamedTuple):
@@ -47,7 +35,7 @@ class Relative(NamedTuple):
     """An asset in a list, and the place of its edge."""
 
     asset: Asset
-    place: Place
+    place: Position
 
 
 class Hierarchies:
@@ -65,7 +53,7 @@ class Hierarchies:
         self._models = models
 
     async def associate(self, visit: Visit, input: ChangeAssociation) -> None:
-        """`AssociateAssets`."""
+        """`AssociateAssets`: parents, cycles and names are decided in one transaction."""
         parent = await self._assets.require(visit, input.asset_id)
         hierarchy = hierarchy_of(await self._models.of_native(visit, parent.model), input.hierarchy_id)
         child = await self._assets.require(visit, input.child_asset_id)
@@ -76,32 +64,36 @@ class Hierarchies:
                 f'Children in the hierarchy "{hierarchy.name}" are of the asset model {wanted}, '
                 f"and {child.foreign_id} is of {model.id}."
             )
-        await self._refuse_cycle(visit, parent, child)
-        await self._refuse_siblings(visit, parent, child)
-        edge = await self.to_parent(visit, child.id)
-        try:
-            await self._records.claim(
-                visit.engine,
-                [Claim(RECORD, child.id, {"hierarchy": hierarchy.id}, parent.id)],
-                visit.caller.kuid,
-                lambda record: edge is None,
-            )
-        except TakenError:
-            reason = f"The asset {child.foreign_id} has a parent already."
-            raise already_exists(reason, child.foreign_id, visit.arn("asset", child.foreign_id)) from None
+        await self._refuse_many(visit, parent)
+
+        def write(writing: Writing) -> None:
+            begin_part(writing, visit, parent, child, hierarchy.id)
+
+        await self.decide(visit, write)
 
     async def disassociate(self, visit: Visit, input: ChangeAssociation) -> None:
         """`DisassociateAssets`."""
         parent = await self._assets.require(visit, input.asset_id)
         hierarchy = hierarchy_of(await self._models.of_native(visit, parent.model), input.hierarchy_id)
         child = await self._assets.require(visit, input.child_asset_id)
-        if await self.to_parent(visit, child.id) != Edge(parent.id, child.id, hierarchy.id):
-            raise not_found(f'child in the hierarchy "{hierarchy.name}" of {parent.foreign_id}:', child.foreign_id)
+
+        def write(writing: Writing) -> None:
+            end_part(writing, visit, parent, child, hierarchy)
+
+        await self.decide(visit, write)
+
+    async def decide(self, visit: Visit, write: Callable[[Writing], T]) -> T:
+        """What `write` returns, in one transaction on the records of the caller's engine.
+
+        Raises:
+            SiteWiseError: `ConflictingOperationException` when somebody changes one of the assets; what `write` raises.
+        """
         try:
-            await self._records.change(visit.engine, RECORD, child.id, lambda stored: None, visit.caller.kuid)
-        except ApiError as error:
-            if error.id != "services.storage.not_found":
-                raise
+            return await self._records.decide(visit.engine, visit.caller.kuid, write)
+        except BusyError as error:
+            asset = await self._assets.of_native(visit, error.asset)
+            id = error.asset if asset is None else asset.foreign_id
+            raise conflicting(f"The asset {id} is being changed: try again.", id, visit.arn("asset", id)) from None
 
     async def to_parent(self, visit: Visit, child: str) -> Edge | None:
         """The edge that ends at a child; None without one, and when the parent is gone."""
@@ -110,11 +102,21 @@ class Hierarchies:
     async def to_parents(self, visit: Visit, children: list[str]) -> dict[str, Edge]:
         """The same for many, by child: two round trips."""
         records = await self._records.get_many(visit.engine, RECORD, children)
-        parents = await self._assets.read(visit, {record.parent for record in records.values()})
-        return {child: _edge(record) for child, record in records.items() if record.parent in parents}
+        places = [place_in(record) for record in records.values() if record.parent]
+        parents = await self._assets.read(visit, {place.parent for place in places})
+        return {place.child: _edge(place) for place in places if place.parent in parents}
+
+    async def path_to_root(self, visit: Visit, asset: Asset) -> list[Edge]:
+        """The edges from an asset up to the one that has no parent."""
+        path: list[Edge] = []
+        edge = await self.to_parent(visit, asset.id)
+        while edge is not None:
+            path.append(edge)
+            edge = await self.to_parent(visit, edge.parent)
+        return path
 
     async def children(
-        self, visit: Visit, parent: Asset, hierarchy: str | None, size: int, after: Place | None
+        self, visit: Visit, parent: Asset, hierarchy: str | None, size: int, after: Position | None
     ) -> list[Relative]:
         """Children of an asset, in the order in which they came.
 
@@ -131,50 +133,41 @@ class Hierarchies:
             assets = await self._assets.read(visit, [record.id for record in records])
             for record in records:
                 after = place_of(visit.engine, RECORD, record)
-                if record.id in assets and hierarchy in (None, record.content["hierarchy"]):
+                if record.id in assets and hierarchy in (None, place_in(record).hierarchy):
                     found.append(Relative(assets[record.id], after))
             if len(records) < PAGE or len(found) >= size:
                 return found[:size]
 
-    async def has_relatives(self, visit: Visit, asset: Asset) -> bool:
-        """Whether an asset has a parent or children."""
-        return await self.to_parent(visit, asset.id) is not None or bool(
-            await self.children(visit, asset, None, 1, None)
-        )
+    async def has_children(self, visit: Visit, asset: Asset) -> bool:
+        """Whether an asset has children."""
+        return bool(await self.children(visit, asset, None, 1, None))
 
-    async def forget(self, visit: Visit, asset: Asset) -> None:
-        """Remove the edge of an asset that is gone."""
-        try:
-            await self._records.change(visit.engine, RECORD, asset.id, lambda stored: None, visit.caller.kuid)
-        except ApiError as error:
-            if error.id != "services.storage.not_found":
-                raise
+    async def are_used(self, visit: Visit, hierarchy: str) -> bool:
+        """Whether assets are parts of others in the hierarchy of an id."""
+        return await self._records.count(visit.engine, RECORD, about=hierarchy) > 0
 
-    async def _refuse_cycle(self, visit: Visit, parent: Asset, child: Asset) -> None:
-        above: str | None = parent.id
-        while above is not None:
-            if above == child.id:
-                raise invalid(f"The asset {child.foreign_id} would be a part of itself.")
-            edge = await self.to_parent(visit, above)
-            above = None if edge is None else edge.parent
-
-    async def _refuse_siblings(self, visit: Visit, parent: Asset, child: Asset) -> None:
-        siblings = await self.children(visit, parent, None, MOST_CHILDREN, None)
-        if len(siblings) >= MOST_CHILDREN:
+    async def _refuse_many(self, visit: Visit, parent: Asset) -> None:
+        if await self._records.count(visit.engine, RECORD, parent=parent.id) < MOST_CHILDREN:
+            return
+        if len(await self.children(visit, parent, None, MOST_CHILDREN, None)) >= MOST_CHILDREN:
             raise beyond_limit(f"The asset {parent.foreign_id} has {MOST_CHILDREN} children, and may have no more.")
-        for sibling, _ in siblings:
-            if sibling.name == child.name and sibling.id != child.id:
-                reason = f'The asset {parent.foreign_id} has a child of the name "{child.name}".'
-                raise already_exists(reason, sibling.foreign_id, visit.arn("asset", sibling.foreign_id))
 
 
 def hierarchy_of(definition: Definition, id: str) -> Hierarchy:
     """The hierarchy of an id, or of `externalId:` and an external id. Raises `ResourceNotFoundException`."""
-    for hierarchy in definition.hierarchies:
+    found = find_hierarchy(definition.hierarchies, id)
+    if found is None:
+        raise not_found(f'hierarchy of the asset model "{definition.name}":', id)
+    return found
+
+
+def find_hierarchy(hierarchies: Iterable[Hierarchy], id: str) -> Hierarchy | None:
+    """The one of an id, or of `externalId:` and an external id; None when there is none."""
+    for hierarchy in hierarchies:
         if id == hierarchy.id or (hierarchy.external_id is not None and id == EXTERNAL + hierarchy.external_id):
             return hierarchy
-    raise not_found(f'hierarchy of the asset model "{definition.name}":', id)
+    return None
 
 
-def _edge(record: Record) -> Edge:
-    return Edge(record.parent, record.id, record.content["hierarchy"])
+def _edge(place: Place) -> Edge:
+    return Edge(place.parent, place.child, place.hierarchy)

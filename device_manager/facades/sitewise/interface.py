@@ -88,7 +88,7 @@ class SiteWise(ForeignInterface):
         asked = service.routes.find(request.message.verb, request.rest)
         request.asks_for(asked.operation.name)
         await request.comes_from(caller.kuid, caller.engine)
-        input = read_input(asked, request.query, request.message.body)
+        input = read_input(asked, request.query, request.message)
         actor = Actor(service.router, caller, service.platform, request.connection)
         visit = Visit(actor, _base_url(request))
         if asked.operation.like is not None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
@@ -29,6 +29,7 @@ class Operation:
         first: is asked before a kept answer is given again, and refuses what no retry may get either.
         like: controller and action that the caller has to have a right to, where the operation calls none itself.
         query: members that stand in the query although the request has a body.
+        headers: members that stand in headers, by the names of these in lower case.
         is_data: writes or reads values, so that its clients know an error for a store that is away.
     """
 
@@ -41,6 +42,7 @@ class Operation:
     first: Handler | None = None
     like: tuple[str, str] | None = None
     query: tuple[str, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
     is_data: bool = False
 
 
@@ -79,6 +81,11 @@ class Routes:
             if members is not None:
                 return Asked(operation, members)
         raise unknown_operation(verb, text)
+
+
+def said(name: str, value: Any) -> Content:
+    """A member of an answer; nothing for None."""
+    return {} if value is None else {name: value}
 
 
 def _labels(known: tuple[tuple[str, ...], Operation]) -> int:

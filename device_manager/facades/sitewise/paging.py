@@ -7,14 +7,17 @@ import hashlib
 import hmac
 import time
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 import orjson
 
 from device_manager.facades.sitewise.errors import invalid
+from device_manager.facades.sitewise.shapes import Paged
 from device_manager.facades.sitewise.visit import Visit
 from device_manager.security.signing import Signer
+
+T = TypeVar("T")
 
 MAC_BYTES = 32
 NOT_COMPARED = frozenset({"nextToken", "maxResults"})
@@ -72,6 +75,14 @@ class Paging:
 
     def _mac(self, content: bytes) -> bytes:
         return hmac.digest(self._signer.derived_key("sitewise pages"), content, "sha256")
+
+
+async def page_of(paging: Paging, visit: Visit, input: Paged, items: Sequence[T]) -> tuple[Sequence[T], str | None]:
+    """A page of a list whose items keep their places, and the token of the next one."""
+    place = await paging.place(visit, input)
+    first = 0 if place is None else place[0]
+    end = first + input.max_results
+    return items[first:end], await paging.token(visit, input, [end]) if end < len(items) else None
 
 
 def _question(visit: Visit, input: Continued) -> str:

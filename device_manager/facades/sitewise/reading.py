@@ -12,17 +12,18 @@ import orjson
 from device_manager.facades.sitewise.errors import invalid, malformed
 from device_manager.facades.sitewise.operations import Asked
 from device_manager.facades.sitewise.shapes import Input
+from device_manager.router.request import HttpMessage
 
 WITH_BODY = frozenset({"POST", "PUT"})
 
 
-def read_input(asked: Asked, query: bytes, body: bytes) -> Input:
+def read_input(asked: Asked, query: bytes, message: HttpMessage) -> Input:
     """The members of a request.
 
     Args:
         asked: the operation, and what the path holds.
         query: the raw query.
-        body: the raw body.
+        message: has the raw body and the headers.
 
     Raises:
         SiteWiseError: `InvalidRequestException` for what breaks a constraint or is not JSON,
@@ -32,9 +33,12 @@ def read_input(asked: Asked, query: bytes, body: bytes) -> Input:
     has_body = operation.verb in WITH_BODY
     lists = _list_members(operation.input)
     wanted = frozenset(operation.query) if has_body else None
-    members: dict[str, Any] = _body(body) if has_body else {}
+    members: dict[str, Any] = _body(message.body) if has_body else {}
     members.update(_query(query, lists, wanted))
     members.update(asked.members)
+    for header, value in message.headers:
+        if (member := operation.headers.get(header.decode("latin-1"))) is not None:
+            members[member] = value.decode("latin-1").strip()
     try:
         return msgspec.convert(members, operation.input, strict=has_body)
     except msgspec.ValidationError as error:

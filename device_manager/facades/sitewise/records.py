@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from device_manager.errors import ApiError, api_error
 from device_manager.query.search import Search, Sort
@@ -11,38 +11,24 @@ from device_manager.query.tree import Bool, Query, Term
 from device_manager.security.places import Collections, Place
 from device_manager.storage.contract import INTERNAL_INDEX, Key, Store, Transaction
 from device_manager.storage.removal import remove_matching
-from device_manager.storage.stamps import Source, changed, created, stamp_now
+from device_manager.storage.stamps import Source, Stamp, changed, created, stamp_now
+
+T = TypeVar("T")
 
 RECORDS = Place(
     INTERNAL_INDEX,
     "sitewise",
     {
         "dynamic": "false",
-        "properties": {"engine": {"type": "keyword"}, "kind": {"type": "keyword"}, "parent": {"type": "keyword"}},
+        "properties": {
+            "engine": {"type": "keyword"},
+            "kind": {"type": "keyword"},
+            "parent": {"type": "keyword"},
+            "about": {"type": "keyword"},
+        },
     },
 )
 CREATED = "_kuzzle_info.createdAt"
-
-
-class Claim(NamedTuple):
-    """A record that somebody wants to make, under an id that may be taken."""
-
-    kind: str
-    id: str
-    content: Source
-    parent: str = ""
-
-
-class TakenError(Exception):
-    """An id is taken.
-
-    Attributes:
-        record: by this one.
-    """
-
-    def __init__(self, record: Record) -> None:
-        super().__init__(f"{record.id} is taken.")
-        self.record = record
 
 
 class Record(NamedTuple):
@@ -53,6 +39,62 @@ class Record(NamedTuple):
     content: Source
     created_at: int
     updated_at: int
+
+
+class Writing:
+    """The records of an engine inside of one transaction: what is read is what the decision rests on.
+
+    Args:
+        tx: the transaction.
+        engine: whose records.
+        stamp: who changes them, and when.
+
+    Attributes:
+        tx, engine: see above.
+        now: milliseconds since 1970.
+    """
+
+    def __init__(self, tx: Transaction, engine: str, stamp: Stamp) -> None:
+        self.tx = tx
+        self.engine = engine
+        self.now = stamp.now
+        self._stamp = stamp
+
+    def read(self, kind: str, ids: Iterable[str]) -> dict[str, Record]:
+        """Those records that are there, by id."""
+        documents = self.tx.read([record_key(self.engine, kind, id) for id in ids])
+        records = map(_record, documents.values())
+        return {record.id: record for record in records}
+
+    def create(self, kind: str, id: str, content: Source, *, parent: str = "", about: str = "") -> None:
+        """Add a record. Raises `services.storage.document_already_exists`."""
+        key = record_key(self.engine, kind, id)
+        self.tx.create(key.index, key.collection, self._source(kind, id, content, parent, about), key.id)
+
+    def put(self, kind: str, id: str, content: Source, *, parent: str = "", about: str = "") -> None:
+        """Add a record, which begins anew if it is there."""
+        if id in self.read(kind, (id,)):
+            self.tx.replace(record_key(self.engine, kind, id), self._source(kind, id, content, parent, about))
+        else:
+            self.create(kind, id, content, parent=parent, about=about)
+
+    def change(self, kind: str, id: str, content: Source) -> None:
+        """Give a record that was read another content."""
+        key = record_key(self.engine, kind, id)
+        self.tx.replace(key, changed(self.tx.read((key,))[key].source | {"content": content}, self._stamp))
+
+    def touch(self, kind: str, id: str) -> None:
+        """Let the commit depend on a record that was read: nobody may change it meanwhile."""
+        self.tx.touch(record_key(self.engine, kind, id))
+
+    def delete(self, kind: str, id: str) -> None:
+        """Remove a record; nothing happens when there is none."""
+        if id in self.read(kind, (id,)):
+            self.tx.delete(record_key(self.engine, kind, id))
+
+    def _source(self, kind: str, id: str, content: Source, parent: str, about: str) -> Source:
+        source = {"engine": self.engine, "kind": kind, "id": id, "parent": parent, "about": about, "content": content}
+        return created(source, self._stamp)
 
 
 class Records:
@@ -81,29 +123,21 @@ class Records:
         records = map(_record, documents.values())
         return {record.id: record for record in records}
 
-    async def claim(self, engine: str, claims: Sequence[Claim], user: str, is_stale: Callable[[Record], bool]) -> None:
-        """Make records, all or none; what is there already gives way if it is stale.
+    async def decide(self, engine: str, user: str, decide: Callable[[Writing], T], *, shown: bool = True) -> T:
+        """Run `decide` on the records of an engine in one transaction, and return what it returns.
+
+        Args:
+            engine: whose records.
+            user: who changes them.
+            decide: a pure function, which may run several times.
+            shown: wait until lists show the changes.
 
         Raises:
-            TakenError: what is there does not give way.
+            ApiError: what `Store.transact` raises; and what `decide` raises, with nothing written.
         """
         await self._collections.ready(RECORDS)
-        wanted = {record_key(engine, claim.kind, claim.id): claim for claim in claims}
         stamp = stamp_now(user)
-
-        def write(tx: Transaction) -> None:
-            stored = tx.read(wanted)
-            for key, claim in wanted.items():
-                source = created({"engine": engine, **claim._asdict()}, stamp)
-                document = stored.get(key)
-                if document is None:
-                    tx.create(key.index, key.collection, source, key.id)
-                    continue
-                if not is_stale(_record(document)):
-                    raise TakenError(_record(document))
-                tx.replace(key, source)
-
-        await self._store.transact(write, refresh=True)
+        return await self._store.transact(lambda tx: decide(Writing(tx, engine, stamp)), refresh=shown)
 
     async def create(self, engine: str, kind: str, id: str, content: Source, user: str, *, parent: str = "") -> None:
         """Add a record.
@@ -119,11 +153,7 @@ class Records:
         Raises:
             ApiError: `services.storage.document_already_exists`.
         """
-        await self._collections.ready(RECORDS)
-        key = record_key(engine, kind, id)
-        source = {"engine": engine, "kind": kind, "id": id, "parent": parent, "content": content}
-        stamped = created(source, stamp_now(user))
-        await self._store.transact(lambda tx: tx.create(key.index, key.collection, stamped, key.id), refresh=True)
+        await self.decide(engine, user, lambda writing: writing.create(kind, id, content, parent=parent))
 
     async def change(
         self, engine: str, kind: str, id: str, decide: Callable[[Source], Source | None], user: str
@@ -133,20 +163,18 @@ class Records:
         Raises:
             ApiError: `services.storage.not_found`, and what `decide` raises.
         """
-        await self._collections.ready(RECORDS)
-        key, stamp = record_key(engine, kind, id), stamp_now(user)
 
-        def write(tx: Transaction) -> None:
-            document = tx.read((key,)).get(key)
-            if document is None:
-                raise api_error("services.storage.not_found", id, key.index, kind)
-            content = decide(document.source["content"])
+        def write(writing: Writing) -> None:
+            record = writing.read(kind, (id,)).get(id)
+            if record is None:
+                raise api_error("services.storage.not_found", id, RECORDS.index, kind)
+            content = decide(record.content)
             if content is None:
-                tx.delete(key)
+                writing.delete(kind, id)
             else:
-                tx.replace(key, changed(document.source | {"content": content}, stamp))
+                writing.change(kind, id, content)
 
-        await self._store.transact(write, refresh=True)
+        await self.decide(engine, user, write)
 
     async def page(
         self, engine: str, kind: str, size: int, after: Sequence[Any] | None, *, parent: str | None = None
@@ -170,10 +198,10 @@ class Records:
         found = await self._store.search(RECORDS.index, RECORDS.collection, search)
         return [_record(document) for document in found.hits]
 
-    async def count(self, engine: str, kind: str, *, parent: str | None = None) -> int:
-        """How many there are."""
+    async def count(self, engine: str, kind: str, *, parent: str | None = None, about: str | None = None) -> int:
+        """How many there are: of a parent, or about something, when these are said."""
         await self._collections.ready(RECORDS)
-        search = Search(query=_query(engine, kind, parent), size=0)
+        search = Search(query=_query(engine, kind, parent, about), size=0)
         return (await self._store.search(RECORDS.index, RECORDS.collection, search)).total
 
     async def remove_of_engine(self, engine: str) -> None:
@@ -195,10 +223,9 @@ def place_of(engine: str, kind: str, record: Record) -> list[Any]:
     return [record.created_at, record_key(engine, kind, record.id).id]
 
 
-def _query(engine: str, kind: str, parent: str | None) -> Query:
+def _query(engine: str, kind: str, parent: str | None, about: str | None = None) -> Query:
     clauses = [Term("engine", engine), Term("kind", kind)]
-    if parent is not None:
-        clauses.append(Term("parent", parent))
+    clauses += [Term(name, value) for name, value in (("parent", parent), ("about", about)) if value is not None]
     return Bool(filter=tuple(clauses))
 
 

@@ -11,6 +11,7 @@ from device_manager.facades.sitewise.aliases import Aliases
 from device_manager.facades.sitewise.asset_ids import asset_identities
 from device_manager.facades.sitewise.asset_model_operations import AssetModelOperations
 from device_manager.facades.sitewise.asset_models import AssetModels
+from device_manager.facades.sitewise.asset_naming import AssetNaming
 from device_manager.facades.sitewise.asset_operations import AssetOperations
 from device_manager.facades.sitewise.asset_properties import AssetProperties
 from device_manager.facades.sitewise.asset_table import asset_model_operations, asset_operations, value_operations
@@ -24,7 +25,9 @@ from device_manager.facades.sitewise.portal_operations import PortalOperations
 from device_manager.facades.sitewise.portals import Portals
 from device_manager.facades.sitewise.project_assets import ProjectAssets
 from device_manager.facades.sitewise.projects import Projects
+from device_manager.facades.sitewise.property_operations import PropertyOperations
 from device_manager.facades.sitewise.records import Records
+from device_manager.facades.sitewise.relative_operations import RelativeOperations
 from device_manager.facades.sitewise.table import portal_operations, project_operations, tag_operations
 from device_manager.facades.sitewise.tags import Exists, ResourceTags, Tagging
 from device_manager.facades.sitewise.value_history import ValueHistory
@@ -121,17 +124,27 @@ def _project_side(parts: Parts, identities: Identities, exists: dict[Kind, Exist
 
 def _asset_side(parts: Parts, identities: Identities, exists: dict[Kind, Exists]) -> list[Operation]:
     """Models, assets, hierarchies and values; notes how to find out whether a model or an asset exists."""
-    records, paging, tags, twins = parts.records, parts.paging, parts.tags, parts.twins
+    records, paging, tags, twins, settings = parts.records, parts.paging, parts.tags, parts.twins, parts.settings
     models = AssetModels(records, twins.catalogue, twins.models.writing.register)
     assets, aliases = Assets(parts.store, identities), Aliases(records)
     hierarchies = Hierarchies(records, assets, models)
-    model_work = AssetModelOperations(models, paging, tags, accepts_computed=parts.settings.sitewise_accept_computed)
-    asset_work = AssetOperations(assets, models, hierarchies, aliases, paging, tags)
+    model_work = AssetModelOperations(
+        models,
+        hierarchies,
+        paging,
+        tags,
+        limit=settings.sitewise_asset_models,
+        accepts_computed=settings.sitewise_accept_computed,
+    )
+    naming, limit = AssetNaming(hierarchies), settings.sitewise_assets
+    asset_work = AssetOperations(assets, models, hierarchies, naming, aliases, paging, tags, limit=limit)
+    property_work = PropertyOperations(assets, models, aliases, paging)
+    relative_work = RelativeOperations(assets, models, hierarchies, paging)
     properties, history = AssetProperties(assets, models, aliases), ValueHistory(parts.store)
     values = Values(properties, history, twins.measures.purging)
     exists |= {"asset": assets.exists, "asset-model": models.exists}
     return [
         *asset_model_operations(model_work),
-        *asset_operations(asset_work, hierarchies),
+        *asset_operations(asset_work, property_work, relative_work, hierarchies),
         *value_operations(values, ValueReading(properties, history, paging), Aggregates(properties, history, paging)),
     ]

@@ -37,7 +37,8 @@ class Site:
         self.application = application
         self.engine = engine
         self.keys = keys
-        self._clients: list[Any] = []
+        self._session = boto3.session.Session()
+        self._clients: dict[str, Any] = {}
 
     @property
     def url(self) -> str:
@@ -52,7 +53,13 @@ class Site:
         return f"http://127.0.0.1:{gateway.port}"
 
     def client(self, **changes: Any) -> Any:
-        """A client of boto3 that does not try again by itself."""
+        """A client of boto3 that does not try again by itself: the same one for the same `changes`."""
+        name = repr(sorted(changes.items()))
+        if name not in self._clients:
+            self._clients[name] = self._new_client(changes)
+        return self._clients[name]
+
+    def _new_client(self, changes: dict[str, Any]) -> Any:
         config = Config(
             inject_host_prefix=changes.pop("inject_host_prefix", False),
             retries={"total_max_attempts": changes.pop("attempts", 1)},
@@ -65,13 +72,11 @@ class Site:
             "aws_secret_access_key": self.keys["secretAccessKey"],
             **changes,
         }
-        client = boto3.session.Session().client("iotsitewise", config=config, **given)
-        self._clients.append(client)
-        return client
+        return self._session.client("iotsitewise", config=config, **given)
 
     def close(self) -> None:
         """Close all connections."""
-        for client in self._clients:
+        for client in self._clients.values():
             client.close()
 
     async def native(self, controller: str, action: str, *, body: Any = None, **args: Any) -> Any:

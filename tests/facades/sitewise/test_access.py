@@ -222,5 +222,5 @@ async def test_one_account_may_ask_so_often_a_second(site: Site, call: Call, mon
         except ClientError as error:
             codes.append(error.response["Error"]["Code"])
     assert codes == ["ThrottlingException"]
-    patient = site.client(attempts=3)
+    patient = site.client(attempts=9)
     await call(patient.list_portals, maxResults=1)

@@ -1,0 +1,187 @@
+"""Of requests at once only one gets what there may be one of (facades 2.12)."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from botocore.exceptions import ClientError
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+Call = Callable[..., Awaitable[Any]]
+Site = Any
+ASSETS = "device-manager/assets"
+LEVEL = {"name": "Level", "dataType": "DOUBLE", "type": {"measurement": {}}}
+EXISTS, CONFLICTS = "ResourceAlreadyExistsException", "ConflictingOperationException"
+
+
+async def at_once(calls: Iterable[Awaitable[Any]]) -> Counter[str]:
+    """How often calls that are made at once end with each error; those that go well are counted as "done"."""
+    results = await asyncio.gather(*calls, return_exceptions=True)
+    counts: Counter[str] = Counter()
+    for result in results:
+        if isinstance(result, BaseException):
+            assert isinstance(result, ClientError), result
+        counts[result.response["Error"]["Code"] if isinstance(result, ClientError) else "done"] += 1
+    return counts
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def model(site: Site, call: Call) -> dict[str, Any]:
+    """An asset model whose assets may be parts of each other."""
+    client, id = site.client(), str(uuid.uuid4())
+    await call(
+        client.create_asset_model,
+        assetModelId=id,
+        assetModelName=f"Tank {id}",
+        assetModelProperties=[LEVEL, LEVEL | {"name": "Spare"}],
+        assetModelHierarchies=[{"name": "Parts", "childAssetModelId": id}],
+    )
+    described: dict[str, Any] = await call(client.describe_asset_model, assetModelId=id)
+    return described
+
+
+@pytest.fixture
+def make(site: Site, call: Call, model: dict[str, Any]) -> Callable[..., Awaitable[str]]:
+    """Makes an asset."""
+
+    async def make(name: str = "", **members: Any) -> str:
+        given = {"assetName": name or f"Tank {uuid.uuid4()}", "assetModelId": model["assetModelId"], **members}
+        made: str = (await call(site.client().create_asset, **given))["assetId"]
+        return made
+
+    return make
+
+
+async def test_one_asset_gets_a_name_or_an_id(site: Site, call: Call, make: Any) -> None:
+    client = site.client()
+    name, external, id = f"Tank {uuid.uuid4()}", f"tank-{uuid.uuid4()}", str(uuid.uuid4())
+    assert await at_once(make(name) for _ in range(4)) == {"done": 1, EXISTS: 3}
+    assert await at_once(make(assetExternalId=external) for _ in range(4)) == {"done": 1, EXISTS: 3}
+    assert await at_once(make(assetId=id) for _ in range(4)) == {"done": 1, EXISTS: 3}
+    first, second = await make(), await make()
+    renamed = f"Tank {uuid.uuid4()}"
+    counts = await at_once(
+        call(client.update_asset, assetId=asset, assetName=renamed) for asset in (first, second, first, second)
+    )
+    # The same asset renamed twice at once: one of both, or both one after the other.
+    assert counts["done"] in (1, 2) and counts["done"] + counts[EXISTS] + counts[CONFLICTS] == 4
+    names = [(await call(client.describe_asset, assetId=asset))["assetName"] for asset in (first, second)]
+    assert names.count(renamed) == 1
+    # What was given up is free again, at once.
+    (left,) = [name for name in names if name != renamed]
+    (holder,) = [asset for asset, name in zip((first, second), names, strict=True) if name == left]
+    await call(client.delete_asset, assetId=holder)
+    assert await make(left) != holder
+
+
+async def test_what_native_clients_free_is_free(site: Site, call: Call, make: Any, model: dict[str, Any]) -> None:
+    client, name, external = site.client(), f"Tank {uuid.uuid4()}", f"tank-{uuid.uuid4()}"
+    asset = await make(name, assetExternalId=external)
+    found = await site.native(ASSETS, "search", body={"query": {"term": {"reference": asset}}})
+    native = found["hits"][0]["_id"]
+    described = await call(client.describe_asset, assetId=asset)
+    (level, _) = (one["id"] for one in described["assetProperties"])
+    alias = f"/tanks/{uuid.uuid4()}"
+    await call(client.update_asset_property, assetId=asset, propertyId=level, propertyAlias=alias)
+    await site.native(ASSETS, "delete", _id=native, refresh="wait_for")
+    other = await make(name, assetExternalId=external)
+    await call(client.update_asset_property, assetId=other, propertyId=level, propertyAlias=alias)
+    assert (await call(client.describe_asset, assetId=f"externalId:{external}"))["assetId"] == other
+    # The name of a native asset is its reference.
+    reference = f"tank-{uuid.uuid4()}"
+    body = {"model": native.removesuffix(f"-{asset}"), "reference": reference}
+    await site.native(ASSETS, "create", body=body, refresh="wait_for")
+    assert await at_once([make(reference)]) == {EXISTS: 1}
+
+
+async def test_one_property_gets_an_alias(site: Site, call: Call, make: Any) -> None:
+    client, asset, other = site.client(), await make(), await make()
+    (level, spare) = (one["id"] for one in (await call(client.describe_asset, assetId=asset))["assetProperties"])
+    alias = f"/tanks/{uuid.uuid4()}"
+    targets = [(asset, level), (asset, spare), (other, level), (other, spare)]
+    counts = await at_once(
+        call(client.update_asset_property, assetId=id, propertyId=property, propertyAlias=alias)
+        for id, property in targets
+    )
+    assert counts == {"done": 1, EXISTS: 3}
+    # Of several aliases of one property the last one counts, and the others are free.
+    aliases = [f"{alias}/{number}" for number in range(4)]
+    change = client.update_asset_property
+    counts = await at_once(call(change, assetId=asset, propertyId=level, propertyAlias=one) for one in aliases)
+    assert counts == {"done": 4}
+    described = await call(client.describe_asset_property, assetId=asset, propertyId=level)
+    left = [one for one in aliases if one != described["assetProperty"]["alias"]]
+    assert len(left) == 3
+    for one in left:
+        with pytest.raises(ClientError, match="ResourceNotFoundException"):
+            await call(client.get_asset_property_value, propertyAlias=one)
+        await call(change, assetId=other, propertyId=level, propertyAlias=one)
+
+
+async def test_hierarchies_stay_trees(site: Site, call: Call, make: Any, model: dict[str, Any]) -> None:
+    client = site.client()
+    hierarchy = model["assetModelHierarchies"][0]["id"]
+
+    def associate(parent: str, child: str) -> Awaitable[Any]:
+        return call(client.associate_assets, assetId=parent, hierarchyId=hierarchy, childAssetId=child)
+
+    async def parents(assets: list[str]) -> dict[str, str]:
+        shown = {}
+        for asset in assets:
+            above = await call(client.list_associated_assets, assetId=asset, traversalDirection="PARENT")
+            for one in above["assetSummaries"]:
+                shown[asset] = one["id"]
+        return shown
+
+    # Three that would be a circle, and two parents for one child.
+    ring = [await make() for _ in range(3)]
+    counts = await at_once(associate(ring[number - 1], ring[number]) for number in range(3))
+    assert counts == {"done": 2, "InvalidRequestException": 1}
+    assert len(await parents(ring)) == 2
+    child, *wanting = [await make() for _ in range(4)]
+    assert await at_once(associate(parent, child) for parent in wanting) == {"done": 1, EXISTS: 2}
+    assert (await parents([child]))[child] in wanting
+
+    # Two children of one name, which are top-level assets of two models or children of others before.
+    parent, *aside = [await make() for _ in range(3)]
+    name = f"Tank {uuid.uuid4()}"
+    twins = []
+    for other in aside:
+        twins.append(await make(name))
+        await associate(other, twins[-1])
+    edges = [{"assetId": other, "hierarchyId": hierarchy} for other in aside]
+    await call(client.disassociate_assets, childAssetId=twins[0], **edges[0])
+    with pytest.raises(ClientError, match=CONFLICTS):
+        await call(client.disassociate_assets, childAssetId=twins[1], **edges[1])
+    assert await at_once([associate(parent, twins[0]), associate(aside[1], twins[0])]) == {"done": 1, EXISTS: 1}
+
+    # Nobody becomes a child of an asset that is being deleted.
+    lonely, newcomer = await make(), await make()
+    counts = await at_once([call(client.delete_asset, assetId=lonely), associate(lonely, newcomer)])
+    assert counts["done"] == 1, counts
+    assert counts[CONFLICTS] + counts["ResourceNotFoundException"] == 1
+    path = await call(client.list_asset_relationships, assetId=twins[1], traversalType="PATH_TO_ROOT")
+    shown = [one["hierarchyInfo"] for one in path["assetRelationshipSummaries"]]
+    assert shown == [{"parentAssetId": aside[1], "childAssetId": twins[1]}]
+
+
+async def test_one_change_of_a_model_wins(site: Site, call: Call, model: dict[str, Any]) -> None:
+    client, id = site.client(), model["assetModelId"]
+    tag = (await call(client.describe_asset_model, assetModelId=id))["eTag"]
+    common = {name: model[name] for name in ("assetModelId", "assetModelProperties", "assetModelHierarchies")}
+    names = [f"Tank {uuid.uuid4()}" for _ in range(4)]
+    update = client.update_asset_model
+    counts = await at_once(call(update, assetModelName=name, ifMatch=tag, **common) for name in names)
+    assert counts["done"] == 1 and counts[CONFLICTS] + counts["PreconditionFailedException"] == 3
+    after = await call(client.describe_asset_model, assetModelId=id)
+    assert (after["assetModelName"] in names, after["assetModelVersion"]) == (True, "2")
+    # The names that were not taken are free.
+    other = next(name for name in names if name != after["assetModelName"])
+    assert (await call(client.create_asset_model, assetModelName=other))["assetModelId"] != id
