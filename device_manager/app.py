@@ -138,7 +138,9 @@ class Application:
 
     def _shipped_interfaces(self) -> list[ForeignInterface]:
         credentials, collections = self.security.foreign_credentials, self.security.collections
-        return shipped_interfaces(self.router, self.store, credentials, collections, self.twins, self.settings)
+        return shipped_interfaces(
+            self.router, self.store, self.events, credentials, collections, self.twins, self.settings
+        )
 
     def _own_gateway(self, interfaces: list[ForeignInterface]) -> Gateway:
         """A port on which there is nothing but foreign interfaces."""

@@ -264,6 +264,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Seconds between two looks at that chain."""
     teos_require_chain_id: bool = False
     """Refuse signatures that bind no chain (those from before EIP-155)."""
+    teos_state_format: Literal["name", "number"] = "name"
+    """How transactions show their states: `Committed` or `"3"`. Filters take both."""
+    teos_rate: int = 0
+    """Requests a minute that one credential of TEOS may make of a server; beyond it 429. 0 for any number."""
     teos_page: int = 50
     """Entities of one page of TEOS."""
     teos_error_casing: Literal["camel", "pascal", "both"] = "camel"

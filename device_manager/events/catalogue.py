@@ -69,6 +69,16 @@ EVENTS: tuple[EventDeclaration, ...] = (
         "({source, target, asset, measures}, request) of one engine, once they are stored",
     ),
     EventDeclaration(
+        "device-manager:teos:transaction:state-changed",
+        "hooks only: ({engineId, TransactionId, State, BlockchainTransactionId, OccuredOn, CommittedOnBlock, GasPrice, "
+        "GasUsed}) when a transaction of TEOS has come into a state, at least once for each that it stays in",
+    ),
+    EventDeclaration(
+        "device-manager:teos:asset:changed",
+        "hooks only: ({engineId, UniqueAssetId, TransactionId, Type}) when a transaction of TEOS changed an asset, "
+        "at least once",
+    ),
+    EventDeclaration(
         "auth:strategyAuthenticated",
         "({strategy, content: user}) before a token is made; another user in `content` logs in as that one, content "
         "without `_id` is answered as it is",

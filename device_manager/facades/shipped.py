@@ -5,9 +5,11 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 
+from device_manager.events import EventBus
 from device_manager.facades.identities import remove_ids
 from device_manager.facades.sitewise.interface import SiteWise
 from device_manager.facades.sitewise.service import open_service
+from device_manager.facades.teos.bounds import check_settings
 from device_manager.facades.teos.chain.opening import open_chain
 from device_manager.facades.teos.interface import Teos
 from device_manager.facades.teos.ledger import ledger_findings
@@ -25,6 +27,7 @@ from device_manager.twins.domain import Twins
 def shipped_interfaces(
     router: Router,
     store: Store,
+    events: EventBus,
     credentials: ForeignCredentials,
     collections: Collections,
     twins: Twins,
@@ -35,6 +38,7 @@ def shipped_interfaces(
     Args:
         router: runs actions.
         store: where everything is.
+        events: tell plugins what happens.
         credentials: knows what their clients show.
         collections: makes the collections of private records.
         twins: the domain, which is not started yet.
@@ -49,10 +53,11 @@ def shipped_interfaces(
             SiteWise(open_service(router, store, credentials, collections, twins, settings), ["/sitewise"])
         )
     if settings.teos:
+        check_settings(settings)
         twins.engine_deletion.add(functools.partial(forget_engine, store))
         twins.examiners.append(functools.partial(ledger_findings, store))
         chain = open_chain(store, settings)
-        interfaces.append(Teos(router, store, credentials, collections, twins, chain, settings))
+        interfaces.append(Teos(router, store, events, credentials, collections, twins, chain, settings))
     return interfaces
 
 

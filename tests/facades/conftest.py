@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -33,15 +34,21 @@ def engine() -> str:
     return f"plant-{uuid.uuid4().hex[:12]}"
 
 
+@pytest.fixture(scope="module")
+def settings() -> dict[str, Any]:
+    """What the server of a module has to have other than the defaults."""
+    return {}
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="session", params=["sqlite", "elasticsearch"])
 async def application(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, settings: dict[str, Any]
 ) -> AsyncIterator[Application]:
     """One server a store, in this process."""
     url = f"sqlite:{tmp_path_factory.mktemp('facades')}"
     if request.param == "elasticsearch":
         url = f"elasticsearch:{request.getfixturevalue('elasticsearch_url')}"
-    application = Application(Settings(store=url, port=0))
+    application = Application(Settings(store=url, port=0, **settings))
     await application.start()
     yield application
     await application.stop()

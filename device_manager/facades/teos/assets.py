@@ -2,37 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from device_manager.errors import ApiError
 from device_manager.facades.acting import Actor
 from device_manager.facades.identities import Identities
+from device_manager.facades.teos.asset_set import BATCH, AssetSet, Found
+from device_manager.facades.teos.asset_twins import CONTROLLER, MODEL, read_twin, twin_of
 from device_manager.facades.teos.identity import derived_number, number_of, text_of
 from device_manager.facades.teos.ledger import canonical
+from device_manager.facades.teos.odata.translation import literals_of
+from device_manager.facades.teos.odata.tree import Node
 from device_manager.facades.teos.records import ASSET, RECORDS, Source, instant, record_key, records_of
 from device_manager.query.search import Sort
 from device_manager.query.tree import Term
 from device_manager.storage.contract import Document, Key, Store
 from device_manager.twins.places import ASSETS, asset_key
-
-CONTROLLER, MODELS = "device-manager/assets", "device-manager/models"
-MODEL = "TeosAsset"
-MEMBER = "teos"
-"""Member of the metadata that holds what clients of TEOS say; nested, so that it is in nobody's way."""
-METADATA: Source = {
-    MEMBER: {
-        "properties": {
-            "name": {"type": "keyword"},
-            "description": {"type": "text"},
-            "author": {"type": "keyword"},
-            "assetClassCode": {"type": "keyword"},
-            "documentHash": {"type": "keyword"},
-            "assetLinkIds": {"type": "keyword"},
-        }
-    }
-}
 
 
 class Asset(NamedTuple):
@@ -72,12 +59,12 @@ class Assets:
     Args:
         store: where records are.
         ledger: number of the ledger that is part of each id.
-        most: assets that a filter or an order goes through.
+        window: how far into its result a search reaches.
     """
 
-    def __init__(self, store: Store, ledger: int, most: int) -> None:
+    def __init__(self, store: Store, ledger: int, window: int) -> None:
         self._store = store
-        self._most = most
+        self._window = window
         self._ledger = ledger
         self._identities = Identities(store, "teos", ASSETS, self._names)
 
@@ -105,7 +92,7 @@ class Assets:
             twins |= await self._identities.find_many(actor.engine, unknown)
         found: dict[int, Asset] = {}
         for number, id in ids.items():
-            source = await _twin(actor, twins[id]) if id in twins else None
+            source = await read_twin(actor, twins[id]) if id in twins else None
             record = records.get(id)
             if source is not None and (record is not None or source["model"] != MODEL):
                 found[number] = Asset(number, twins[id], source, record)
@@ -115,13 +102,24 @@ class Assets:
         keys = {record_key(engine, ASSET, id): id for id in ids}
         return {keys[key]: document.source for key, document in (await self._store.read(keys)).items()}
 
-    async def page(self, actor: Actor, offset: int, size: int) -> tuple[list[dict[str, Any]], int]:
-        """Some assets as clients see them, in the order of their creation, and how many there are."""
+    async def listed(self, actor: Actor, node: Node | None) -> AssetSet:
+        """The assets of an engine, for a filter that is known: the store finds by ids of its own."""
+        numbers = {
+            name: {number for text in literals_of(node, name) if (number := number_of(text)) is not None}
+            for name in ("Id", "AssetLinkIds")
+        }
+        texts = [text_of(number) for number in numbers["Id"] | numbers["AssetLinkIds"]]
+        twins = await self._identities.find_many(actor.engine, texts) if texts else {}
+        keys = {asset_key(actor.engine, twins[id]) for id in map(text_of, numbers["AssetLinkIds"]) if id in twins}
+        present = await self._store.read(keys) if keys else {}
+        linked = {id for id, twin in twins.items() if asset_key(actor.engine, twin) in present}
+        return AssetSet(functools.partial(self._search, actor), twins, linked, min(BATCH, self._window))
+
+    async def _search(self, actor: Actor, body: Source, **arguments: Any) -> Found:
+        """The twins that a search finds, as clients see them."""
         engine = actor.engine
         await self._store.refresh(engine, ASSETS)
-        order = [{"_kuzzle_info.createdAt": "asc"}, {"_id": "asc"}]
-        arguments = {"from": offset, "size": size}
-        answer = await actor.call(CONTROLLER, "search", body={"sort": order}, **arguments)
+        answer = await actor.call(CONTROLLER, "search", body=body, **arguments)
         twins = [(hit["_id"], hit["_source"]) for hit in answer["hits"]]
         numbers = [self._number(engine, id, source) for id, source in twins]
         records = await self._records(engine, map(text_of, numbers)) if numbers else {}
@@ -130,11 +128,8 @@ class Assets:
             for number, (id, source) in zip(numbers, twins, strict=True)
             if source["model"] != MODEL or text_of(number) in records
         ]
-        return await self.shown(engine, assets), answer["total"]
-
-    async def all(self, actor: Actor) -> list[dict[str, Any]]:
-        """Every asset as clients see it, up to the bound."""
-        return (await self.page(actor, 0, self._most))[0]
+        last = [twins[-1][1].get("_kuzzle_info", {}).get("createdAt"), twins[-1][0]] if twins else []
+        return Found(await self.shown(engine, assets), answer["total"], len(twins), last)
 
     async def shown(self, engine: str, assets: list[Asset]) -> list[dict[str, Any]]:
         """Assets as clients see them: links to assets that are gone are left out."""
@@ -151,55 +146,6 @@ class Assets:
         keys = {asset_key(engine, twin_of(id)): id for id in ids}
         present = await self._store.read(keys) if keys else {}
         return [id for key, id in keys.items() if key in present]
-
-
-def twin_of(id: str) -> str:
-    """The twin of an asset that a signed transaction made."""
-    return f"{MODEL}-{id}"
-
-
-async def _twin(actor: Actor, twin: str) -> Source | None:
-    try:
-        found = await actor.call(CONTROLLER, "get", _id=twin)
-    except ApiError as error:
-        if error.id != "services.storage.not_found":
-            raise
-        return None
-    return dict(found["_source"])
-
-
-async def create_twin(actor: Actor, document: Source, document_hash: str) -> None:
-    """Make the twin of a new asset, and its model when there is none; nothing happens when it is there already.
-
-    Raises:
-        ApiError: what an action, a pipe or the rights refuse.
-    """
-    try:
-        await actor.call(MODELS, "getAsset", model=MODEL, engineGroup="commons")
-    except ApiError as error:
-        if error.id != "device_manager.models.unknown_asset":
-            raise
-        model = {"model": MODEL, "engineGroup": "commons", "metadataMappings": METADATA, "measures": []}
-        await actor.call(MODELS, "writeAsset", body=model)
-    content = {
-        "name": document["Name"],
-        "description": document["Description"],
-        "author": document["Author"],
-        "assetClassCode": document["AssetClassCode"],
-        "documentHash": document_hash,
-        "assetLinkIds": [],
-    }
-    body = {"model": MODEL, "reference": document["UniqueAssetId"], "metadata": {MEMBER: content}}
-    try:
-        await actor.call(CONTROLLER, "create", body=body)
-    except ApiError as error:
-        if error.id != "services.storage.document_already_exists":
-            raise
-
-
-async def show_links(actor: Actor, id: str, links: list[str]) -> None:
-    """Write the links of an asset where clients of other interfaces see them."""
-    await actor.call(CONTROLLER, "update", _id=twin_of(id), body={"metadata": {MEMBER: {"assetLinkIds": links}}})
 
 
 def document_hash(document: Source) -> str:

@@ -14,7 +14,7 @@ class Member(NamedTuple):
     """What a body may hold.
 
     Attributes:
-        kind: `string`, `strings`, `boolean` or `objects`.
+        kind: `string`, `strings`, `boolean`, `objects` or `amount`.
         required: whether it has to be there.
     """
 
@@ -27,6 +27,10 @@ REQUIRED = Member("string", required=True)
 OPTIONAL = Member("string")
 LINKS: Shape = {"targetAssetIds": Member("strings", required=True)}
 SUBMISSION: Shape = {"SignerAddress": REQUIRED, "SignedTransaction": REQUIRED, "Description": OPTIONAL}
+SPARKS: Shape = {
+    "amount": Member("amount", required=True),
+    **dict.fromkeys(("type", "senderAddress", "targetAddress"), OPTIONAL),
+}
 REVOCATION: Shape = {"Signature": REQUIRED}
 WALLET: Shape = {
     "Name": REQUIRED,
@@ -99,5 +103,7 @@ def _fits(kind: str, value: Any) -> bool:
         return isinstance(value, str)
     if kind == "boolean":
         return isinstance(value, bool)
+    if kind == "amount":
+        return isinstance(value, str | int | float) and not isinstance(value, bool)
     wanted = str if kind == "strings" else dict
     return isinstance(value, list) and all(isinstance(element, wanted) for element in value)

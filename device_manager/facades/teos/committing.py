@@ -10,12 +10,13 @@ import structlog
 
 from device_manager.errors import ApiError
 from device_manager.facades.acting import Actor
-from device_manager.facades.teos.assets import create_twin, show_links, twin_of
+from device_manager.facades.teos.asset_twins import create_twin, show_links
 from device_manager.facades.teos.chain.contract import Chain, Receipt
-from device_manager.facades.teos.errors import Detail
-from device_manager.facades.teos.ledger import Ledgers, append, block_fault, head_key
-from device_manager.facades.teos.placing import link_reasons
+from device_manager.facades.teos.effects import commit
+from device_manager.facades.teos.kinds import ACTIVATION, LINKING, UNLINKING
+from device_manager.facades.teos.ledger import Ledgers, block_fault
 from device_manager.facades.teos.records import ASSET, Source, now, record_key
+from device_manager.facades.teos.telling import Telling
 from device_manager.facades.teos.transactions import (
     BY_CHAIN,
     BY_SERVER,
@@ -30,9 +31,8 @@ from device_manager.facades.teos.transactions import (
 from device_manager.router.request import Connection
 from device_manager.router.router import Router
 from device_manager.security.foreign_credentials import ForeignCaller
-from device_manager.storage.contract import Document, Key, Store, Transaction
+from device_manager.storage.contract import Key, Store, Transaction
 from device_manager.tasks import Progress, TaskKind
-from device_manager.twins.places import asset_key
 
 KEPT = 3600.0
 """Seconds for which the task can be read after its end; the transaction tells the rest."""
@@ -41,7 +41,8 @@ WAITING = "wait"
 CONTENDED = frozenset({"services.storage.too_many_changes", "device_manager.models.changed"})
 PAUSE = 0.2
 """Seconds before another attempt."""
-CREATION = "ActivateAsset"
+SHOWING, CONFIRMING, TELLING = "show", "confirm", "tell"
+"""What a task does next: show what was committed to others, confirm it, tell how it ended."""
 
 log = structlog.get_logger("teos")
 
@@ -53,19 +54,24 @@ class Committing:
         router: runs the actions.
         store: where transactions and ledgers are.
         chain: what transactions are written to.
+        telling: tells what became of it.
         platform: the platform index.
     """
 
-    def __init__(self, router: Router, store: Store, chain: Chain, platform: str) -> None:
+    def __init__(self, router: Router, store: Store, chain: Chain, telling: Telling, platform: str) -> None:
         self._router = router
         self._store = store
         self._chain = chain
+        self._telling = telling
         self._platform = platform
         self._ledgers = Ledgers(store)
         self.kind = TaskKind(COMMITTING, self._step, kept=KEPT)
 
     async def _step(self, arguments: dict[str, Any], cursor: Any, progress: Progress) -> Any:
-        """See `TaskKind`: first the commit, then what others see of it, then the confirmation."""
+        """See `TaskKind`: first the commit, then what others see of it, then the confirmation.
+
+        Steps may run twice, so that everybody is told at least once.
+        """
         key = transaction_key(arguments["engine"], arguments["transaction"])
         document = (await self._store.read((key,))).get(key)
         if document is None:
@@ -73,43 +79,44 @@ class Committing:
         source = document.source
         if cursor in (None, WAITING):
             return await self._commit(key, source)
-        if cursor == "show":
-            await self._show(source)
-            return "confirm"
-        return await self._confirm(key, source)
+        if cursor == CONFIRMING:
+            return await self._confirm(key, source)
+        await self._telling.state(own_id(key.id), source)
+        if cursor == TELLING:
+            return None
+        await self._telling.asset(own_id(key.id), source)
+        await self._show(source)
+        return CONFIRMING
 
-    async def _commit(self, key: Key, source: Source) -> str | None:
+    async def _commit(self, key: Key, source: Source) -> str:
         if source["state"] != SUBMITTED:
-            return "show" if source["state"] == COMMITTED else None
+            return SHOWING if source["state"] == COMMITTED else TELLING
         receipt = await self._chain.receipt(source["hash"], bytes.fromhex(source["call"][2:]))
         if receipt is None:
             return WAITING
         if not receipt.accepted:
-            await self._revoke(key, BY_CHAIN, "the chain refused it")
-            return None
-        data = orjson.loads(source["data"])
-        if source["type"] == CREATION:
+            return await self._revoke(key, BY_CHAIN, "the chain refused it")
+        if source["type"] == ACTIVATION:
             try:
-                await create_twin(self._actor(source), data["Asset"], source["internal"]["documentHash"])
+                await create_twin(self._actor(source), own_id(key.id), source)
             except ApiError as error:
                 return await self._refused(key, error)
         moment = now()
-        state = await self._store.transact(lambda tx: _commit(tx, key, data, receipt, moment))
-        return "show" if state == COMMITTED else None
+        state = await self._store.transact(lambda tx: commit(tx, key, receipt, moment))
+        return SHOWING if state == COMMITTED else TELLING
 
-    async def _refused(self, key: Key, error: ApiError) -> str | None:
+    async def _refused(self, key: Key, error: ApiError) -> str:
         """What is next when the twin of a new asset cannot be made: another attempt, or the end."""
         if error.is_unavailable:
             raise error
         if error.id in CONTENDED:
             await asyncio.sleep(PAUSE)
             return WAITING
-        await self._revoke(key, BY_SERVER, error.message)
-        return None
+        return await self._revoke(key, BY_SERVER, error.message)
 
     async def _show(self, source: Source) -> None:
         """Let clients of other interfaces see the links, until they are those of the record."""
-        if source["type"] == CREATION:
+        if source["type"] not in (LINKING, UNLINKING):
             return
         engine, id = source["engine"], orjson.loads(source["data"])["SourceAssetId"]
         key, seen = record_key(engine, ASSET, id), None
@@ -122,18 +129,17 @@ class Committing:
                     raise
                 log.warning("links are not shown to other clients", engine=engine, asset=id, reason=error.message)
 
-    async def _confirm(self, key: Key, source: Source) -> str | None:
+    async def _confirm(self, key: Key, source: Source) -> str:
         receipt = Receipt(True, int(source["gasUsed"]), source.get("minedIn", 0))
         if not await self._chain.is_final(receipt):
-            return "confirm"
+            return CONFIRMING
         fault = await self._fault(source)
         if fault:
             log.error("a block of the ledger is not as it was written", transaction=key.id, reason=fault)
-            await self._revoke(key, BY_CHAIN, fault)
-        else:
-            moment = now()
-            await self._store.transact(lambda tx: _move(tx, key, (COMMITTED,), CONFIRMED, moment))
-        return None
+            return await self._revoke(key, BY_CHAIN, fault)
+        moment = now()
+        await self._store.transact(lambda tx: _move(tx, key, (COMMITTED,), CONFIRMED, moment))
+        return TELLING
 
     async def _fault(self, source: Source) -> str:
         """What is wrong with the block of a transaction; empty when nothing is."""
@@ -148,10 +154,12 @@ class Committing:
             return "it is about another transaction"
         return block_fault(block, number, block["parentHash"] if before is None else before.get("hash"))
 
-    async def _revoke(self, key: Key, state: str, reason: str) -> None:
+    async def _revoke(self, key: Key, state: str, reason: str) -> str:
+        """Give a transaction up; what is next."""
         log.warning("a transaction is revoked", transaction=key.id, state=state, reason=reason)
         moment = now()
         await self._store.transact(lambda tx: _move(tx, key, (SUBMITTED, COMMITTED), state, moment))
+        return TELLING
 
     def _actor(self, source: Source) -> Actor:
         caller = ForeignCaller(source["credential"], source["engine"], source["kuid"])
@@ -163,82 +171,3 @@ def _move(tx: Transaction, key: Key, expected: tuple[str, ...], state: str, mome
     document = tx.read((key,)).get(key)
     if document is not None and document.source["state"] in expected:
         tx.replace(key, moved(document.source, state, moment))
-
-
-def _commit(tx: Transaction, key: Key, data: Source, receipt: Receipt, moment: int) -> str:
-    """The block, its effect and the new state, all or nothing; the state that the transaction has then."""
-    document = tx.read((key,)).get(key)
-    if document is None or document.source["state"] != SUBMITTED:
-        return "" if document is None else str(document.source["state"])
-    source = document.source
-    engine = source["engine"]
-    id = data["Asset"]["UniqueAssetId"] if source["type"] == CREATION else data["SourceAssetId"]
-    place = record_key(engine, ASSET, id)
-    twins = [twin_of(id), *source["internal"].get("twins", ())]
-    twin_keys = [asset_key(engine, twin) for twin in twins]
-    found = tx.read([place, head_key(engine), *twin_keys])
-    present = [twin_key in found for twin_key in twin_keys]
-    if source["type"] == CREATION:
-        effects = _created(tx, document, data["Asset"], place, moment)
-        reasons: list[Detail] = []
-    else:
-        reasons, effects = _linked(tx, source, data, found.get(place), place, present)
-    if reasons:
-        log.warning("a transaction is revoked", transaction=key.id, state=BY_SERVER, reason=reasons[0].message)
-        tx.replace(key, moved(source, BY_SERVER, moment))
-        return BY_SERVER
-    content = {
-        "timestamp": moment,
-        "txHash": source["hash"],
-        "txId": own_id(key.id),
-        "from": source["signedBy"],
-        "nonce": source["nonce"],
-        "rawTx": source["raw"],
-        "action": source["type"],
-    }
-    block = append(tx, engine, content, effects)
-    done = {"gasUsed": str(receipt.gas_used), "block": block["number"], "minedIn": receipt.block}
-    tx.replace(key, moved({**source, **done}, COMMITTED, moment))
-    return COMMITTED
-
-
-def _created(tx: Transaction, transaction: Document, document: Source, place: Key, moment: int) -> Source:
-    """Write down a new asset; what that changes."""
-    source = transaction.source
-    id, digest = document["UniqueAssetId"], source["internal"]["documentHash"]
-    record = {
-        "engine": source["engine"],
-        "kind": ASSET,
-        "id": id,
-        "author": document["Author"],
-        "document": document,
-        "documentHash": digest,
-        "transaction": own_id(transaction.id),
-        "placedAt": source["onCreated"],
-        "createdAt": moment,
-        "links": [],
-        "twins": [],
-    }
-    tx.create(place.index, place.collection, record, place.id)
-    return {"source": id, "created": digest, "links": []}
-
-
-def _linked(
-    tx: Transaction, source: Source, data: Source, record: Document | None, place: Key, present: list[bool]
-) -> tuple[list[Detail], Source]:
-    """Change the links of an asset; why that cannot be, and what it changes."""
-    id, targets = data["SourceAssetId"], data["TargetAssetIds"]
-    is_link = source["type"] == "AddAssetLinks"
-    if record is None or not all(present):
-        return [Detail("1001", "An asset of the transaction is gone.")], {}
-    reasons = link_reasons(id, record.source["links"], targets, is_link=is_link)
-    if reasons:
-        return reasons, {}
-    links = dict(zip(record.source["links"], record.source["twins"], strict=True))
-    if is_link:
-        links |= dict(zip(targets, source["internal"]["twins"], strict=True))
-    else:
-        links = {target: twin for target, twin in links.items() if target not in targets}
-    tx.replace(place, {**record.source, "links": list(links), "twins": list(links.values())})
-    change = "added" if is_link else "removed"
-    return [], {"source": id, change: targets, "links": list(links)}

@@ -46,19 +46,29 @@ class TeosError(Exception):
         details: its reasons.
     """
 
-    def __init__(self, status: int, code: str, message: str, details: Iterable[Detail] = ()) -> None:
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        details: Iterable[Detail] = (),
+        *,
+        more: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.message = message
         self.details = tuple(details)
+        self._more = dict(more or {})
 
     @property
     def headers(self) -> dict[str, str]:
         """What the answer says beside its body."""
         if self.status == 401:
             return {"www-authenticate": "Bearer"}
-        return {"x-rate-limit-limit": "1s", "x-rate-limit-remaining": "0"} if self.status == 429 else {}
+        busy = {"x-rate-limit-limit": "1s", "x-rate-limit-remaining": "0"} if self.status == 429 else {}
+        return busy | self._more
 
     def body(self, target: str, casing: Casing) -> dict[str, Any]:
         """The error as JSON; its trace id is the one by which the log has the request.

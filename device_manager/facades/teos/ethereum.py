@@ -14,8 +14,12 @@ ORDER = 0xFFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFE_BAAEDCE6_AF48A03B_BFD25E8C_D036414
 """Of the group of points of secp256k1."""
 ACTIVATE, LINK, UNLINK = (bytes.fromhex(selector) for selector in ("583a6c45", "88ba55ac", "1294b0aa"))
 """Selectors: activateAsset(uint96,bytes32), linkAssets(uint96,uint96[]), unlinkAssets(uint96,uint96[])."""
+CREATE, DESTROY, TRANSFER = (bytes.fromhex(selector) for selector in ("fe3ba63c", "88152f3c", "8f485d69"))
+"""createSparks(uint96,uint256), destroySparks(uint96,uint256), transferSparks(uint96,address,uint256)."""
 WORD = 32
 GAS_OF_TRANSACTION, GAS_OF_ZERO, GAS_OF_BYTE = 21_000, 4, 16
+BLOCK_GAS = 30_000_000
+"""What the transactions of one block may use."""
 LONGEST = 1 << 20
 """Bytes of a raw transaction."""
 
@@ -82,6 +86,16 @@ def links_call(selector: bytes, source: int, targets: Sequence[int]) -> bytes:
     """The data of a transaction that changes links."""
     words = [source, 2 * WORD, len(targets), *targets]
     return selector + b"".join(word.to_bytes(WORD) for word in words)
+
+
+def sparks_call(asset: int, amount: int, *, is_creation: bool) -> bytes:
+    """The data of a transaction that creates or destroys sparks."""
+    return (CREATE if is_creation else DESTROY) + asset.to_bytes(WORD) + amount.to_bytes(WORD)
+
+
+def transfer_call(asset: int, target: str, amount: int) -> bytes:
+    """The data of a transaction that gives sparks to an address."""
+    return TRANSFER + b"".join(word.to_bytes(WORD) for word in (asset, int(target, 16), amount))
 
 
 def gas_used(data: bytes) -> int:

@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
+from urllib.parse import quote
 
 from device_manager.errors import ApiError
+from device_manager.events import EventBus
 from device_manager.facades.acting import Actor
-from device_manager.facades.teos.assets import Assets
+from device_manager.facades.teos.assets import Asset, Assets
+from device_manager.facades.teos.balances import Balances, total_amount
 from device_manager.facades.teos.chain.contract import Chain
 from device_manager.facades.teos.committing import Committing
 from device_manager.facades.teos.errors import TeosError, not_found, translated, unauthorised
+from device_manager.facades.teos.kinds import CREATION, DESTRUCTION, TRANSFER
+from device_manager.facades.teos.odata.listing import Listed, select
 from device_manager.facades.teos.odata.metadata import metadata_json, metadata_xml, service_document
 from device_manager.facades.teos.odata.options import Options, page_of, read_options
 from device_manager.facades.teos.odata.schema import ASSET as ASSET_TYPE
-from device_manager.facades.teos.odata.schema import ATTRIBUTE, ENTITY_SETS, EntityType
+from device_manager.facades.teos.odata.schema import ATTRIBUTE, ENTITY_SETS
+from device_manager.facades.teos.odata.schema import BALANCE as BALANCE_TYPE
 from device_manager.facades.teos.odata.schema import TRANSACTION as TRANSACTION_TYPE
 from device_manager.facades.teos.odata.schema import WALLET as WALLET_TYPE
 from device_manager.facades.teos.placing import Placing
+from device_manager.facades.teos.rates import PerMinute
 from device_manager.facades.teos.records import LEDGER, RECORDS
 from device_manager.facades.teos.routes import Route, parse_route
+from device_manager.facades.teos.sparks import Sparks
 from device_manager.facades.teos.tables import TABLES, rows
+from device_manager.facades.teos.telling import Telling
 from device_manager.facades.teos.transactions import Transactions
-from device_manager.facades.teos.visit import VERSION, Visit, json_answer, no_content
+from device_manager.facades.teos.visit import VERSION, Visit, base_url, json_answer, no_content
 from device_manager.facades.teos.wallets import Wallets
 from device_manager.router.foreign import ForeignAnswer, ForeignInterface, ForeignRequest
 from device_manager.router.router import Router
@@ -40,16 +50,15 @@ EVENTS = "/api/v1.1/events/queue"
 NAMES = {name.lower(): name for name in ENTITY_SETS}
 SETS = frozenset(NAMES)
 NOT_PLANNED = frozenset(
-    {"balances", "settings", "controllers", "supplies", "warps", "invoices", "sparkoperations", "currencies", "users"}
+    {"settings", "controllers", "supplies", "warps", "invoices", "sparkoperations", "currencies", "users"}
     | {"assetdetailclasses", "searchproperties"}
 )
 """Sets that TEOS has and this server does not."""
-UNSUPPORTED = frozenset(
-    {"createunits", "destroyunits", "transferunits", "amendment", "changelog", "metadata", "totalamount"}
-    | {"setcontroller", "removeassetcontroller"}
-)
+UNSUPPORTED = frozenset({"amendment", "changelog", "metadata", "setcontroller", "removeassetcontroller"})
 """Operations on assets that TEOS has and this server does not."""
 BEARER = "bearer "
+KEPT = "(),'=[]@"
+"""Characters that operations have in links as they are."""
 
 Handler = Callable[[Visit], Awaitable[ForeignAnswer]]
 Place = tuple[str, str, bool, str]
@@ -62,6 +71,7 @@ class Teos(ForeignInterface):
     Args:
         router: runs actions.
         store: where everything is.
+        events: tell plugins what becomes of transactions.
         credentials: knows what clients show.
         collections: makes the collections of records.
         twins: the domain, which is not started yet.
@@ -77,6 +87,7 @@ class Teos(ForeignInterface):
         self,
         router: Router,
         store: Store,
+        events: EventBus,
         credentials: ForeignCredentials,
         collections: Collections,
         twins: Twins,
@@ -89,11 +100,23 @@ class Teos(ForeignInterface):
         self._platform = twins.platform
         self._page = settings.teos_page
         self._casing = settings.teos_error_casing
+        self._window = settings.search_size
+        self._rates = PerMinute(settings.teos_rate)
+        telling = Telling(router, events)
         self._assets = Assets(store, settings.teos_ledger, settings.search_size)
         self._wallets = Wallets(store)
-        self._transactions = Transactions(store, twins.tasks, chain, binds_chain=settings.teos_require_chain_id)
+        self._transactions = Transactions(
+            store,
+            twins.tasks,
+            chain,
+            telling,
+            binds_chain=settings.teos_require_chain_id,
+            numbers_states=settings.teos_state_format == "number",
+        )
         self._placing = Placing(self._assets, self._wallets, self._transactions, settings.teos_ledger)
-        twins.tasks.register(Committing(router, store, chain, twins.platform).kind)
+        self._sparks = Sparks(store, self._assets, self._wallets, self._transactions, settings.teos_ledger)
+        self._balances = Balances(store, self._wallets, chain)
+        twins.tasks.register(Committing(router, store, chain, telling, twins.platform).kind)
         self._handlers: dict[Place, Handler] = {
             ("GET", "ping", False, ""): self._ping,
             ("GET", "assets", False, ""): self._list_assets,
@@ -103,6 +126,15 @@ class Teos(ForeignInterface):
             ("POST", "assets", True, "unlinkassets"): self._unlink,
             ("GET", "assets", True, "getlinkedfromassetids"): self._linked_from,
             ("GET", "assets", True, "documentdbrecord"): self._record,
+            ("GET", "assets", True, "totalamount"): self._total_amount,
+            ("POST", "assets", True, "createunits"): functools.partial(self._change_units, CREATION),
+            ("POST", "assets", True, "destroyunits"): functools.partial(self._change_units, DESTRUCTION),
+            ("POST", "assets", True, "transferunits"): functools.partial(self._change_units, TRANSFER),
+            ("GET", "balances", False, ""): self._list_balances,
+            ("GET", "balances", False, "my"): self._own_balances,
+            ("GET", "balances", True, ""): self._balance,
+            ("GET", "balances", False, "getassetsbalances"): self._asset_balances,
+            ("GET", "balances", False, "getethbalances"): self._ether_balances,
             ("GET", "transactions", False, ""): self._list_transactions,
             ("GET", "transactions", False, "my"): self._own_transactions,
             ("GET", "transactions", True, ""): self._transaction,
@@ -131,7 +163,13 @@ class Teos(ForeignInterface):
             request.asks_for(self._operation(request.message.verb, route))
             if request.message.verb == "GET" and route.set in ("", "$metadata"):
                 return self._document(request, route)
-            return await self._handle(await self._visit(request, route))
+            visit = await self._visit(request, route)
+            allowance = self._rates.count(visit.actor.caller.credential)
+            try:
+                answer = await self._handle(visit)
+            except TeosError as error:
+                answer = self._refusal(request, error)
+            return replace(answer, headers={**allowance, **answer.headers}) if allowance else answer
         except TeosError as error:
             return self._refusal(request, error)
 
@@ -162,7 +200,7 @@ class Teos(ForeignInterface):
         await self._collections.ready(RECORDS, LEDGER)
         actor = Actor(self._router, caller, self._platform, request.connection)
         message = request.message
-        base = _base(request, headers)
+        base = base_url(request, headers)
         return Visit(message.verb, route, actor, is_user, base, request.query, message.body, headers)
 
     async def _caller(self, authorization: str) -> tuple[ForeignCaller, bool]:
@@ -191,7 +229,7 @@ class Teos(ForeignInterface):
     def _document(self, request: ForeignRequest, route: Route) -> ForeignAnswer:
         if not route.set:
             headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.message.headers}
-            return json_answer(service_document(f"{_base(request, headers)}/$metadata"))
+            return json_answer(service_document(f"{base_url(request, headers)}/$metadata"))
         options = dict(pair.partition("=")[::2] for pair in request.query.decode("latin-1").split("&"))
         if options.get("$format", options.get("%24format", "")).lower().endswith("json"):
             return json_answer(metadata_json())
@@ -203,10 +241,7 @@ class Teos(ForeignInterface):
 
     async def _list_assets(self, visit: Visit) -> ForeignAnswer:
         options = read_options(visit.query, ASSET_TYPE)
-        if options.filter is None and not options.order:
-            shown, total = await self._assets.page(visit.actor, options.skip, options.size(self._page))
-            return self._listing(visit, shown, total, options)
-        return self._filtered(visit, await self._assets.all(visit.actor), options, ASSET_TYPE)
+        return await self._select(visit, await self._assets.listed(visit.actor, options.node), options)
 
     async def _create_asset(self, visit: Visit) -> ForeignAnswer:
         return self._accepted(visit, await self._placing.create(visit))
@@ -233,7 +268,13 @@ class Teos(ForeignInterface):
             raise not_found(f"The asset {asset.id} has no document.", uniqueAssetId=asset.id)
         return visit.answer(asset.record["document"], "")
 
-    async def _found(self, visit: Visit) -> Any:
+    async def _total_amount(self, visit: Visit) -> ForeignAnswer:
+        return visit.answer({"value": total_amount(await self._found(visit))}, "Edm.String")
+
+    async def _change_units(self, kind: str, visit: Visit) -> ForeignAnswer:
+        return self._accepted(visit, await self._sparks.place(visit, kind))
+
+    async def _found(self, visit: Visit) -> Asset:
         key = str(visit.route.key)
         asset = await self._assets.find(visit.actor, key)
         if asset is None:
@@ -242,17 +283,12 @@ class Teos(ForeignInterface):
 
     async def _list_transactions(self, visit: Visit) -> ForeignAnswer:
         options = read_options(visit.query, TRANSACTION_TYPE)
-        if options.filter is None and not options.order:
-            shown, total = await self._transactions.page(visit.engine, options.skip, options.size(self._page))
-            return self._listing(visit, shown, total, options)
-        found = await self._transactions.find(visit.engine, options.node)
-        return self._filtered(visit, found, options, TRANSACTION_TYPE)
+        return await self._select(visit, self._transactions.listed(visit.engine), options)
 
     async def _own_transactions(self, visit: Visit) -> ForeignAnswer:
         visit.need_user()
         options = read_options(visit.query, TRANSACTION_TYPE)
-        found = await self._transactions.find(visit.engine, options.node, kuid=visit.kuid)
-        return self._filtered(visit, found, options, TRANSACTION_TYPE)
+        return await self._select(visit, self._transactions.listed(visit.engine, visit.kuid), options)
 
     async def _transaction(self, visit: Visit) -> ForeignAnswer:
         options = read_options(visit.query, TRANSACTION_TYPE)
@@ -272,26 +308,48 @@ class Teos(ForeignInterface):
 
     async def _list_wallets(self, visit: Visit) -> ForeignAnswer:
         options = read_options(visit.query, WALLET_TYPE)
-        return self._filtered(visit, await self._wallets.all(visit.engine), options, WALLET_TYPE)
+        return await self._select(visit, self._wallets.listed(visit.engine), options)
 
     async def _own_wallets(self, visit: Visit) -> ForeignAnswer:
         visit.need_user()
         options = read_options(visit.query, WALLET_TYPE)
-        return self._filtered(visit, await self._wallets.all(visit.engine, visit.kuid), options, WALLET_TYPE)
+        return await self._select(visit, self._wallets.listed(visit.engine, visit.kuid), options)
 
     async def _create_wallet(self, visit: Visit) -> ForeignAnswer:
         return visit.answer(await self._wallets.create(visit), "Wallets/$entity", 201)
 
     async def _wallet(self, visit: Visit) -> ForeignAnswer:
-        return visit.answer(await self._wallets.get(visit, str(visit.route.key)), "Wallets/$entity")
+        options = read_options(visit.query, WALLET_TYPE)
+        wallet = await self._wallets.get(visit, str(visit.route.key))
+        return visit.answer(options.shown(wallet), "Wallets/$entity")
 
     async def _remove_wallet(self, visit: Visit) -> ForeignAnswer:
         await self._wallets.remove(visit, str(visit.route.key))
         return no_content()
 
+    async def _list_balances(self, visit: Visit) -> ForeignAnswer:
+        options = read_options(visit.query, BALANCE_TYPE)
+        return await self._select(visit, await self._balances.listed(visit), options)
+
+    async def _own_balances(self, visit: Visit) -> ForeignAnswer:
+        visit.need_user()
+        options = read_options(visit.query, BALANCE_TYPE)
+        return await self._select(visit, await self._balances.listed(visit, own=True), options)
+
+    async def _asset_balances(self, visit: Visit) -> ForeignAnswer:
+        options = read_options(visit.query, BALANCE_TYPE)
+        return await self._select(visit, await self._balances.of_assets(visit), options)
+
+    async def _ether_balances(self, visit: Visit) -> ForeignAnswer:
+        return visit.answer({"value": await self._balances.of_ether(visit)}, "Collection(Teos.Api.Model.EthBalance)")
+
+    async def _balance(self, visit: Visit) -> ForeignAnswer:
+        return visit.answer(await self._balances.get(visit), "Balances/$entity")
+
     async def _table(self, visit: Visit) -> ForeignAnswer:
         options = read_options(visit.query, ATTRIBUTE)
-        return self._filtered(visit, rows(visit.route.set), options, ATTRIBUTE)
+        found = options.ordered(options.matching(rows(visit.route.set)), ATTRIBUTE)
+        return self._listing(visit, list(page_of(found, options, self._page)), len(found), options)
 
     async def _table_entry(self, visit: Visit) -> ForeignAnswer:
         code = visit.route.names.get("code", visit.route.key)
@@ -304,27 +362,19 @@ class Teos(ForeignInterface):
     def _accepted(self, visit: Visit, entity: dict[str, Any]) -> ForeignAnswer:
         return visit.answer(entity, "Transactions/$entity", 202)
 
-    def _filtered(
-        self, visit: Visit, entities: list[dict[str, Any]], options: Options, kind: EntityType
-    ) -> ForeignAnswer:
-        found = options.matching(entities, kind)
-        return self._listing(visit, list(page_of(found, options, self._page)), len(found), options)
+    async def _select(self, visit: Visit, listed: Listed, options: Options) -> ForeignAnswer:
+        found = await select(listed, options, self._page, self._window)
+        return self._listing(visit, found.entities, found.total, options)
 
-    def _listing(self, visit: Visit, shown: list[dict[str, Any]], total: int, options: Options) -> ForeignAnswer:
+    def _listing(self, visit: Visit, shown: Sequence[dict[str, Any]], total: int, options: Options) -> ForeignAnswer:
         route = visit.route
         name = NAMES[route.set]
         content: dict[str, Any] = {"@odata.count": total} if options.counted else {}
         content["value"] = [options.shown(entity) for entity in shown]
-        path = f"{visit.base}/{name}" + (f"/{route.operation.title()}" if route.operation else "")
+        path = f"{visit.base}/{name}" + (f"/{quote(route.operation_text, safe=KEPT)}" if route.operation else "")
         if link := options.next_link(path, len(shown), total):
             content["@odata.nextLink"] = link
         return visit.answer(content, name)
-
-
-def _base(request: ForeignRequest, headers: dict[str, str]) -> str:
-    """URL of the service, as the client called it."""
-    scheme = "https" if headers.get("x-forwarded-proto", "").strip().lower() == "https" else "http"
-    return f"{scheme}://{headers.get('host', 'localhost')}{request.mount.decode()}"
 
 
 def _outside(mount: str) -> ForeignAnswer:

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from device_manager.facades.teos.assets import CONTROLLER, Asset, Assets, document_hash
+from device_manager.facades.teos.asset_twins import CONTROLLER
+from device_manager.facades.teos.assets import Asset, Assets, document_hash
 from device_manager.facades.teos.bodies import ASSET, ITEM, LINKS, bind, bind_body
 from device_manager.facades.teos.errors import PRECONDITIONS, VALIDATION, Detail, invalid, refused
 from device_manager.facades.teos.ethereum import LINK, UNLINK, activation_call, links_call
 from device_manager.facades.teos.identity import ledger_of, new_number, number_of, text_of, user_guid
+from device_manager.facades.teos.kinds import ACTIVATION, LINKING, UNLINKING
 from device_manager.facades.teos.records import Source, instant, now
 from device_manager.facades.teos.tables import (
     CLASSES,
@@ -36,6 +38,9 @@ CODES = (
 )
 """Members that have to be in a table: number of the refusal, name, table."""
 ITEM_DEFAULTS: Source = {"Type": "STRING", "SectionsPath": ["General"], "SectionsPathNames": ["GENERAL"]}
+
+LONGEST_FACTOR = 77
+"""Digits of a spark factor: amounts are numbers of 256 bits."""
 
 
 class Placing:
@@ -68,10 +73,10 @@ class Placing:
         document["CreatedInTeosOn"] = instant(now())
         author = document["Author"]
         if not await self._wallets.may_sign(visit, author):
-            raise refused(PRECONDITIONS, (_not_issuer(visit, document["UniqueAssetId"], author),))
+            raise refused(PRECONDITIONS, (issuer_reason(visit, document["UniqueAssetId"], author),))
         digest = document_hash(document)
         call = activation_call(number, bytes.fromhex(digest))
-        plan = Plan("ActivateAsset", author, {"Asset": document}, call, {"documentHash": digest})
+        plan = Plan(ACTIVATION, author, {"Asset": document}, call, {"documentHash": digest})
         return await self._transactions.place(visit, plan)
 
     async def change_links(self, visit: Visit, *, is_link: bool) -> dict[str, Any]:
@@ -102,22 +107,34 @@ class Placing:
             raise refused(PRECONDITIONS, reasons)
         call = links_call(LINK if is_link else UNLINK, source.number, [target.number for target in known])
         data = {"SourceAssetId": source.id, "TargetAssetIds": [target.id for target in known]}
-        kind = "AddAssetLinks" if is_link else "DeleteAssetLinks"
+        kind = LINKING if is_link else UNLINKING
         plan = Plan(kind, source.author, data, call, {"twins": [target.twin for target in known]})
         return await self._transactions.place(visit, plan)
 
     async def _source_reasons(self, visit: Visit, key: str, source: Asset | None) -> list[Detail]:
-        number = number_of(key)
-        if number is not None and ledger_of(number) != self._ledger:
-            message = f"The asset {key} belongs to another ledger."
-            ledgers = {"configuredLedgerId": str(self._ledger), "assetLedgerId": str(ledger_of(number))}
-            return [Detail("1007", message, {"uniqueAssetId": key, **ledgers})]
-        if source is None:
-            return [_unknown(key)]
+        reasons = missing_reasons(key, source, self._ledger)
+        if reasons or source is None:
+            return reasons
         author = source.author
         if author is None or not await self._wallets.may_sign(visit, author):
-            return [_not_issuer(visit, source.id, author or "")]
+            return [issuer_reason(visit, source.id, author or "")]
         return []
+
+
+def missing_reasons(key: str, asset: Asset | None, ledger: int) -> list[Detail]:
+    """Why an asset cannot be worked on: it belongs to another ledger, or there is none.
+
+    Args:
+        key: its id as it was given.
+        asset: what was found.
+        ledger: number of the ledger of this server.
+    """
+    number = number_of(key)
+    if number is not None and ledger_of(number) != ledger:
+        message = f"The asset {key} belongs to another ledger."
+        ledgers = {"configuredLedgerId": str(ledger), "assetLedgerId": str(ledger_of(number))}
+        return [Detail("1007", message, {"uniqueAssetId": key, **ledgers})]
+    return [_unknown(key)] if asset is None else []
 
 
 def link_reasons(source: str, linked: Iterable[str], targets: Sequence[str], *, is_link: bool) -> list[Detail]:
@@ -146,7 +163,8 @@ def _unknown(text: str) -> Detail:
     return Detail("1001", f"There is no asset {text}.", {"uniqueAssetId": text})
 
 
-def _not_issuer(visit: Visit, id: str, author: str) -> Detail:
+def issuer_reason(visit: Visit, id: str, author: str) -> Detail:
+    """The caller may not act for the issuer of an asset."""
     message = f"The caller does not own the address of the issuer of {id}."
     arguments = {"userId": user_guid(visit.kuid), "uniqueAssetId": id, "assetIssuerAddress": author}
     return Detail("1002", message, arguments)
@@ -167,8 +185,9 @@ def _document(content: Source) -> Source:
     if document["CurrencyCode"] and not is_money:
         reasons.append(Detail("2023", "Only money has a currency.", target="CurrencyCode"))
     factor = document["SparkFactor"]
-    if not (factor.isascii() and factor.isdigit() and int(factor[:80]) > 0):
-        reasons.append(Detail("2006", f"'{factor}' is no whole number above 0.", target="SparkFactor"))
+    if not (factor.isascii() and factor.isdigit() and len(factor) <= LONGEST_FACTOR and int(factor) > 0):
+        message = f"'{factor[:100]}' is no whole number above 0 with up to {LONGEST_FACTOR} digits."
+        reasons.append(Detail("2006", message, target="SparkFactor"))
     given = content.get("CustomDefinitionItems", [])
     items = [ITEM_DEFAULTS | bind(item, ITEM, f"CustomDefinitionItems/{at}/") for at, item in enumerate(given)]
     if any(len(item["SectionsPath"]) != len(item["SectionsPathNames"]) for item in items):

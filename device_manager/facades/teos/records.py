@@ -18,6 +18,11 @@ from device_manager.storage.removal import remove_matching
 
 Source = dict[str, Any]
 
+TEXTS = ("type", "hash", "correlation", "gasPrice", "gasUsed", "asset", "address", "amount")
+TIMES = (
+    *("updatedAt", "onSubmitted", "onCommitted", "onConfirmed"),
+    *("onRevokedByUser", "onRevokedByTxServer", "onRevokedByBlockchain"),
+)
 RECORDS = Place(
     INTERNAL_INDEX,
     "teos",
@@ -31,6 +36,8 @@ RECORDS = Place(
             "kuid": {"type": "keyword"},
             "links": {"type": "keyword"},
             "createdAt": {"type": "long"},
+            **{name: {"type": "keyword"} for name in TEXTS},
+            **{name: {"type": "long"} for name in TIMES},
         },
     },
 )
@@ -39,7 +46,7 @@ LEDGER = Place(
     "teos-ledger",
     {"dynamic": "false", "properties": {"engine": {"type": "keyword"}, "number": {"type": "long"}}},
 )
-ASSET, TRANSACTION, WALLET, ADDRESS, SIGNER, RAW, HEAD = (
+ASSET, TRANSACTION, WALLET, ADDRESS, SIGNER, RAW, HEAD, BALANCE = (
     "asset",
     "transaction",
     "wallet",
@@ -47,9 +54,11 @@ ASSET, TRANSACTION, WALLET, ADDRESS, SIGNER, RAW, HEAD = (
     "signer",
     "raw",
     "head",
+    "balance",
 )
 """Kinds of records: assets with their links; transactions; wallets, and whose an address is; the next nonce of a
-signer; the raw transactions that were submitted, by their hash; the newest block."""
+signer; the raw transactions that were submitted, by their hash; the newest block; the sparks that an address has of an
+asset."""
 
 
 class Member(NamedTuple):
@@ -62,6 +71,11 @@ class Member(NamedTuple):
 def record_key(engine: str, kind: str, id: str) -> Key:
     """Where a record is."""
     return RECORDS.key(f"{engine}:{kind}:{id}")
+
+
+def balance_key(engine: str, asset: str, address: str) -> Key:
+    """Where it is written down how many sparks of an asset an address has."""
+    return record_key(engine, BALANCE, f"{asset}:{address.lower()}")
 
 
 def block_key(engine: str, number: int) -> Key:

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 NAMESPACE = "teos.api.model."
 SEGMENT = re.compile(r"([^()]+)(?:\((.*)\))?", re.DOTALL)
-NAMED = re.compile(r"\s*(\w+)\s*=\s*('(?:[^']|'')*'|[^,]*)\s*(?:,|$)")
+NAMED = re.compile(r"\s*(\w+)\s*=\s*('(?:[^']|'')*'|\[[^\]]*\]|[^,]*)\s*(?:,|$)")
 
 
 class Route(NamedTuple):
@@ -19,6 +19,8 @@ class Route(NamedTuple):
         key: the key as text without quotes, None when there is none.
         names: the parts of a key that names them, by lower-case name.
         operation: what is asked of the entity or the set; empty for nothing.
+        operation_text: the same as it was written, its arguments included.
+        arguments: of the operation in its brackets, by lower-case name, as text; lists are in square brackets.
         target: the route as errors name it.
     """
 
@@ -26,6 +28,8 @@ class Route(NamedTuple):
     key: str | None
     names: dict[str, str]
     operation: str
+    operation_text: str
+    arguments: dict[str, str]
     target: str
 
 
@@ -39,7 +43,7 @@ def parse_route(raw: bytes, sets: frozenset[str]) -> Route | None:
     path = unquote(raw.decode("latin-1")).strip("/")
     segments = _segments(path) if path else []
     if not segments:
-        return Route("", None, {}, "", path.lower())
+        return Route("", None, {}, "", "", {}, path.lower())
     if len(segments) > 3:
         return None
     matches = [SEGMENT.fullmatch(segment) for segment in segments]
@@ -51,8 +55,11 @@ def parse_route(raw: bytes, sets: frozenset[str]) -> Route | None:
         key, rest = segments[1], rest[1:]
     if len(rest) > 1:
         return None
-    operation = rest[0] if rest else ""
-    return Route(names[0], _unquoted(key), _named(key), operation, path.lower())
+    key_text, key_names = _unquoted(key), _named(key)
+    if not rest:
+        return Route(names[0], key_text, key_names, "", "", {}, path.lower())
+    arguments = _named(matches[-1][2]) if matches[-1] else {}
+    return Route(names[0], key_text, key_names, rest[0], segments[-1], arguments, path.lower())
 
 
 def _looks_like_key(segment: str) -> bool:

@@ -11,8 +11,9 @@ from device_manager.call import Call
 from device_manager.facades.teos.bodies import REVOCATION, SUBMISSION, bind_body
 from device_manager.facades.teos.chain.contract import Chain, Terms
 from device_manager.facades.teos.chain.local import signer_key
-from device_manager.facades.teos.errors import TeosError, not_found, of_transaction, unusable
+from device_manager.facades.teos.errors import TeosError, not_found, of_transaction
 from device_manager.facades.teos.ethereum import (
+    BLOCK_GAS,
     SignedTransaction,
     checksummed,
     raw_bytes,
@@ -20,13 +21,13 @@ from device_manager.facades.teos.ethereum import (
     text_signer,
 )
 from device_manager.facades.teos.identity import guid_of, user_guid
-from device_manager.facades.teos.odata.evaluate import canonical
-from device_manager.facades.teos.odata.narrowing import narrowed
-from device_manager.facades.teos.odata.schema import STATE, STATES
-from device_manager.facades.teos.odata.tree import Node
+from device_manager.facades.teos.odata.columns import Choice, Keyword, Moment, own_key
+from device_manager.facades.teos.odata.schema import ADDRESS, GUID, STATE, STATES, TYPE
+from device_manager.facades.teos.odata.schema import TRANSACTION as KIND
+from device_manager.facades.teos.odata.translation import Columns
+from device_manager.facades.teos.record_sets import RecordSet
 from device_manager.facades.teos.records import (
     RAW,
-    RECORDS,
     TRANSACTION,
     Source,
     instant,
@@ -34,9 +35,9 @@ from device_manager.facades.teos.records import (
     record_key,
     records_of,
 )
+from device_manager.facades.teos.telling import Telling
 from device_manager.facades.teos.visit import Visit
-from device_manager.query.search import Search, Sort
-from device_manager.query.tree import Query, Term
+from device_manager.query.tree import Term
 from device_manager.storage.contract import Document, Key, Store, Transaction
 from device_manager.tasks.records import add_task
 from device_manager.tasks.runner import Tasks
@@ -60,11 +61,19 @@ DATES = dict(
     )
 )
 """Which date tells since when a transaction is, or was, in a state."""
-ORDER = (Sort("createdAt"), Sort("_id"))
-MOST = 10_000
-"""Transactions that a filter goes through."""
-BLOCK_GAS = 30_000_000
-"""What the transactions of one block may use."""
+COLUMNS: Columns = {
+    "State": Choice("state", STATE),
+    "Type": Choice("type", TYPE),
+    "SignedBy": Keyword("signedBy", ADDRESS),
+    "BlockchainTransactionId": Keyword("hash", ADDRESS),
+    "CorrelationId": Keyword("correlation", GUID),
+    "OnCreated": Moment("createdAt"),
+    "OnUpdated": Moment("updatedAt"),
+    "GasPrice": Keyword("gasPrice"),
+    "GasUsed": Keyword("gasUsed"),
+    **{date[0].upper() + date[1:]: Moment(date) for date in DATES.values() if date != "onCreated"},
+}
+"""How the store knows the properties of transactions."""
 
 
 class Plan(NamedTuple):
@@ -92,14 +101,20 @@ class Transactions:
         store: where they are.
         tasks: commit what was submitted.
         chain: what they are written to.
+        telling: tells what becomes of them.
         binds_chain: whether signatures have to bind the chain (EIP-155).
+        numbers_states: whether clients see the numbers of states instead of their names.
     """
 
-    def __init__(self, store: Store, tasks: Tasks, chain: Chain, *, binds_chain: bool) -> None:
+    def __init__(
+        self, store: Store, tasks: Tasks, chain: Chain, telling: Telling, *, binds_chain: bool, numbers_states: bool
+    ) -> None:
         self._store = store
         self._tasks = tasks
         self._chain = chain
+        self._telling = telling
         self._binds_chain = binds_chain
+        self._numbers_states = numbers_states
 
     async def place(self, visit: Visit, plan: Plan) -> dict[str, Any]:
         """Store a transaction that waits for its signature; as clients see it."""
@@ -126,11 +141,12 @@ class Transactions:
         }
         key = transaction_key(visit.engine, id)
         await self._store.transact(lambda tx: tx.create(key.index, key.collection, source, key.id))
-        return shown(id, source)
+        await self._telling.state(id, source)
+        return self._shown(id, source)
 
     async def get(self, engine: str, id: str) -> dict[str, Any]:
         """A transaction as clients see it. Raises 404."""
-        return shown(str(guid_of(id)), (await self._read(engine, id)).source)
+        return self._shown(str(guid_of(id)), (await self._read(engine, id)).source)
 
     async def parameters(self, engine: str, id: str) -> dict[str, str]:
         """What has to be signed, as of now. Raises 404."""
@@ -140,27 +156,15 @@ class Transactions:
         call = bytes.fromhex(source["call"][2:])
         return _parameters(await self._chain.terms(engine, source["signedBy"], call), call)
 
-    async def page(self, engine: str, offset: int, size: int) -> tuple[list[dict[str, Any]], int]:
-        """Some transactions as clients see them, in the order of their creation, and how many there are."""
-        await self._store.refresh(*RECORDS[:2])
-        search = Search(records_of(engine, TRANSACTION), sort=ORDER, offset=offset, size=size)
-        found = await self._store.search(*RECORDS[:2], search)
-        return [shown(own_id(hit.id), hit.source or {}) for hit in found.hits], found.total
-
-    async def find(self, engine: str, node: Node | None, *, kuid: str | None = None) -> list[dict[str, Any]]:
-        """The transactions that a filter may match, or those that a user placed, as clients see them.
-
-        Raises:
-            TeosError: 12001 when they are more than `MOST`.
-        """
-        await self._store.refresh(*RECORDS[:2])
+    def listed(self, engine: str, kuid: str | None = None) -> RecordSet:
+        """The transactions of an engine, or those that a user placed."""
         by_user = () if kuid is None else (Term("kuid", kuid),)
-        query = records_of(engine, TRANSACTION, narrowed(node, FINDERS), *by_user)
-        found = await self._store.search(*RECORDS[:2], Search(query, sort=ORDER, size=MOST))
-        if found.total > MOST:
-            message = f"{found.total} transactions may match, more than {MOST}: ask for fewer of them by SignedBy."
-            raise unusable(message, "$filter")
-        return [shown(own_id(hit.id), hit.source or {}) for hit in found.hits]
+        columns = {**COLUMNS, "Id": own_key(transaction_key(engine, "").id)}
+        base = records_of(engine, TRANSACTION, *by_user)
+        return RecordSet(self._store, base, KIND, columns, lambda id, source: self._shown(own_id(id), source))
+
+    def _shown(self, id: str, source: Source) -> dict[str, Any]:
+        return shown(id, source, number=self._numbers_states)
 
     async def submit(self, visit: Visit, id: str) -> dict[str, Any]:
         """Take a signed transaction, once; as clients see it.
@@ -251,7 +255,9 @@ class Transactions:
             add_task(tx, plan)
             return source
 
-        return shown(str(guid_of(id)), await self._store.transact(decide))
+        source = await self._store.transact(decide)
+        await self._telling.state(str(guid_of(id)), source)
+        return self._shown(str(guid_of(id)), source)
 
     async def revoke(self, visit: Visit, id: str) -> None:
         """Give a transaction up that waits for its signature.
@@ -267,10 +273,12 @@ class Transactions:
             raise of_transaction(10053, message)
         key, moment = document_key(visit, id), now()
 
-        def decide(tx: Transaction) -> None:
-            tx.replace(key, moved(_received(tx.read((key,)).get(key), held=False), BY_USER, moment))
+        def decide(tx: Transaction) -> Source:
+            source = moved(_received(tx.read((key,)).get(key), held=False), BY_USER, moment)
+            tx.replace(key, source)
+            return source
 
-        await self._store.transact(decide)
+        await self._telling.state(str(guid_of(id)), await self._store.transact(decide))
 
     async def _waiting(self, engine: str, id: str) -> Document:
         key = transaction_key(engine, guid_of(id) or "")
@@ -305,21 +313,6 @@ def moved(source: Source, state: str, moment: int) -> Source:
 def own_id(record: str) -> str:
     """The id of a transaction, from that of its record."""
     return record.rpartition(":")[2]
-
-
-def _in_state(value: object) -> Query | None:
-    number = canonical(STATE, value)
-    if isinstance(number, int) and 0 < number <= len(STATES):
-        return Term("state", STATES[number - 1])
-    return None
-
-
-def _by_signer(value: object) -> Query | None:
-    return Term("signedBy", value, case_insensitive=True) if isinstance(value, str) else None
-
-
-FINDERS = {"State": _in_state, "SignedBy": _by_signer}
-"""Properties by which the store finds transactions."""
 
 
 def _received(document: Document | None, *, held: bool = True) -> Source:
@@ -363,12 +356,18 @@ def _parameters(terms: Terms, call: bytes) -> dict[str, str]:
     }
 
 
-def shown(id: str, source: Source) -> dict[str, Any]:
-    """A transaction as clients see it."""
+def shown(id: str, source: Source, *, number: bool) -> dict[str, Any]:
+    """A transaction as clients see it.
+
+    Args:
+        id: its id.
+        source: its record.
+        number: whether its state is a number, as text, instead of a name.
+    """
     dates = {name[0].upper() + name[1:]: instant(source.get(name)) for name in DATES.values()}
     return {
         "Id": id,
-        "State": source["state"],
+        "State": str(STATES.index(source["state"]) + 1) if number else source["state"],
         "BlockchainTransactionId": source.get("hash"),
         "CorrelationId": source["correlation"],
         "Type": source["type"],

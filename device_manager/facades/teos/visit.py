@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qsl
 
 import orjson
 
 from device_manager.facades.acting import Actor
-from device_manager.facades.teos.errors import unauthorised
+from device_manager.facades.teos.errors import unauthorised, unusable
 from device_manager.facades.teos.identity import guid_of
 from device_manager.facades.teos.routes import Route
-from device_manager.router.foreign import ForeignAnswer
+from device_manager.router.foreign import ForeignAnswer, ForeignRequest
 
 JSON = "application/json; odata.metadata={metadata}; odata.streaming=true; charset=utf-8"
 VERSION = {"odata-version": "4.0"}
@@ -57,6 +58,13 @@ class Visit:
         """The GUID by which the sender wants to find its request again."""
         return guid_of(self.headers.get("x-correlation-id", ""))
 
+    def alias(self, name: str) -> str:
+        """The value of a parameter alias such as `@p`, a text without its quotes. Raises 12001 for an unknown one."""
+        for given, value in parse_qsl(self.query.decode("latin-1")):
+            if given == name:
+                return value.strip().strip("'")
+        raise unusable(f"The parameter alias '{name}' has no value.", name)
+
     def need_user(self) -> None:
         """Raises 11001 for an API key, where only a user is somebody's own."""
         if not self.is_user:
@@ -81,3 +89,9 @@ def json_answer(
 def no_content() -> ForeignAnswer:
     """What was asked for is done."""
     return ForeignAnswer(204, b"", VERSION)
+
+
+def base_url(request: ForeignRequest, headers: Mapping[str, str]) -> str:
+    """URL of the service, as the client called it."""
+    scheme = "https" if headers.get("x-forwarded-proto", "").strip().lower() == "https" else "http"
+    return f"{scheme}://{headers.get('host', 'localhost')}{request.mount.decode()}"

@@ -11,10 +11,15 @@ from device_manager.facades.teos.errors import UNAUTHORISED, TeosError, invalid,
 from device_manager.facades.teos.ethereum import ADDRESS as ADDRESS_FORM
 from device_manager.facades.teos.ethereum import checksummed
 from device_manager.facades.teos.identity import guid_of, user_guid
+from device_manager.facades.teos.odata.columns import Keyword, own_key
+from device_manager.facades.teos.odata.schema import ADDRESS as ADDRESS_KIND
+from device_manager.facades.teos.odata.schema import WALLET as KIND
+from device_manager.facades.teos.odata.translation import Columns
+from device_manager.facades.teos.record_sets import RecordSet
 from device_manager.facades.teos.records import ADDRESS, RECORDS, WALLET, Source, now, record_key, records_of
 from device_manager.facades.teos.transactions import own_id
 from device_manager.facades.teos.visit import Visit
-from device_manager.query.search import Sort
+from device_manager.query.tree import Term
 from device_manager.storage.contract import Store, Transaction
 
 
@@ -74,15 +79,21 @@ class Wallets:
         """A wallet of the caller. Raises 404, and 403 for that of another user."""
         return shown(id, await self._own(visit, id))
 
-    async def all(self, engine: str, kuid: str | None = None) -> list[dict[str, Any]]:
-        """The wallets of an engine, or those of one user, the oldest first."""
+    def listed(self, engine: str, kuid: str | None = None) -> RecordSet:
+        """The wallets of an engine, or those of one user."""
+        by_user = () if kuid is None else (Term("kuid", kuid),)
+        columns: Columns = {
+            "Id": own_key(record_key(engine, WALLET, "").id),
+            "EthereumAddress": Keyword("address", ADDRESS_KIND),
+        }
+        base = records_of(engine, WALLET, *by_user)
+        return RecordSet(self._store, base, KIND, columns, lambda id, source: shown(own_id(id), source))
+
+    async def addresses(self, engine: str, kuid: str) -> list[str]:
+        """The addresses in the wallets of a user."""
         await self._store.refresh(*RECORDS[:2])
-        order = (Sort("createdAt"),)
-        pages = self._store.scan(*RECORDS[:2], records_of(engine, WALLET), sort=order)
-        found = [document async for page in pages for document in page]
-        return [
-            shown(own_id(document.id), document.source) for document in found if kuid in (None, document.source["kuid"])
-        ]
+        pages = self._store.scan(*RECORDS[:2], records_of(engine, WALLET, Term("kuid", kuid)))
+        return [document.source["address"] async for page in pages for document in page]
 
     async def _own(self, visit: Visit, id: str) -> Source:
         key = record_key(visit.engine, WALLET, id)

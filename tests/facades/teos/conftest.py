@@ -17,24 +17,15 @@ from eth_account.signers.local import LocalAccount
 from device_manager.app import Application
 from device_manager.call import Call
 from device_manager.security.foreign_credentials import Interface
-from device_manager.settings import Settings
 
 SERVICE = "/odata/v1.0"
 ON_THE_WAY = frozenset({"Received", "Submitted", "Committed"})
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session", params=["sqlite", "elasticsearch"])
-async def application(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Application]:
-    """One server a store, which confirms soon."""
-    url = f"sqlite:{tmp_path_factory.mktemp('teos')}"
-    if request.param == "elasticsearch":
-        url = f"elasticsearch:{request.getfixturevalue('elasticsearch_url')}"
-    application = Application(Settings(store=url, port=0, teos_confirm_delay=0.01))
-    await application.start()
-    yield application
-    await application.stop()
+@pytest.fixture(scope="module")
+def settings() -> dict[str, Any]:
+    """The server confirms soon, and its searches do not reach far, so that a hundred records are many."""
+    return {"teos_confirm_delay": 0.01, "search_size": 60}
 
 
 class Issuer:
@@ -150,6 +141,20 @@ class Issuer:
         """What an asset is linked to."""
         found: list[str] = (await self.get(f"/Assets('{source}')"))["AssetLinkIds"]
         return found
+
+    async def place_units(self, asset: str, operation: str, **body: Any) -> dict[str, Any]:
+        """A transaction that is going to create, transfer or destroy units."""
+        placed: dict[str, Any] = await self.json("POST", f"/Assets('{asset}')/{operation}", 202, body)
+        return placed
+
+    async def total(self, asset: str) -> str:
+        """How many sparks of an asset there are."""
+        return str((await self.get(f"/Assets('{asset}')/TotalAmount"))["value"])
+
+    async def balances(self, asset: str) -> dict[str, str]:
+        """Who has how many sparks of an asset."""
+        found = (await self.get(f"/Balances?$filter=UniqueAssetId eq '{asset}'"))["value"]
+        return {entity["Address"]: entity["Amount"] for entity in found}
 
     async def height(self) -> int:
         """How many blocks the ledger has, all of which are right."""

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from web3 import EthereumTesterProvider, Web3
 from web3.exceptions import TransactionNotFound
-
-from device_manager.app import Application
-from device_manager.settings import Settings
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 SINK: Any = "0x600b80600b6000396000f3366000600037366000a000"
@@ -50,6 +46,8 @@ class Node:
                 return eth.send_raw_transaction(params[0]).to_0x_hex()
             if method == "eth_getTransactionCount":
                 return hex(eth.get_transaction_count(params[0]))
+            if method == "eth_getBalance":
+                return hex(eth.get_balance(params[0]))
             if method == "eth_estimateGas":
                 return hex(eth.estimate_gas(params[0]))
             return hex({"eth_chainId": eth.chain_id, "eth_gasPrice": eth.gas_price}.get(method, eth.block_number))
@@ -99,23 +97,14 @@ def rpc_url(node: Node) -> Iterator[str]:
     server.server_close()
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def application(rpc_url: str, node: Node, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Application]:
-    """A server that writes to the chain."""
-    settings = Settings(
-        store=f"sqlite:{tmp_path_factory.mktemp('chain')}",
-        port=0,
-        teos_rpc_url=rpc_url,
-        teos_contract=node.contract,
-        teos_confirmations=0,
-        teos_poll=0.02,
-    )
-    application = Application(settings)
-    await application.start()
-    yield application
-    await application.stop()
+@pytest.fixture(scope="module")
+def settings(rpc_url: str, node: Node) -> dict[str, Any]:
+    """The server writes to the chain."""
+    chain = {"teos_rpc_url": rpc_url, "teos_contract": node.contract}
+    return {**chain, "teos_confirmations": 0, "teos_poll": 0.02}
 
 
+@pytest.mark.parametrize("application", ["sqlite"], indirect=True, scope="module")
 async def test_12_the_chain_has_what_was_signed(issuer: Any, node: Node) -> None:
     poor = await issuer.place_asset("a")
     refused = await issuer.post(poor, await issuer.sign(poor))
@@ -136,5 +125,7 @@ async def test_12_the_chain_has_what_was_signed(issuer: Any, node: Node) -> None
     assert str(receipt["gasUsed"]) == confirmed["GasUsed"]
     assert await issuer.links(a) == []
     assert await issuer.height() == 4
+    [funds] = (await issuer.get(f"/Balances/GetEthBalances(addresses=['{issuer.account.address}'])"))["value"]
+    assert funds == {"Address": issuer.account.address, "Balance": str(node.chain.eth.get_balance(funds["Address"]))}
     again = await issuer.post(placed, raw)
     assert [detail["code"] for detail in again.json()["details"]] == ["10402"]

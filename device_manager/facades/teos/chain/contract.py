@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 
@@ -47,6 +48,9 @@ class Chain(Protocol):
 
     async def terms(self, engine: str, signer: str, call: bytes) -> Terms:
         """What a signer has to sign now."""
+
+    async def funds(self, addresses: Sequence[str]) -> dict[str, int]:
+        """How much money of the chain each address has, in Wei."""
 
     async def send(self, raw: bytes) -> None:
         """Hand a transaction over; one that the chain has already is fine.

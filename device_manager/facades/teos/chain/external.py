@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from device_manager.errors import ApiError, api_error
@@ -60,6 +60,10 @@ class ExternalChain:
             except _module("web3.exceptions").Web3Exception:
                 limit = self._gas_limit
         return Terms(target, chain.eth.chain_id, nonce, chain.eth.gas_price, limit)
+
+    async def funds(self, addresses: Sequence[str]) -> dict[str, int]:
+        """See `Chain.funds`."""
+        return await self._ask(lambda chain: {address: int(chain.eth.get_balance(address)) for address in addresses})
 
     async def send(self, raw: bytes) -> None:
         """See `Chain.send`."""

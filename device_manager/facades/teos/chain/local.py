@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from device_manager.facades.teos.chain.contract import Receipt, Terms
 from device_manager.facades.teos.ethereum import contract_address, gas_used
@@ -36,6 +37,10 @@ class LocalChain:
         nonce = 0 if document is None else document.source["next"]
         limit = max(self._gas_limit, gas_used(call))
         return Terms(contract_address(engine), self._chain_id, nonce, self._gas_price, limit)
+
+    async def funds(self, addresses: Sequence[str]) -> dict[str, int]:
+        """See `Chain.funds`: there is no money here."""
+        return dict.fromkeys(addresses, 0)
 
     async def send(self, raw: bytes) -> None:
         """See `Chain.send`: committing is all that happens."""

@@ -22,9 +22,11 @@ MODEL, ENUMS = "Teos.Api.Model", "Teos.Api.Model.Enums"
 ENUM_MEMBERS = {STATE: {name: number for number, name in enumerate(STATES, 1)}, TYPE: TYPES}
 Parameters = tuple[tuple[str, str], ...]
 TARGETS: Parameters = (("targetAssetIds", f"[{STRING}]"),)
+UNITS: Parameters = tuple((name, STRING) for name in ("amount", "type", "senderAddress", "targetAddress"))
 ACTIONS: dict[str, tuple[str, Parameters, str | None]] = {
     "LinkAssets": ("Asset", TARGETS, "Transaction"),
     "UnlinkAssets": ("Asset", TARGETS, "Transaction"),
+    **dict.fromkeys(("CreateUnits", "DestroyUnits", "TransferUnits"), ("Asset", UNITS, "Transaction")),
     "Submit": (
         "Transaction",
         (("SignerAddress", STRING), ("SignedTransaction", STRING), ("Description", STRING)),
@@ -36,6 +38,7 @@ ACTIONS: dict[str, tuple[str, Parameters, str | None]] = {
 FUNCTIONS = {
     "GetLinkedFromAssetIds": ("Asset", f"[{STRING}]"),
     "DocumentDbRecord": ("Asset", STRING),
+    "TotalAmount": ("Asset", STRING),
     "GetSigningParameters": ("Transaction", "SigningParameters"),
 }
 SIGNING_PARAMETERS = dict.fromkeys(

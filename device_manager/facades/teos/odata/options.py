@@ -31,7 +31,7 @@ class Options:
     Attributes:
         node: the filter's tree, None for everything.
         filter: the filter.
-        select: names of members, None for all.
+        select: names of members, None for all; with each the members of its objects that are wanted, none for all.
         order: keys; none for the usual order.
         skip: entities to leave out.
         top: the most entities, None for all of them.
@@ -41,17 +41,21 @@ class Options:
 
     node: Node | None
     filter: Filter | None
-    select: tuple[str, ...] | None
+    select: dict[str, tuple[str, ...]] | None
     order: tuple[Order, ...]
     skip: int
     top: int | None
     counted: bool
     given: tuple[tuple[str, str], ...]
 
-    def matching(self, entities: Iterable[dict[str, Any]], kind: EntityType) -> list[dict[str, Any]]:
-        """The entities that match, in order."""
+    def matching(self, entities: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The entities that match."""
         wanted = self.filter
-        found = [entity for entity in entities if wanted is None or wanted.matches(entity)]
+        return [entity for entity in entities if wanted is None or wanted.matches(entity)]
+
+    def ordered(self, entities: Iterable[dict[str, Any]], kind: EntityType) -> list[dict[str, Any]]:
+        """Entities in order; equal ones stay as they are."""
+        found = list(entities)
         for key in reversed(self.order):
             found.sort(key=lambda entity, key=key: _sortable(entity, key, kind), reverse=key.descending)  # type: ignore[misc]
         return found
@@ -64,7 +68,7 @@ class Options:
         """The members of an entity that were selected."""
         if self.select is None:
             return entity
-        return {name: entity[name] for name in self.select if name in entity}
+        return {name: _part(entity[name], paths) for name, paths in self.select.items() if name in entity}
 
     def next_link(self, url: str, shown: int, total: int) -> str | None:
         """Where the next page is, None behind the last one.
@@ -94,6 +98,7 @@ def read_options(query: bytes, kind: EntityType) -> Options:
     for name in UNSUPPORTED:
         if name in options:
             raise unusable(f"The query option '{name}' is not supported.", name)
+    _check_format(options.get("$format", "json"))
     _check_expand(options.get("$expand", ""), kind)
     node = parse_filter(options["$filter"]) if options.get("$filter", "").strip() else None
     return Options(
@@ -121,12 +126,27 @@ def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
-def _selected(text: str, kind: EntityType) -> tuple[str, ...] | None:
+def _selected(text: str, kind: EntityType) -> dict[str, tuple[str, ...]] | None:
     names = _names(text)
     for name in names:
         if name != "*":
             _check_property(name, kind)
-    return None if not names or "*" in names else tuple(names)
+    if not names or "*" in names:
+        return None
+    whole = {name for name in names if "/" not in name}
+    selected: dict[str, tuple[str, ...]] = {}
+    for name, _, part in (name.partition("/") for name in names):
+        selected[name] = () if name in whole else (*selected.get(name, ()), part)
+    return selected
+
+
+def _part(value: Any, names: tuple[str, ...]) -> Any:
+    """An object, or a list of objects, with some of its members."""
+    if not names or value is None:
+        return value
+    if isinstance(value, list):
+        return [_part(element, names) for element in value]
+    return {name: value[name] for name in names if name in value}
 
 
 def _order(text: str, kind: EntityType) -> tuple[Order, ...]:
@@ -143,6 +163,13 @@ def _order(text: str, kind: EntityType) -> tuple[Order, ...]:
 def _check_property(name: str, kind: EntityType) -> None:
     if kind.find(tuple(name.split("/"))) is None:
         raise unusable(f"Could not find a property named '{name}' on type '{kind.name}'.", name)
+
+
+def _check_format(text: str) -> None:
+    """JSON is all there is, under its short name or as a media type with parameters."""
+    name = text.partition(";")[0].strip().lower()
+    if name not in ("", "json", "application/json"):
+        raise unusable(f"The format '{text}' is not supported; answers are JSON.", "$format")
 
 
 def _check_expand(text: str, kind: EntityType) -> None:

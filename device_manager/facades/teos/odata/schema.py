@@ -15,7 +15,14 @@ STATES = (
     "RevokedByBlockchain",
 )
 """Of transactions; the first one has the number 1."""
-TYPES = {"ActivateAsset": 1, "AddAssetLinks": 43, "DeleteAssetLinks": 44}
+TYPES = {
+    "ActivateAsset": 1,
+    "CreateSparks": 2,
+    "DestroySparks": 3,
+    "TransferSparks": 4,
+    "AddAssetLinks": 43,
+    "DeleteAssetLinks": 44,
+}
 """Of transactions, with their numbers."""
 
 STRING, GUID, DATE, BOOLEAN = "Edm.String", "Edm.Guid", "Edm.DateTimeOffset", "Edm.Boolean"
@@ -127,6 +134,9 @@ WALLET = EntityType(
         "Signable": BOOLEAN,
     },
 )
+BALANCE = EntityType(
+    "Balance", ("Address", "UniqueAssetId"), {"Address": ADDRESS, "UniqueAssetId": ASSET_ID, "Amount": STRING}
+)
 ATTRIBUTE = EntityType(
     "AttributeValue", ("Code", "LanguageCode"), {"Code": STRING, "LanguageCode": STRING, "Name": STRING}
 )
@@ -134,6 +144,7 @@ ENTITY_SETS = {
     "Assets": ASSET,
     "Transactions": TRANSACTION,
     "Wallets": WALLET,
+    "Balances": BALANCE,
     "Languages": ATTRIBUTE,
     "Countries": ATTRIBUTE,
     "Units": ATTRIBUTE,
