@@ -27,6 +27,10 @@ OVERLAP = 300_000
 """Milliseconds by which each look begins before the last one: clocks differ, and creations take time to be seen."""
 INTERVAL = 1.0
 """Seconds between two looks for newer twins of one engine."""
+MOST_NOTED = 1000
+"""Twins of one engine that are noted one by one; as long as all of them are written down, nothing has to be found."""
+MORE = ""
+"""Noted for all further ones; only a look removes it."""
 CREATED = "_kuzzle_info.createdAt"
 
 
@@ -46,14 +50,15 @@ class Identities:
         self._collection = collection
         self._derive = derive
         self._looks: dict[str, tuple[float, asyncio.Task[None]]] = {}
-        self._created: dict[str, float] = {}
+        self._unwritten: dict[str, set[str]] = {}
         store.on_commit(self._note)
 
     def _note(self, changes: Sequence[Change]) -> None:
-        """Remember when this process last created twins: their ids may be asked for at once."""
+        """Note which twins this process created: their ids may be asked for at once."""
         for change in changes:
             if change.kind is ChangeKind.CREATE and change.key.collection == self._collection:
-                self._created[change.key.index] = time.monotonic()
+                unwritten = self._unwritten.setdefault(change.key.index, set())
+                unwritten.add(change.key.id if len(unwritten) < MOST_NOTED else MORE)
 
     async def find(self, engine: str, foreign: str) -> str | None:
         """The id of the twin that is called `foreign`, None if there is none. See `find_many`."""
@@ -75,12 +80,16 @@ class Identities:
 
     async def remember(self, engine: str, twins: Iterable[Document]) -> None:
         """Write down twins that were created a moment ago, so that nobody has to look for them."""
-        puts = [
-            Put(PutKind.INDEX, self._key(engine, foreign), {"twin": twin.id})
-            for twin in twins
-            for foreign in self._derive(engine, twin)
-        ]
-        await self._put(puts)
+        known = list(twins)
+        await self._put(
+            [
+                Put(PutKind.INDEX, self._key(engine, foreign), {"twin": twin.id})
+                for twin in known
+                for foreign in self._derive(engine, twin)
+            ]
+        )
+        if unwritten := self._unwritten.get(engine):
+            unwritten.difference_update(twin.id for twin in known)
 
     async def _read(self, engine: str, foreign: Sequence[str]) -> dict[str, str]:
         keys = {self._key(engine, id): id for id in foreign}
@@ -96,7 +105,8 @@ class Identities:
         """Write down what is newer than the last look, which callers at the same time share."""
         began, task = self._looks.get(engine, (0.0, None))
         is_over = task is not None and task.done() and (time.monotonic() - began > INTERVAL or task.exception())
-        if task is None or is_over or self._created.get(engine, 0.0) >= began:
+        unwritten = self._unwritten.pop(engine, None)
+        if task is None or is_over or unwritten:
             task = asyncio.create_task(self._write_newer(engine))
             self._looks[engine] = time.monotonic(), task
         await asyncio.shield(task)

@@ -73,6 +73,25 @@ async def test_what_was_remembered_needs_no_look(store: Store, engine: str) -> N
     assert store.round_trips.searches == searches
 
 
+async def test_only_what_was_created_and_not_remembered_is_looked_for_at_once(store: Store, engine: str) -> None:
+    found = Identities(store, "sitewise", "assets", names)
+    await store.create_collection(engine, "assets", MAPPINGS)
+
+    async def commit(number: int) -> Document:
+        source = {"number": number, "_kuzzle_info": {"createdAt": time.time_ns() // 1_000_000}}
+        return await store.transact(lambda tx: tx.create(engine, "assets", source, f"Room-{number}"))
+
+    await commit(1)
+    assert await found.find(engine, "number-1") == "Room-1"
+    found._looks[engine] = time.monotonic() + 60, found._looks[engine][1]
+    await found.remember(engine, [await commit(2)])
+    searches = store.round_trips.searches
+    assert await found.find(engine, "number-9") is None
+    assert store.round_trips.searches == searches, "all of its own twins are written down"
+    await commit(3)
+    assert await found.find(engine, "number-3") == "Room-3"
+
+
 async def test_engines_do_not_share_ids(store: Store, engine: str) -> None:
     other = f"{engine}-b"
     await create(store, engine, 1)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from device_manager.facades.ubidots.content import LABEL_SIGN
-from device_manager.facades.ubidots.errors import invalid
+from device_manager.facades.ubidots.errors import UbidotsError, invalid
 from device_manager.storage.stamps import Source
 
 Check = Callable[[Any], str | None]
@@ -84,3 +84,24 @@ def checked(body: Source, checks: Mapping[str, Check], required: tuple[str, ...]
     if detail:
         raise invalid(detail)
     return known
+
+
+def checked_each(items: Sequence[Any], checks: Mapping[str, Check], required: tuple[str, ...] = ()) -> list[Source]:
+    """Those members of several bodies that are known.
+
+    Raises:
+        UbidotsError: 400001, which names every body that cannot be used by its place, with what is wrong with it.
+    """
+    detail: dict[str, Any] = {}
+    bodies = []
+    for place, item in enumerate(items):
+        if not isinstance(item, dict):
+            detail[str(place)] = ["Expected an object."]
+            continue
+        try:
+            bodies.append(checked(item, checks, required))
+        except UbidotsError as error:
+            detail[str(place)] = error.body["detail"]
+    if detail:
+        raise invalid(detail)
+    return bodies

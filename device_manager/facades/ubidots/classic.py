@@ -53,7 +53,7 @@ class ClassicRoutes:
     async def page(self, exchange: Exchange) -> ForeignAnswer:
         """A page of data sources in the order of creation."""
         page = read_page(exchange.incoming, PAGE_SIZE)
-        twins, count = await self._reading.page(exchange.actor, page.offset, page.size, newest_first=False)
+        twins, count = await self._reading.page(exchange.actor, page.offset, page.size)
         rows = await self._shown(exchange, twins)
         return answer(enveloped(exchange.incoming, page, rows, count))
 

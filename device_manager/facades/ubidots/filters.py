@@ -47,9 +47,20 @@ VARIABLE_ATTRIBUTES = {
 
 
 class Filter(NamedTuple):
-    """A condition on one attribute."""
+    """A condition on one attribute.
+
+    Attributes:
+        attribute: its name.
+        operators: such as `("date", "gt")`; one at least.
+        text: what stands behind `=`.
+        is_negated: whether those are wanted that do not pass.
+        passes: whether a value is wanted, negation included.
+    """
 
     attribute: str
+    operators: tuple[str, ...]
+    text: str
+    is_negated: bool
     passes: Test
 
 
@@ -72,11 +83,6 @@ class Selection(NamedTuple):
     def attributes(self) -> frozenset[str]:
         """What it looks at."""
         return frozenset((self.sort_by, *(one.attribute for one in self.filters)))
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether it is everything in the order of creation, or in the reverse of it."""
-        return not self.filters and not self.search and self.sort_by == "createdAt"
 
     def apply(self, rows: Sequence[Source]) -> list[Source]:
         """Those of `rows` that it wants, sorted; equal ones stay in their order."""
@@ -129,7 +135,8 @@ def _read_filter(name: str, text: str, attributes: Mapping[str, str]) -> Filter:
         test = make(text)
     except (ValueError, OverflowError) as error:
         raise invalid({name: [f'"{text}" is not a valid value: {error}']}) from error
-    return Filter(attribute, (lambda value: not test(value)) if is_negated else test)
+    wanted = (lambda value: not test(value)) if is_negated else test
+    return Filter(attribute, tuple(operators or ("exact",)), text, is_negated, wanted)
 
 
 def _maker(kind: str, operators: Sequence[str]) -> MakeTest | None:
@@ -164,11 +171,12 @@ def _one_of(text: str) -> Test:
 
 
 def _is_null(text: str) -> Test:
-    wanted = _boolean(text)
+    wanted = boolean(text)
     return lambda value: (value is None or value in ("", [])) is wanted
 
 
-def _boolean(text: str) -> bool:
+def boolean(text: str) -> bool:
+    """A flag as clients write it. Raises ValueError."""
     if text.lower() not in TRUE | FALSE:
         raise ValueError("expected true or false")
     return text.lower() in TRUE
@@ -195,7 +203,7 @@ def _has_tags(text: str) -> Test:
     return lambda value: wanted <= set(value or ())
 
 
-def _milliseconds(text: str) -> float:
+def milliseconds(text: str) -> float:
     """A moment as clients write it: milliseconds since 1970, or a date of ISO 8601, in UTC unless it says otherwise."""
     try:
         return float(text)
@@ -218,7 +226,7 @@ def _instant(value: Any) -> datetime | None:
 
 def _moment(make: Callable[[str, Callable[[str], float]], Test]) -> MakeTest:
     def made(text: str) -> Test:
-        test = make(text, _milliseconds)
+        test = make(text, milliseconds)
         return lambda value: (instant := _instant(value)) is not None and test(round(instant.timestamp() * 1000))
 
     return made
@@ -266,7 +274,7 @@ KINDS: dict[str, dict[str, MakeTest]] = {
     },
     "id": {"exact": _text(operator.eq), "in": _one_of},
     "tags": {"contains": _has_tags},
-    "boolean": {"exact": lambda text: _equals(_boolean(text)), "isnull": _is_null},
+    "boolean": {"exact": lambda text: _equals(boolean(text)), "isnull": _is_null},
     "absent": {"isnull": _is_null},
     "number": {**{name: _plain(make) for name, make in NUMBER.items()}, "isnull": _is_null},
     "date": {**{name: _moment(make) for name, make in NUMBER.items()}, "isnull": _is_null},

@@ -7,13 +7,16 @@ from collections.abc import Sequence
 from device_manager.errors import ApiError
 from device_manager.facades.acting import Actor
 from device_manager.facades.ubidots.authentication import Authentication
-from device_manager.facades.ubidots.bulk import BulkDeletion, BulkSettings
+from device_manager.facades.ubidots.bulk import BulkSettings
+from device_manager.facades.ubidots.bulk_routes import BulkRoutes
 from device_manager.facades.ubidots.classic import ClassicRoutes
 from device_manager.facades.ubidots.devices import DeviceRoutes
 from device_manager.facades.ubidots.errors import UbidotsError, translated
 from device_manager.facades.ubidots.exchange import V1, V2, Exchange, Incoming, answer, read, refusal
 from device_manager.facades.ubidots.measuring import Measuring
 from device_manager.facades.ubidots.models import DeviceModels
+from device_manager.facades.ubidots.notices import TaskNotices
+from device_manager.facades.ubidots.provisioning import ProvisionRoutes
 from device_manager.facades.ubidots.reading import DeviceReading
 from device_manager.facades.ubidots.routes import Routes, segments
 from device_manager.facades.ubidots.tasks import TaskRoutes
@@ -63,11 +66,13 @@ class Ubidots(ForeignInterface):
             settings.ubidots_bulk_accepts_delete,
             settings.ubidots_task_kept,
         )
+        TaskNotices(router, store)
         variables = VariableRoutes(reading, writing)
         self._routes = Routes(
             [
-                *BulkDeletion(store, twins.tasks, reading, writing, self._act_as, bulk).routes(),
+                *BulkRoutes(twins.tasks, reading, writing, self._act_as, bulk).routes(),
                 *DeviceRoutes(reading, writing, settings.search_size).routes(),
+                *ProvisionRoutes(reading, writing, variables).routes(),
                 *variables.routes(),
                 *ValueRoutes(reading, writing, Measuring(store, reading, writing)).routes(),
                 *ClassicRoutes(reading, writing, variables).routes(),

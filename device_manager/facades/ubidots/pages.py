@@ -69,13 +69,16 @@ def enveloped(incoming: Incoming, page: Page, rows: Sequence[Source], count: int
     }
 
 
+def wanted_fields(incoming: Incoming) -> frozenset[str] | None:
+    """The names in the parameter `fields`; None without it."""
+    fields = incoming.argument("fields")
+    return frozenset(name.strip() for name in fields.split(",")) if fields else None
+
+
 def with_fields(incoming: Incoming, row: Source) -> Source:
     """Those members that the parameter `fields` names, all without it; names that there are not are left out."""
-    fields = incoming.argument("fields")
-    if not fields:
-        return row
-    wanted = {name.strip() for name in fields.split(",")}
-    return {name: value for name, value in row.items() if name in wanted}
+    wanted = wanted_fields(incoming)
+    return row if wanted is None else {name: value for name, value in row.items() if name in wanted}
 
 
 def _link(incoming: Incoming, number: int) -> str:

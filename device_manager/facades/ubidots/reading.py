@@ -18,10 +18,12 @@ from device_manager.facades.ubidots.content import (
     model_name,
 )
 from device_manager.facades.ubidots.errors import not_found
+from device_manager.query.dsl import to_dsl
+from device_manager.query.tree import MATCH_ALL, Query
 from device_manager.storage.contract import Store
 from device_manager.storage.stamps import Source
 from device_manager.twins.places import DEVICES as COLLECTION
-from device_manager.twins.places import twin_id
+from device_manager.twins.places import device_key, twin_id
 
 DEVICES = "device-manager/devices"
 PAGE = 1000
@@ -29,6 +31,7 @@ PAGE = 1000
 CREATED = "_kuzzle_info.createdAt"
 ORDER = (CREATED, "reference", "model")
 """The order of creation, in which no two devices are equal."""
+OLDEST_FIRST: tuple[Source, ...] = tuple({field: "asc"} for field in ORDER)
 MOST_SLOTS = 10_000
 
 
@@ -77,7 +80,22 @@ class DeviceReading:
         """The device with a key, None when there is none. Raises what `devices:get` refuses."""
         id = (await self.resolve(actor.engine, (key,))).get(key)
         twin = None if id is None else await self.read(actor, id)
-        return twin if twin and answers_to(actor.engine, twin.id, twin.source, key) else None
+        return twin if twin and _answers(actor.engine, twin, key) else None
+
+    async def there(self, engine: str, keys: Sequence[str]) -> dict[str, Twin]:
+        """The devices that some keys lead to, by these keys: for tasks, whose every change is an action.
+
+        Raises:
+            ApiError: the store does not answer.
+        """
+        ids = await self.resolve(engine, keys)
+        twins = await self.stored(engine, list(dict.fromkeys(ids.values())))
+        return {key: twins[id] for key, id in ids.items() if id in twins and _answers(engine, twins[id], key)}
+
+    async def stored(self, engine: str, ids: Sequence[str]) -> dict[str, Twin]:
+        """Those of some core devices that there are, by their ids. Raises what the store raises."""
+        found = await self._store.read([device_key(engine, id) for id in ids]) if ids else {}
+        return {key.id: Twin(key.id, document.source) for key, document in found.items()}
 
     async def variable(self, actor: Actor, wanted: str) -> tuple[Twin, Variable]:
         """The variable with an id, and its device. Raises what `get` raises."""
@@ -101,19 +119,20 @@ class DeviceReading:
         """The device that clients created with a label, None when they did not. Raises what `read` raises."""
         return await self.read(actor, twin_id(model_name(actor.engine), label))
 
-    async def page(self, actor: Actor, offset: int, size: int, *, newest_first: bool) -> tuple[list[Twin], int]:
-        """A page of devices in the order of creation, and how many there are in all."""
+    async def page(
+        self, actor: Actor, offset: int, size: int, *, query: Query = MATCH_ALL, sort: Sequence[Source] = OLDEST_FIRST
+    ) -> tuple[list[Twin], int]:
+        """A page of the devices that a query finds, and how many it finds in all."""
         await self._store.refresh(actor.engine, COLLECTION)
-        found = await actor.call(
-            DEVICES, "search", body={"sort": _order(newest_first)}, **{"from": offset, "size": size}
-        )
+        body = {"query": to_dsl(query), "sort": list(sort)}
+        found = await actor.call(DEVICES, "search", body=body, **{"from": offset, "size": size})
         return [Twin(hit["_id"], hit["_source"]) for hit in found["hits"]], found["total"]
 
-    async def all(self, actor: Actor) -> list[Twin]:
-        """All devices of the engine, in the order of creation."""
+    async def all(self, actor: Actor, query: Query = MATCH_ALL) -> list[Twin]:
+        """All devices that a query finds, in the order of creation."""
         await self._store.refresh(actor.engine, COLLECTION)
         twins: list[Twin] = []
-        body: dict[str, Any] = {"sort": _order(False), "size": PAGE}
+        body: dict[str, Any] = {"query": to_dsl(query), "sort": list(OLDEST_FIRST), "size": PAGE}
         while True:
             hits = (await actor.call(DEVICES, "search", body=body))["hits"]
             twins += [Twin(hit["_id"], hit["_source"]) for hit in hits]
@@ -121,6 +140,12 @@ class DeviceReading:
                 return twins
             last = hits[-1]["_source"]
             body["search_after"] = [last["_kuzzle_info"]["createdAt"], last["reference"], last["model"]]
+
+    async def figures(self, actor: Actor, body: Source) -> Source:
+        """The result of a search as it is. Raises what `devices:search` refuses."""
+        await self._store.refresh(actor.engine, COLLECTION)
+        found: Source = await actor.call(DEVICES, "search", body=body)
+        return found
 
     async def last_measured(self, actor: Actor, ids: Sequence[str]) -> dict[str, int]:
         """When devices measured last, in milliseconds since 1970; those that never did are left out."""
@@ -139,6 +164,5 @@ class DeviceReading:
         return found
 
 
-def _order(newest_first: bool) -> list[dict[str, str]]:
-    direction = "desc" if newest_first else "asc"
-    return [{field: direction} for field in ORDER]
+def _answers(engine: str, twin: Twin, key: str) -> bool:
+    return answers_to(engine, twin.id, twin.source, key)

@@ -30,7 +30,7 @@ class TaskRoutes:
     async def page(self, exchange: Exchange) -> ForeignAnswer:
         """A page of tasks, the newest first."""
         found = await exchange.actor.call(TASKS, "list", size=10_000)
-        tasks = [_shown(exchange, task) for task in found["tasks"] if task["kind"].startswith(KINDS)]
+        tasks = [_located(exchange, task) for task in found["tasks"] if task["kind"].startswith(KINDS)]
         page = read_page(exchange.incoming, PAGE_SIZE)
         return answer(enveloped(exchange.incoming, page, page.of(tasks), len(tasks)))
 
@@ -44,16 +44,16 @@ class TaskRoutes:
             raise not_found() from error
         if task["engineId"] != exchange.engine or not task["kind"].startswith(KINDS):
             raise not_found()
-        return answer(_shown(exchange, task))
+        return answer(_located(exchange, task))
 
 
-def _shown(exchange: Exchange, task: dict[str, Any]) -> Source:
+def shown(task: dict[str, Any]) -> Source:
+    """A task as clients see it, but for its address; `task` is what `tasks:get` answers."""
     outcome: dict[str, Any] = dict(task["result"] or {})
     started = outcome.pop("startedAt", None)
     failed = len(outcome.get("notFound", ())) + len(outcome.get("errors", ()))
     is_pending = task["state"] == "running" and started is None
-    shown: Source = {
-        "url": exchange.url(f"{V2}/tasks/{task['_id']}/"),
+    content: Source = {
         "id": task["_id"],
         "type": task["kind"].removeprefix(KINDS),
         "status": PENDING if is_pending else STATUS[task["state"]],
@@ -63,4 +63,8 @@ def _shown(exchange: Exchange, task: dict[str, Any]) -> Source:
         "progress": {"total": task["total"], "done": task["done"], "failed": failed},
         "result": outcome,
     }
-    return shown | {"error": task["error"]["message"]} if task["error"] else shown
+    return content | {"error": task["error"]["message"]} if task["error"] else content
+
+
+def _located(exchange: Exchange, task: dict[str, Any]) -> Source:
+    return {"url": exchange.url(f"{V2}/tasks/{task['_id']}/"), **shown(task)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from device_manager.errors import ApiError
@@ -50,6 +50,7 @@ class ValueRoutes:
             Route("POST", f"{V1}/variables/{{}}/values", self.send),
             Route("DELETE", f"{V1}/variables/{{}}/values/{{}}/{{}}", self.delete),
             Route("POST", f"{V1}/collections/values", self.send_collection),
+            Route("POST", f"{V1}/devices/_/bulk/values", self.send_to_devices),
             Route("POST", f"{V1}/devices/{{}}", self.send_to_device),
             Route("GET", f"{V1}/devices/{{}}/{{}}/values", self.list_by_label),
             Route("POST", f"{V1}/devices/{{}}/{{}}/values", self.send_by_label),
@@ -97,7 +98,7 @@ class ValueRoutes:
         twin, one = await self._reading.variable(exchange.actor, id)
         if not (start.isdigit() and end.isdigit()):
             raise invalid({"timestamp": ["Whole numbers of milliseconds since 1970 are required."]})
-        await self._writing.remove_values(exchange.actor, twin, one, int(start), int(end))
+        await self._writing.remove_values(exchange.actor, twin.id, one.label, int(start), int(end))
         return answer({})
 
     async def send_collection(self, exchange: Exchange) -> ForeignAnswer:
@@ -121,9 +122,29 @@ class ValueRoutes:
     async def send_to_device(self, exchange: Exchange, label: str) -> ForeignAnswer:
         """Store values by the labels of their variables; the device and its variables are created if missing."""
         body = exchange.incoming.json_object()
-        for name in body:
-            if wrong := is_label(name):
-                raise invalid({name: [wrong]})
+        _check_labels(body)
+        return answer(await self._send_named(exchange, label, body))
+
+    async def send_to_devices(self, exchange: Exchange) -> ForeignAnswer:
+        """The same for several devices, by their labels."""
+        body = exchange.incoming.json_object()
+        _check_labels(body)
+        for label, content in body.items():
+            if not isinstance(content, dict):
+                raise invalid({label: ["Expected an object with values by the labels of variables."]})
+            _check_labels(content)
+        return answer({label: await self._try_named(exchange, label, content) for label, content in body.items()})
+
+    async def _try_named(self, exchange: Exchange, label: str, body: Source) -> dict[str, list[Source]]:
+        """What `_send_named` does; values of a device that cannot take them are refused, and others are not."""
+        try:
+            return await self._send_named(exchange, label, body)
+        except (UbidotsError, ApiError) as error:
+            outcome = _refused(error)
+            return {name: [outcome] for name in body}
+
+    async def _send_named(self, exchange: Exchange, label: str, body: Source) -> dict[str, list[Source]]:
+        """Store values by the labels of their variables; what became of each, by these labels."""
         twin = await self._obtain(exchange.actor, label, list(body))
         items = [
             (labelled(exchange.engine, twin, name), item)
@@ -133,7 +154,7 @@ class ValueRoutes:
         outcomes: dict[str, list[Source]] = {name: [] for name in body}
         for (one, _), outcome in zip(items, await self._send_each(exchange.actor, twin, items), strict=True):
             outcomes[one.label].append(outcome)
-        return answer(outcomes)
+        return outcomes
 
     async def last_by_label(self, exchange: Exchange, device: str, label: str) -> ForeignAnswer:
         """The last value, as a plain number."""
@@ -153,11 +174,9 @@ class ValueRoutes:
         try:
             await self._measuring.send(actor, twin, [dot for _, dot in accepted])
         except (UbidotsError, ApiError) as error:
-            refused = translated(error) if isinstance(error, ApiError) else error
-            if refused.status >= 500:
-                raise
+            refused = _refused(error)
             for place, _ in accepted:
-                outcomes[place] = {"status_code": refused.status, **refused.body}
+                outcomes[place] = refused
         return outcomes
 
     async def _device(self, actor: Actor, named: str) -> Twin:
@@ -187,8 +206,22 @@ class ValueRoutes:
         raise refused
 
 
+def _refused(error: UbidotsError | ApiError) -> Source:
+    """What becomes of a value that is refused. Raises the error itself when it is the server's."""
+    refused = translated(error) if isinstance(error, ApiError) else error
+    if refused.status >= 500:
+        raise error
+    return {"status_code": refused.status, **refused.body}
+
+
 def _key(named: str) -> str:
     return named if named.startswith(LABEL_SIGN) else LABEL_SIGN + named
+
+
+def _check_labels(labels: Iterable[str]) -> None:
+    for label in labels:
+        if wrong := is_label(label):
+            raise invalid({label: [wrong]})
 
 
 def _shown(exchange: Exchange, twin: Twin, one: Variable, dot: Dot) -> Source:

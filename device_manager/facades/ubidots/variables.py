@@ -121,7 +121,8 @@ class VariableRoutes:
 
     async def delete(self, exchange: Exchange, id: str) -> ForeignAnswer:
         """Delete a variable."""
-        await self._writing.remove_variable(exchange.actor, *await self._reading.variable(exchange.actor, id))
+        twin, one = await self._reading.variable(exchange.actor, id)
+        await self._writing.remove_variable(exchange.actor, twin, one.label)
         return no_content()
 
 

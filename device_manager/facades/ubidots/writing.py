@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from device_manager.errors import ApiError
 from device_manager.facades.acting import Actor
@@ -27,17 +27,19 @@ from device_manager.facades.ubidots.content import (
     content_of,
     is_own,
     label_of,
+    model_name,
     packed,
     variables_of,
     with_digits,
 )
-from device_manager.facades.ubidots.errors import invalid
+from device_manager.facades.ubidots.errors import UbidotsError, invalid
 from device_manager.facades.ubidots.models import DeviceModels
 from device_manager.facades.ubidots.reading import DEVICES, DeviceReading, Twin
 from device_manager.storage.contract import Document
 from device_manager.storage.sources import patched
 from device_manager.storage.stamps import Source
 from device_manager.twins.measures.purging import MeasurePurging
+from device_manager.twins.places import twin_id
 
 DEVICE: Mapping[str, Check] = {
     "label": is_label,
@@ -99,23 +101,42 @@ class DeviceWriting:
         known = checked(body, DEVICE, ("label",))
         label = known["label"]
         await self._refuse_taken(actor, label)
-        model = await self._models.ensure(actor)
-        content = _device_content(DEVICE_DEFAULTS | {"name": label} | known) | {"variables": {}}
         try:
-            made = await self._create(actor, model, label, content)
+            made = await self.create_as(actor, twin_id(model_name(actor.engine), label), known)
+        except UbidotsError:
+            if not await self._has_moved(actor, label):
+                raise
+            made = await self.create_as(actor, twin_id(model_name(actor.engine), with_digits(label)), known)
+        await self.remember(actor.engine, (made,))
+        return made
+
+    async def create_as(self, actor: Actor, id: str, known: Source, key: str | None = None) -> Twin:
+        """A new device with the core id `id`, of what `checked` let through; it is up to the caller to remember it.
+
+        With an idempotency key a second call with it answers what the first one did.
+
+        Raises:
+            UbidotsError: 400001 when there is a device with that id.
+            ApiError: what `devices:create` refuses.
+        """
+        model = await self._models.ensure(actor)
+        label = known["label"]
+        content = _device_content(DEVICE_DEFAULTS | {"name": label} | known) | {"label": label, "variables": {}}
+        body = {"model": model, "reference": id.removeprefix(f"{model}-"), "metadata": {MEMBER: content}}
+        try:
+            made = await actor.call(DEVICES, "create", body=body, **({"idempotencyKey": key} if key else {}))
         except ApiError as error:
             if error.id != EXISTS:
                 raise
-            if not await self._has_moved(actor, label):
-                raise invalid({"label": [TAKEN]}) from error
-            made = await self._create(actor, model, with_digits(label), content | {"label": label})
-        await self._remember(actor.engine, made)
-        return made
-
-    async def _create(self, actor: Actor, model: str, reference: str, content: Source) -> Twin:
-        body = {"model": model, "reference": reference, "metadata": {MEMBER: content}}
-        made = await actor.call(DEVICES, "create", body=body)
+            raise invalid({"label": [TAKEN]}) from error
         return Twin(made["_id"], made["_source"])
+
+    async def new_twins(self, engine: str, labels: Sequence[str]) -> dict[str, str]:
+        """The core ids of devices to be created, by their labels: those that are taken get further digits."""
+        model = model_name(engine)
+        own = {label: twin_id(model, label) for label in labels}
+        taken = await self._reading.stored(engine, list(own.values()))
+        return {label: twin_id(model, with_digits(label)) if id in taken else id for label, id in own.items()}
 
     async def _refuse_taken(self, actor: Actor, label: str) -> None:
         if await self._reading.find(actor, LABEL_SIGN + label) is not None:
@@ -126,8 +147,9 @@ class DeviceWriting:
         own = await self._reading.read_own(actor, label)
         return own is not None and label_of(actor.engine, own.id, own.source) != label
 
-    async def _remember(self, engine: str, twin: Twin) -> None:
-        await self._reading.identities.remember(engine, (Document(twin.id, twin.source, 0),))
+    async def remember(self, engine: str, twins: Iterable[Twin]) -> None:
+        """Let devices be found by their keys at once. Raises what the store raises."""
+        await self._reading.identities.remember(engine, [Document(twin.id, twin.source, 0) for twin in twins])
 
     async def change(self, actor: Actor, twin: Twin, body: Source, *, whole: bool) -> Twin:
         """A device with new content; with `whole`, what the body leaves out gets its default.
@@ -188,7 +210,7 @@ class DeviceWriting:
             await self._models.ensure(actor)
         return await self._update(actor, twin, {"variables": {one.label: packed(one.record | content)}})
 
-    async def remove_variable(self, actor: Actor, twin: Twin, one: Variable) -> None:
+    async def remove_variable(self, actor: Actor, twin: Twin, label: str) -> None:
         """Take a variable away, and its measures if so configured.
 
         Raises:
@@ -196,19 +218,19 @@ class DeviceWriting:
             ApiError: what `devices:update` refuses.
         """
         _refuse_other_models(actor.engine, twin)
-        await self._update(actor, twin, {"variables": {one.label: None}})
-        await self.purge(actor.engine, (twin.id,), one.label)
+        await self._update(actor, twin, {"variables": {label: None}})
+        await self.purge(actor.engine, (twin.id,), label)
 
-    async def remove_values(self, actor: Actor, twin: Twin, one: Variable, start: int, end: int) -> None:
-        """Remove what a variable measured between two moments, both inclusive.
+    async def remove_values(self, actor: Actor, id: str, label: str, start: int, end: int) -> None:
+        """Remove what a variable of the core device `id` measured between two moments, both inclusive.
 
         An update of the device that changes nothing comes before: whoever may not change it removes nothing.
 
         Raises:
             ApiError: what `devices:update` refuses.
         """
-        await actor.call(DEVICES, "update", _id=twin.id, body={"metadata": {}})
-        await self._purging.purge(actor.engine, (twin.id,), one.label, between=(start, end))
+        await actor.call(DEVICES, "update", _id=id, body={"metadata": {}})
+        await self._purging.purge(actor.engine, (id,), label, between=(start, end))
 
     async def ensure_slots(self, actor: Actor, labels: Sequence[str]) -> None:
         """Make sure that values of variables can be stored. Raises what `models:writeDevice` refuses."""
@@ -221,7 +243,7 @@ class DeviceWriting:
         """
         metadata = twin.source.get("metadata") or {}
         planned = metadata | {MEMBER: patched(content_of(twin.source), content)}
-        await self._remember(actor.engine, Twin(twin.id, twin.source | {"metadata": planned}))
+        await self.remember(actor.engine, (Twin(twin.id, twin.source | {"metadata": planned}),))
         made = await actor.call(DEVICES, "update", _id=twin.id, body={"metadata": {MEMBER: content}})
         return Twin(made["_id"], made["_source"])
 

@@ -51,7 +51,12 @@ class Client:
 
     async def bulk_delete(self, keys: Any) -> dict[str, Any]:
         """The task of a bulk deletion, once it is over."""
-        accepted = await self.json("POST", BULK, 202, keys, **{"X-Bulk-Operation": "True"})
+        return await self.bulk("POST", BULK, keys)
+
+    async def bulk(self, verb: str, path: str, items: Any) -> dict[str, Any]:
+        """The task of a bulk operation, once it is over."""
+        accepted = await self.json(verb, path, 202, items, **{"X-Bulk-Operation": "True"})
+        assert list(accepted) == ["task"]
         return await self.ended(accepted["task"]["id"])
 
     async def ended(self, task: str) -> dict[str, Any]:

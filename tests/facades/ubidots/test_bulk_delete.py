@@ -169,4 +169,4 @@ async def test_the_example(client: Any) -> None:
         *(sys.executable, str(example), client.url, client.token), stdout=asyncio.subprocess.PIPE
     )
     output, _ = await process.communicate()
-    assert json.loads(output) == {"last": 21.5, "status": "SUCCESS", "deleted": 2}
+    assert json.loads(output) == {"last": 21.5, "status": "SUCCESS", "created": 3, "deleted": 4}

@@ -8,6 +8,13 @@ from typing import Any
 
 import pytest
 
+from device_manager.facades.acting import Actor
+from device_manager.facades.ubidots.interface import INSIDE
+from device_manager.facades.ubidots.models import DeviceModels
+from device_manager.facades.ubidots.reading import DeviceReading
+from device_manager.facades.ubidots.writing import DeviceWriting
+from device_manager.security.foreign_credentials import ForeignCaller
+
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 DEVICES = "/api/v2.0/devices/"
 MEMBERS = [
@@ -195,3 +202,17 @@ async def test_one_label_for_one_of_many(client: Any) -> None:
     answers = await asyncio.gather(*(client.http.post(DEVICES, json={"label": "same"}) for _ in range(8)))
     assert sorted(answer.status_code for answer in answers) == [201] + 7 * [400]
     assert await client.labels() == ["same"]
+
+
+async def test_measures_stay_if_so_configured(client: Any) -> None:
+    await client.json("POST", "/api/v1.6/devices/pump", 200, {"x": 1})
+    application = client.application
+    reading = DeviceReading(application.store)
+    writing = DeviceWriting(reading, DeviceModels(), application.twins.measures.purging, purges=False)
+    [credential] = await application.security.foreign_credentials.find_all(client.engine)
+    caller = ForeignCaller(credential["_id"], client.engine, credential["userId"])
+    actor = Actor(application.router, caller, application.settings.platform_index, INSIDE)
+    twin = await reading.get(actor, "~pump")
+    await writing.delete(actor, twin)
+    await client.json("GET", f"{DEVICES}~pump", 404)
+    assert (await client.core("devices", "getMeasures", _id=twin.id))["total"] == 1
