@@ -10,7 +10,7 @@ PAGE = 500
 
 
 async def remove_matching(store: Store, index: str, collection: str, query: Query) -> int:
-    """Remove what matches `query` as of now; how many documents that were.
+    """Remove what matches `query` as of now, so that no search finds it afterwards; how many documents that were.
 
     Raises:
         ApiError: `services.storage.unknown_index` or `unknown_collection`; a store that fails, some being removed.
@@ -20,6 +20,8 @@ async def remove_matching(store: Store, index: str, collection: str, query: Quer
     async for page in store.scan(index, collection, query, page=PAGE):
         keys = [Key(index, collection, document.id) for document in page]
         removed += await store.transact(lambda tx, keys=keys: _remove(tx, keys))  # type: ignore[misc]
+    if removed:
+        await store.refresh(index, collection)
     return removed
 
 
