@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import MethodType
 from typing import TYPE_CHECKING, Any
 
@@ -105,7 +105,7 @@ class MemoryStorageController(Controller):
             ApiError: `api.assert.too_many_arguments`, `api.assert.invalid_argument` for an unknown action,
                 `services.cache.answer_too_large` before any of them is carried out.
         """
-        _refuse_dry_run(request)
+        _refuse_unkept(request.args)
         if len(body.actions) > MOST_TOGETHER:
             raise api_error("api.assert.too_many_arguments", "body.actions")
         collected: list[tuple[Command, list[Word]]] = []
@@ -124,6 +124,7 @@ class MemoryStorageController(Controller):
     def _words(self, request: Request, call: ActionCall) -> list[Word]:
         """What one of several calls sends."""
         args = {name: value for name, value in call.args.items() if name != "body"}
+        _refuse_unkept(args)
         body = call.args.get("body")
         inner = Request("ms", call.action, args=args, body=body, id=request.id, connection=request.connection)
         _, *given = self._binders[call.action](inner)
@@ -132,7 +133,7 @@ class MemoryStorageController(Controller):
     async def carry(self, request: Request, command: Command, values: dict[str, Any]) -> Any:
         """The answer of a command."""
         if command.verb != "GET":
-            _refuse_dry_run(request)
+            _refuse_unkept(request.args)
         special = SPECIAL.get(command.name)
         if special is not None:
             return await special(self, command, values)
@@ -186,7 +187,15 @@ def _shaped(command: Command, reply: Any) -> Any:
     return reply if command.shape is None else command.shape(reply)
 
 
-def _refuse_dry_run(request: Request) -> None:
-    """Nobody can say what a command would answer without carrying it out."""
-    if request.args.get("dryRun") not in (None, False, "false"):
+def _refuse_unkept(args: Mapping[str, Any]) -> None:
+    """Refuse promises that commands cannot keep, instead of carrying them out as if nothing had been said.
+
+    Nobody can tell what a command would answer without carrying it out, and no record commits together with one.
+
+    Raises:
+        ApiError: `api.assert.forbidden_argument`.
+    """
+    if args.get("dryRun") not in (None, False, "false"):
         raise api_error("api.assert.forbidden_argument", "dryRun")
+    if args.get("idempotencyKey") is not None:
+        raise api_error("api.assert.forbidden_argument", "idempotencyKey")

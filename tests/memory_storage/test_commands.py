@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from device_manager.controllers.memory_storage.commands import COMMANDS
 from device_manager.router.action_text import read_action_text
 
@@ -112,14 +114,16 @@ async def test_what_would_cost_too_much_is_refused(memory: Any) -> None:
     assert await memory.refused("sort", _id="large", body={"alpha": True}) == invalid
 
 
-async def test_a_dry_run_is_refused_before_anything_is_done(memory: Any) -> None:
-    assert await memory.refused("set", _id="a", body={"value": 1}, dryRun=True) == (
-        400,
-        "api.assert.forbidden_argument",
-    )
-    assert await memory.do("get", _id="a", dryRun=True) is None
-    calls = {"actions": [{"action": "set", "args": {"_id": "a", "body": {"value": 1}}}]}
-    assert await memory.refused("mexecute", body=calls, dryRun=True) == (400, "api.assert.forbidden_argument")
+@pytest.mark.parametrize("promise", [{"dryRun": True}, {"idempotencyKey": "k"}])
+async def test_what_cannot_be_kept_is_refused_before_anything_is_done(memory: Any, promise: dict[str, Any]) -> None:
+    refused = (400, "api.assert.forbidden_argument")
+    call: dict[str, Any] = {"action": "set", "args": {"_id": "a", "body": {"value": 1}}}
+    promising = {**call, "args": {**call["args"], **promise}}
+    assert await memory.refused("set", _id="a", body={"value": 1}, **promise) == refused
+    assert await memory.refused("mexecute", body={"actions": [call]}, **promise) == refused
+    assert await memory.refused("mexecute", body={"actions": [call, promising]}) == refused
+    assert await memory.do("get", _id="a", **promise) is None
+    await memory.do("set", _id="a", body={"value": 1}, dryRun=False)
 
 
 async def test_several_at_once(memory: Any) -> None:
