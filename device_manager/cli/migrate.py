@@ -65,7 +65,8 @@ def migrate(
     """Take over the data of a Kuzzle device-manager, version 2 or 3, from its Elasticsearch.
 
     Without --apply nothing is written and the report says what would be. Stop the servers that write to the data first,
-    and take a snapshot. A run that was interrupted goes on when it is started again; doing it again changes nothing.
+    and take a snapshot. A run that was interrupted goes on when it is started again; doing it again changes nothing,
+    and a copy that is finished is not made again.
     What this product does not know stays where it is and is counted. In the end the doctor looks at all engines.
 
     Exit status 0: done and sound, 1: something was refused, contradicts the models or was found by the doctor,

@@ -19,7 +19,7 @@ from device_manager.settings import InvalidSettings, Settings
 from device_manager.storage.contract import Store, StoreError
 from device_manager.storage.elasticsearch.store import ElasticsearchStore
 from device_manager.storage.opening import open_store
-from device_manager.tasks.records import TaskRecord, task_key
+from device_manager.tasks.records import TaskRecord, TaskState, read_task, task_key
 from device_manager.twins.doctor import Doctor
 
 SCHEME = "elasticsearch"
@@ -139,18 +139,23 @@ async def _beside(order: Order, source: ElasticsearchStore, listener: Listener, 
 
 
 async def _refuse_what_is_in_use(target: Store) -> None:
-    """Copying goes into an empty store, or into one that an earlier run began to fill."""
+    """Copying goes into an empty store, or into one that an earlier run began to fill and did not finish."""
     if not await target.indices():
         return
     key = task_key(TASK)
     try:
-        began = key in await target.read((key,))
+        document = (await target.read((key,))).get(key)
     except ApiError as error:
         if not error.is_unknown_place:
             raise
-        began = False
-    if not began:
+        document = None
+    if document is None:
         raise StoreError("There is data already where --into points: a copy goes into an empty store.")
+    if read_task(document).state is TaskState.FINISHED:
+        raise StoreError(
+            "There is a finished copy already where --into points. Copying again would bring back what was deleted "
+            "there since: let --into point to an empty store. `device-manager doctor` looks for damage in the copy."
+        )
 
 
 async def _apply(

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import signal
+import sqlite3
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,10 +22,12 @@ from device_manager.cli.client import CallRefused, Client
 from device_manager.cli.process import ServerProcess
 from device_manager.migration.mapping import UNMARKED, UNREADABLE
 from device_manager.migration.opening import Listener, Order, migrate
+from device_manager.migration.survey import SHAPED as SHAPED_COLLECTIONS
 from device_manager.settings import InvalidSettings, load_settings
 from device_manager.storage.contract import StoreError
 from device_manager.storage.elasticsearch.store import ElasticsearchStore
 from device_manager.storage.opening import open_store
+from device_manager.storage.sqlite.layout import DATABASE
 
 Run = Callable[..., Any]
 Start = Callable[..., ServerProcess]
@@ -258,12 +263,58 @@ def kill_when(process: subprocess.Popen[str], url: str, share: float) -> int:
     return done
 
 
+def kill_copying(process: subprocess.Popen[str], database: Path, documents: int) -> None:
+    """Kill a migration into the embedded store once that holds so many documents."""
+    deadline, copied = time.monotonic() + 60, 0
+    while time.monotonic() < deadline and process.poll() is None and copied < documents:
+        with contextlib.suppress(sqlite3.OperationalError):  # there is no file yet
+            copied = len(contents(database))
+        time.sleep(0.02)
+    assert process.poll() is None, process.communicate()
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+
+
+def contents(database: Path) -> list[tuple[Any, ...]]:
+    """All documents of the embedded store: index, collection, id, version."""
+    query = 'SELECT "index", name, id, version FROM doc JOIN collection USING (cid) ORDER BY cid, id'
+    with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as db:
+        return db.execute(query).fetchall()
+
+
 @pytest.mark.timeout(300)
 def test_a_killed_migration_goes_on(
-    write_platform: WritePlatform, run_command: Run, start_command: Callable[..., subprocess.Popen[str]]
+    write_platform: WritePlatform,
+    run_command: Run,
+    start_command: Callable[..., subprocess.Popen[str]],
+    tmp_path: Path,
 ) -> None:
     platform = write_platform(2, ward=None, rooms=200, linked=180, measures=4)
+    expected = {
+        "models": 5,
+        "provisioning": 181,
+        "groups": 2,
+        "measures": 180 * 4 * 2,
+        "devices": 180,
+        "assets": 200,
+        "history": 200 + 180 + 180 * 4,
+    }
     arguments = ("migrate", "--store", f"elasticsearch:{platform.url}", "--json")
+    copying = (*arguments, "--into", f"sqlite:{tmp_path / 'copy'}", "--apply")
+    database = tmp_path / "copy" / DATABASE
+    kill_copying(start_command(*copying), database, 1000)
+    copied = run_command(*copying)
+    assert (copied.status, copied.json["findings"], copied.json["resumed"]) == (0, {}, True), copied.errors
+    assert {name: copied.json["kinds"][name]["documents"] for name in SHAPED} == expected
+    finished = contents(database)
+    stored = Counter((index, collection) for index, collection, *_ in finished)
+    for collection, kind in SHAPED_COLLECTIONS.items():
+        assert stored[platform.hotel, collection] == expected[kind]
+    again = run_command(*copying)
+    assert (again.status, again.output) == (2, "")
+    assert "finished copy" in again.errors
+    assert contents(database) == finished, "nothing was written"
+
     done = [
         kill_when(start_command(*arguments, "--apply", DEVICE_MANAGER_RECOVERY_GRACE="1"), platform.url, share)
         for share in (0.1, 0.4)
@@ -273,15 +324,7 @@ def test_a_killed_migration_goes_on(
     assert done[0] < done[1]
     assert resumed.json["resumed"] is True
     assert f"Going on with a run that stopped after {done[1]:,} documents." in resumed.errors
-    assert {name: resumed.json["kinds"][name]["documents"] for name in SHAPED} == {
-        "models": 5,
-        "provisioning": 181,
-        "groups": 2,
-        "measures": 180 * 4 * 2,
-        "devices": 180,
-        "assets": 200,
-        "history": 200 + 180 + 180 * 4,
-    }
+    assert {name: resumed.json["kinds"][name]["documents"] for name in SHAPED} == expected
     assert changed(run_command(*arguments).json) == {}, "everything is in its new shape"
 
 
