@@ -178,6 +178,8 @@ class CollectionAdministration:
         elif call.dry_run:
             Mapping.compile(wanted.mappings)
         else:
+            # A deletion that was cut short may have left those of an earlier collection of that name.
+            await remove_specifications(self._store, index, collection)
             await self._store.create_collection(index, collection, wanted.mappings, settings=settings)
             place = {"index": index, "collection": collection, "scope": PUBLIC}
             self._bus.emit("core:storage:collection:create:after", place)

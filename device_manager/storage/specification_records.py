@@ -57,6 +57,46 @@ async def remove_specifications(store: Store, index: str, collection: str | None
             raise
 
 
+async def remove_leftovers(store: Store) -> list[str]:
+    """Forget the specifications of collections that do not exist, because a deletion was cut short.
+
+    Returns:
+        The ids of their documents.
+
+    Raises:
+        ApiError: the store does not answer.
+    """
+    try:
+        pages = store.scan(SPECIFICATIONS_INDEX, SPECIFICATIONS)
+        found = [document async for page in pages for document in page]
+    except ApiError as error:
+        if not error.is_unknown_place:
+            raise
+        return []
+    known: dict[str, frozenset[str]] = {}
+    for index in {str(document.source.get("index")) for document in found}:
+        known[index] = await _collections_of(store, index)
+    gone = [one for one in found if str(one.source.get("collection")) not in known[str(one.source.get("index"))]]
+    return await store.transact(lambda tx: _remove_unchanged(tx, gone)) if gone else []
+
+
+async def _collections_of(store: Store, index: str) -> frozenset[str]:
+    try:
+        return frozenset(await store.collections(index))
+    except ApiError as error:
+        if not error.is_unknown_place:
+            raise
+        return frozenset()
+
+
+def _remove_unchanged(tx: Transaction, documents: list[Document]) -> list[str]:
+    """Remove those that are as they were read: another one is of a collection that was made meanwhile."""
+    now = tx.read([_key(document) for document in documents])
+    gone = [one for one in documents if _key(one) in now and now[_key(one)].version == one.version]
+    _remove(tx, [_key(document) for document in gone])
+    return [document.id for document in gone]
+
+
 def _key(document: Document) -> Key:
     return Key(SPECIFICATIONS_INDEX, SPECIFICATIONS, document.id)
 

@@ -112,6 +112,21 @@ def _value(field: Field, value: Any, path: Path) -> Iterator[Finding]:
         yield from _below(field, value, path)
 
 
+def default_faults(rules: Rules) -> Iterator[str]:
+    """The defaults of a specification that it refuses itself, so that no document could be stored with them."""
+    return _default_faults(rules.root, ())
+
+
+def _default_faults(field: Field, path: Path) -> Iterator[str]:
+    for name, child in field.children.items():
+        below = (*path, name)
+        if child.has_default:
+            for finding in _one(child, child.default, below):
+                where = "" if finding.path == below else f' at "{"/".join(finding.path)}"'
+                yield f'"{"/".join(below)}": its defaultValue is refused{where}: {finding.reason}'
+        yield from _default_faults(child, below)
+
+
 def _range(least: float, most: float) -> str:
     if most == float("inf"):
         return f"at least {least}"

@@ -12,6 +12,7 @@ from device_manager.call import Call
 from device_manager.documents.addresses import Target, check_address
 from device_manager.documents.specifications.checking import (
     curated,
+    default_faults,
     error_messages,
     findings,
     with_defaults,
@@ -28,6 +29,7 @@ from device_manager.storage.specification_records import (
     SPECIFICATIONS,
     SPECIFICATIONS_INDEX,
     prepare_specifications,
+    remove_leftovers,
     remove_specifications,
     specification_key,
 )
@@ -60,7 +62,7 @@ class Specifications:
         self._is_started = False
 
     async def start(self) -> None:
-        """Read all specifications, then stay current; does nothing the second time.
+        """Forget specifications of what is gone, read all others, then stay current; does nothing the second time.
 
         Raises:
             ApiError: the store does not answer.
@@ -68,6 +70,9 @@ class Specifications:
         async with self._starting:
             if not self._is_started:
                 await self._generation.start()
+                gone = await remove_leftovers(self._store)
+                if gone:
+                    log.info("specifications removed, because their collections are gone", ids=gone)
                 self._is_started = True
 
     async def close(self) -> None:
@@ -205,7 +210,8 @@ class Specifications:
         return self._faults(specification)
 
     def _faults(self, specification: Any) -> list[str]:
-        return parse_specification(specification, self._read_filter).faults
+        parsed = parse_specification(specification, self._read_filter)
+        return parsed.faults or list(default_faults(parsed.rules))
 
     async def search(
         self, body: Source, offset: int | None, size: int | None, scroll: str | None, call: Call

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from device_manager.documents import collections as module
 from device_manager.documents.addresses import Target
-from device_manager.errors import ApiError
+from device_manager.errors import ApiError, api_error
+from device_manager.storage.specification_records import SPECIFICATIONS, SPECIFICATIONS_INDEX
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -175,6 +177,23 @@ async def test_what_is_no_specification(ruled: Ruled) -> None:
         ({"fields": {"a/b": {"type": "string"}}}, 'the parent of "a/b" is not specified'),
         ({"fields": {"a": {"type": "string"}, "a/b": {"type": "string"}}}, "is no object"),
         ({"fields": {"a": {"type": "integer", "typeOptions": {"range": {"min": 3, "max": 1}}}}}, "above its max"),
+        (
+            {"fields": {"a": {"type": "integer", "defaultValue": "tall"}}},
+            '"a": its defaultValue is refused: expected a',
+        ),
+        (
+            {
+                "fields": {
+                    "a": {"type": "object", "typeOptions": {"strict": True}, "defaultValue": {"c": 1}},
+                    "a/b": {"type": "enum", "typeOptions": {"values": ["x"]}, "defaultValue": "y"},
+                }
+            },
+            '"a": its defaultValue is refused at "a/c": the specification does not have this field',
+        ),
+        (
+            {"fields": {"a": {"type": "string", "multivalued": {"value": True, "minCount": 1}, "defaultValue": []}}},
+            '"a": its defaultValue is refused: it has 0 values',
+        ),
         ({"validators": [{"equal": {"a": 1}}]}, "validators[0]"),
         ({"unheard": 1}, 'unknown member "unheard"'),
     ):
@@ -206,6 +225,36 @@ async def test_a_specification_goes_with_its_collection(stations: Any) -> None:
     found = await platform.documents.specifications.rules(Target(**here))
     assert found is None
     assert (await platform.documents.specifications.validate(Target(index, stations.collection), None, {}))["valid"]
+
+
+async def test_a_deletion_that_was_cut_short_leaves_no_specification(
+    ruled: Ruled, make_stations: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process dies between the deletion of a collection or an index and that of what goes with it."""
+    platform, index = ruled.stations.platform, ruled.here["index"]
+    new = f"{index}-x"
+
+    async def killed(*_: Any) -> None:
+        raise api_error("services.storage.unavailable", "it was killed")
+
+    places = [{"index": index, "collection": "cut"}, {"index": new, "collection": "cut"}]
+    for place in places:
+        await platform.do("collection:create", **place)
+        await platform.do("collection:updateSpecifications", **place, body=SPECIFICATION)
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "remove_specifications", killed)
+        await platform.refused("collection:delete", **places[0])
+        await platform.refused("index:delete", index=new)
+    await platform.do("collection:create", **places[0])
+    await platform.do("document:create", **places[0], body=BAD)  # the rules were those of another collection
+    await platform.do("collection:delete", **places[0])
+    query = {"query": {"prefix": {"index": index}}}
+    await platform.store.refresh(SPECIFICATIONS_INDEX, SPECIFICATIONS)
+    assert (await platform.do("collection:searchSpecifications", body=query))["total"] == 2
+    another = (await make_stations()).platform  # a server that starts
+    await platform.store.refresh(SPECIFICATIONS_INDEX, SPECIFICATIONS)
+    [left] = (await another.do("collection:searchSpecifications", body=query))["hits"]
+    assert left["_source"] == {**ruled.here, "validation": SPECIFICATION}, "others stay"
 
 
 async def test_specifications_are_scrolled(ruled: Ruled) -> None:
