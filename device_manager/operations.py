@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,7 @@ from device_manager.controllers.server import ServerController, ServerParts
 from device_manager.controllers.server.pipes import listed_chains
 from device_manager.controllers.shown_settings import shown_settings
 from device_manager.documents.domain import Documents
+from device_manager.errors import ApiError
 from device_manager.router.controller import Controller
 from device_manager.router.observing import AccessLog, Observe
 from device_manager.security.reset import SecurityReset
@@ -157,8 +160,22 @@ def _archive(application: Application) -> SupportArchive:
 
 
 async def _mappings(store: Store) -> dict[str, dict[str, Any]]:
-    """The mapping of every public collection."""
-    return {
-        index: {name: await store.mappings(index, name) for name in await store.collections(index)}
-        for index in await store.indices()
-    }
+    """The mapping of every public collection; what is removed meanwhile does not stand there."""
+    found: dict[str, dict[str, Any]] = {}
+    for index in await store.indices():
+        with unless_removed():
+            found[index] = {}
+            for name in await store.collections(index):
+                with unless_removed():
+                    found[index][name] = await store.mappings(index, name)
+    return found
+
+
+@contextlib.contextmanager
+def unless_removed() -> Iterator[None]:
+    """Go on behind this where an index or a collection is not there any more."""
+    try:
+        yield
+    except ApiError as error:
+        if not error.is_unknown_place:
+            raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,7 @@ import pytest
 from device_manager.cli.process import ServerProcess
 
 PASSWORD = "correct horse battery staple"
+ARCHIVES = 6
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +98,48 @@ def test_an_archive_for_support(client: httpx.Client, dumps: Path) -> None:
         assert secret.encode() not in everything, secret
 
 
+def test_an_archive_while_collections_come_and_go(client: httpx.Client, dumps: Path) -> None:
+    ended = threading.Event()
+
+    def load(index: str) -> None:
+        with httpx.Client(base_url=client.base_url, timeout=60) as loading:
+            while not ended.is_set():
+                for number in range(3):
+                    result(loading.put(f"/{index}/c{number}"))
+                result(loading.delete(f"/{index}"))
+
+    with ThreadPoolExecutor(2) as threads:
+        loads = [threads.submit(load, f"passing-{number}") for number in range(2)]
+        try:
+            names = [result(client.post("/admin/_dump"))["file"] for _ in range(ARCHIVES)]
+        finally:
+            ended.set()
+        for running in loads:
+            running.result()
+    for path in (path for folder in dumps.iterdir() for path in folder.iterdir() if path.name in names):
+        with zipfile.ZipFile(path) as archive:
+            assert not [name for name in archive.namelist() if name.endswith(".failed.txt")], path
+
+
+def test_an_archive_is_written_as_a_whole_or_not_at_all(client: httpx.Client, dumps: Path) -> None:
+    newest = result(client.post("/admin/_dump"))["file"]
+    (folder,) = [path for path in dumps.iterdir() if (path / newest).exists()]
+    before = sorted(folder.iterdir())
+    assert result(client.post("/admin/_dump", params={"dryRun": ""})) == {"acknowledge": True, "dryRun": True}
+    assert refused(client.post("/admin/_dump", params={"dryRun": "", "suffix": "a/b"}))[0] == 400
+    assert sorted(folder.iterdir()) == before
+    aside = folder.rename(dumps / "aside")
+    folder.touch()
+    try:
+        answer = client.post("/admin/_dump")
+        assert refused(answer) == (500, "api.process.file_not_written")
+        assert str(folder) in answer.json()["error"]["message"]
+    finally:
+        folder.unlink()
+        aside.rename(folder)
+    assert result(client.post("/admin/_dump"))["file"] > newest
+
+
 def test_one_archive_at_a_time(client: httpx.Client) -> None:
     def dump(_: int) -> int:
         answer = client.post("/admin/_dump", params={"refresh": "false"})
@@ -113,6 +157,8 @@ def test_one_archive_at_a_time(client: httpx.Client) -> None:
 
 
 def test_a_shutdown(client: httpx.Client, equipped: ServerProcess) -> None:
+    assert result(client.post("/admin/_shutdown", params={"dryRun": ""})) == {"acknowledge": True, "dryRun": True}
+    assert client.get("/_now").status_code == 200
     assert result(client.post("/admin/_shutdown")) == {"acknowledge": True}
     client.close()
     assert equipped.wait() == 0
