@@ -66,11 +66,13 @@ class PasswordController(SessionController):
         Raises:
             ApiError: of the local strategy `plugin.kuzzle-plugin-auth-passport-local.invalid_token`, `expired_token`,
                 `weak_password`, `login_in_password`, `reused_password`; `security.credentials.rejected`,
+                `security.user.closing`, `api.process.too_many_logins_requests` for who seems to guess passwords,
                 `api.assert.missing_argument`, `invalid_type`, `invalid_argument`, `security.token.ttl_exceeded`.
         """
         lifetime = read_lifetime(expires_in, self._lifetime)
         self._tokens.check_lifetime(lifetime)
-        kuid = await self._accounts.local.reset(body.token, body.password, call_of(request))
+        address = self._address(request)
+        kuid = await self._accounts.local.reset(body.token, body.password, call_of(request), address)
         if request.dry_run:
             return Response(request, result={"_id": kuid})
         return await self._open_session(request, kuid, lifetime, cookie_auth)

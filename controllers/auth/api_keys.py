@@ -39,7 +39,7 @@ class ApiKeysPart(AccountController):
 
         Raises:
             ApiError: `security.rights.unauthorized`, `api.assert.invalid_argument`, `missing_argument`,
-                `services.storage.document_already_exists`, `security.token.ttl_exceeded`.
+                `services.storage.document_already_exists`, `security.token.ttl_exceeded`, `security.user.closing`.
         """
         kuid = caller_of(request)
         lifetime = read_lifetime(expires_in, NEVER)

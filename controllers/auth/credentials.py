@@ -34,7 +34,7 @@ class CredentialsPart(AccountController):
 
         Raises:
             ApiError: `security.rights.unauthorized`, `security.credentials.unknown_strategy`, `rejected`,
-                `username_taken`, `already_exist`.
+                `username_taken`, `already_exist`, `security.user.closing`.
         """
         kuid = caller_of(request)
         return await self._accounts.strategy(strategy).create(kuid, body, call_of(request))
@@ -56,13 +56,14 @@ class CredentialsPart(AccountController):
 
         Raises:
             ApiError: `security.rights.unauthorized`, `security.credentials.unknown_strategy`, `rejected`,
-                `username_taken`, `not_found`, `wrong_password`.
+                `username_taken`, `not_found`, `wrong_password`, `security.user.closing`,
+                `api.process.too_many_logins_requests` for who seems to guess passwords.
         """
         kuid = caller_of(request)
         changed = self._accounts.strategy(strategy)
         body = dict(body)
         await self._confirm(request, changed, body.pop("currentPassword", None))
-        return await changed.update(kuid, body, call_of(request))
+        return await changed.update(kuid, body, call_of(request), self._address(request))
 
     async def _confirm(self, request: Request, strategy: LocalStrategy, password: object) -> None:
         """Make sure that it is the user who calls, not somebody who found the device unlocked."""
@@ -87,7 +88,7 @@ class CredentialsPart(AccountController):
 
         Raises:
             ApiError: `security.rights.unauthorized`, `security.credentials.unknown_strategy`, `not_found`, `rejected`,
-                `wrong_password`.
+                `wrong_password`, `security.user.closing`.
         """
         kuid = caller_of(request)
         deleted = self._accounts.strategy(strategy)
@@ -133,6 +134,8 @@ class CredentialsPart(AccountController):
     async def validate_my_credentials(self, request: Request, strategy: str, body: dict[str, Any]) -> bool:
         """True for credentials that the calling user could have; otherwise the error says what is wrong with them.
 
+        Where a policy forbids to take old passwords again, each question counts as an attempt to guess one.
+
         Example request:
 
             {"controller": "auth", "action": "validateMyCredentials", "strategy": "local",
@@ -144,6 +147,7 @@ class CredentialsPart(AccountController):
 
         Raises:
             ApiError: `security.rights.unauthorized`, `security.credentials.unknown_strategy`, `rejected`,
-                `username_taken`.
+                `username_taken`, `api.process.too_many_logins_requests`.
         """
-        return await self._accounts.strategy(strategy).validate(caller_of(request), body)
+        kuid = caller_of(request)
+        return await self._accounts.strategy(strategy).validate(kuid, body, self._address(request))

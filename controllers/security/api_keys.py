@@ -39,7 +39,7 @@ class ApiKeysActions(AccountController):
                          "fingerprint": "4f5cf2", "token": "kapikey-eyJhbGciOiJIUzI1NiJ9.eyJfaWQiOiJqYW5lIn0.c2ln"}}
 
         Raises:
-            ApiError: `security.user.not_found`, `api.assert.invalid_argument`, `missing_argument`,
+            ApiError: `security.user.not_found`, `closing`, `api.assert.invalid_argument`, `missing_argument`,
                 `services.storage.document_already_exists`.
         """
         lifetime, call = read_lifetime(expires_in, NEVER), call_of(request, refresh=refresh)

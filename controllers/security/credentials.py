@@ -30,7 +30,7 @@ class CredentialsActions(AccountController):
 
         Raises:
             ApiError: `security.credentials.unknown_strategy`, `rejected`, `username_taken`, `already_exist`,
-                `security.user.not_found`.
+                `security.user.not_found`, `closing`.
         """
         return await self._accounts.strategy(strategy).create(_id, body, call_of(request))
 
@@ -51,9 +51,11 @@ class CredentialsActions(AccountController):
 
         Raises:
             ApiError: `security.credentials.unknown_strategy`, `rejected`, `username_taken`, `not_found`,
-                `security.user.not_found`.
+                `security.user.not_found`, `closing`, `api.process.too_many_logins_requests` for who seems to guess
+                passwords.
         """
-        return await self._accounts.strategy(strategy).update(_id, body, call_of(request))
+        changed = self._accounts.strategy(strategy)
+        return await changed.update(_id, body, call_of(request), self._address(request))
 
     @action(http=["DELETE /credentials/:strategy/:_id"], writes=True)
     async def delete_credentials(self, request: Request, strategy: str, _id: str) -> dict[str, bool]:
@@ -68,7 +70,8 @@ class CredentialsActions(AccountController):
             {"acknowledged": true}
 
         Raises:
-            ApiError: `security.credentials.unknown_strategy`, `not_found`, `security.user.not_found`.
+            ApiError: `security.credentials.unknown_strategy`, `not_found`, `security.user.not_found`,
+                `closing`.
         """
         await self._accounts.strategy(strategy).delete(_id, call_of(request))
         return {"acknowledged": True}
@@ -91,8 +94,10 @@ class CredentialsActions(AccountController):
         return await self._accounts.strategy(strategy).find(_id) is not None
 
     @action(http=["POST /credentials/:strategy/:_id/_validate"], secret=True)
-    async def validate_credentials(self, strategy: str, _id: str, body: dict[str, Any]) -> bool:
+    async def validate_credentials(self, request: Request, strategy: str, _id: str, body: dict[str, Any]) -> bool:
         """True for credentials that a user could have; otherwise the error says what is wrong with them.
+
+        Where a policy forbids to take old passwords again, each question counts as an attempt to guess one.
 
         Example request:
 
@@ -104,9 +109,10 @@ class CredentialsActions(AccountController):
             true
 
         Raises:
-            ApiError: `security.credentials.unknown_strategy`, `rejected`, `username_taken`.
+            ApiError: `security.credentials.unknown_strategy`, `rejected`, `username_taken`,
+                `api.process.too_many_logins_requests`.
         """
-        return await self._accounts.strategy(strategy).validate(_id, body)
+        return await self._accounts.strategy(strategy).validate(_id, body, self._address(request))
 
     @action(http=["GET /credentials/:strategy/:_id"])
     async def get_credentials(self, strategy: str, _id: str) -> dict[str, str]:

@@ -39,7 +39,7 @@ class ProfilesActions(AccountController):
                                                                        "restrictedTo": [{"index": "harbour"}]}]}}
 
         Raises:
-            ApiError: `services.storage.document_already_exists`, `security.role.not_found`,
+            ApiError: `services.storage.document_already_exists`, `security.role.not_found`, `closing`,
                 `api.assert.missing_argument`, `invalid_type`, `empty_argument`, `unexpected_argument`,
                 `invalid_argument`, `services.storage.unknown_index`, `unknown_collection`.
         """
@@ -62,7 +62,7 @@ class ProfilesActions(AccountController):
             {"_id": "crew", "_source": {"rateLimit": 0, "policies": [{"roleId": "default"}]}}
 
         Raises:
-            ApiError: `security.profile.missing_anonymous_role`, `security.role.not_found`,
+            ApiError: `security.profile.missing_anonymous_role`, `security.role.not_found`, `closing`,
                 `api.assert.missing_argument`, `invalid_type`, `empty_argument`, `unexpected_argument`,
                 `invalid_argument`, `services.storage.unknown_index`, `unknown_collection`.
         """
@@ -84,7 +84,7 @@ class ProfilesActions(AccountController):
             {"_id": "crew", "_source": {"rateLimit": 100, "policies": [{"roleId": "default"}]}}
 
         Raises:
-            ApiError: `security.profile.not_found`, `missing_anonymous_role`, `security.role.not_found`,
+            ApiError: `security.profile.not_found`, `missing_anonymous_role`, `security.role.not_found`, `closing`,
                 `api.assert.missing_argument`, `invalid_type`, `empty_argument`, `unexpected_argument`,
                 `invalid_argument`, `services.storage.unknown_index`, `unknown_collection`.
         """

@@ -64,7 +64,7 @@ class UsersActions(AccountController):
             {"_id": "jane", "_source": {"profileIds": ["default"], "name": "Jane"}}
 
         Raises:
-            ApiError: `security.user.already_exists`, `security.profile.not_found`,
+            ApiError: `security.user.already_exists`, `security.profile.not_found`, `closing`,
                 `security.credentials.unknown_strategy`, `rejected`, `username_taken`, `api.assert.missing_argument`,
                 `invalid_type`, `empty_argument`, `invalid_argument`.
         """
@@ -94,7 +94,7 @@ class UsersActions(AccountController):
             {"_id": "joe", "_source": {"profileIds": ["default"], "name": "Joe"}}
 
         Raises:
-            ApiError: `api.assert.forbidden_argument`, `security.user.already_exists`,
+            ApiError: `api.assert.forbidden_argument`, `security.user.already_exists`, `security.profile.closing`,
                 `security.credentials.unknown_strategy`, `rejected`, `username_taken`.
         """
         if "profileIds" in body.content:
@@ -120,7 +120,7 @@ class UsersActions(AccountController):
 
         Raises:
             ApiError: `security.user.not_found`, `prevent_overwrite`, `anonymous_profile_required`,
-                `security.profile.not_found`, `api.assert.invalid_type`, `empty_argument`.
+                `security.profile.not_found`, `closing`, `api.assert.invalid_type`, `empty_argument`.
         """
         return await self._accounts.users.update(_id, body, call_of(request, refresh=refresh))
 
@@ -141,7 +141,8 @@ class UsersActions(AccountController):
 
         Raises:
             ApiError: `security.user.not_found`, `prevent_overwrite`, `anonymous_profile_required`,
-                `security.profile.not_found`, `api.assert.missing_argument`, `invalid_type`, `empty_argument`.
+                `security.profile.not_found`, `closing`, `api.assert.missing_argument`, `invalid_type`,
+                `empty_argument`.
         """
         return await self._accounts.users.replace(_id, body, call_of(request, refresh=refresh))
 
@@ -162,8 +163,8 @@ class UsersActions(AccountController):
 
         Raises:
             ApiError: `security.user.prevent_overwrite`, `anonymous_profile_required`, `security.profile.not_found`,
-                `security.credentials.unknown_strategy`, `rejected`, `username_taken`, `api.assert.missing_argument`,
-                `invalid_type`, `empty_argument`.
+                `closing`, `security.credentials.unknown_strategy`, `rejected`, `username_taken`,
+                `api.assert.missing_argument`, `invalid_type`, `empty_argument`.
         """
         call = call_of(request, refresh=refresh)
         return await self._accounts.users.upsert(_id, body.content, body.default, body.credentials, call)

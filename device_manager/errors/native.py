@@ -150,6 +150,7 @@ TABLE: dict[tuple[str, int, int], list[tuple[str, int, int, str]]] = {
             429,
             'The first request with the idempotency key "{0}" is still running. Send it again later.',
         ),
+        ("file_not_written", 17, 500, 'The server could not write the file "{0}": {1}.'),
     ],
     ("network.http", 3, 1): [
         ("request_too_large", 1, 413, "The request is too large."),
@@ -325,6 +326,7 @@ TABLE: dict[tuple[str, int, int], list[tuple[str, int, int, str]]] = {
         ("uninitialized", 5, 500, "The user is not loaded."),
         ("prevent_overwrite", 6, 400, "Users cannot be overwritten here."),
         ("no_profile", 7, 500, "The user has no profile."),
+        ("closing", 8, 409, 'The user "{0}" is being deleted: nothing can be added. Try again in a moment.'),
     ],
     ("security.role", 7, 5): [
         ("not_found", 1, 404, 'Role "{0}" not found.'),
@@ -337,6 +339,12 @@ TABLE: dict[tuple[str, int, int], list[tuple[str, int, int, str]]] = {
         ("closure_missing_test", 8, 400, "A test of the role is missing."),
         ("unknown_controller", 9, 400, 'The role "{0}" names the unknown controller "{1}". {2}'),
         ("unknown_action", 10, 400, 'The role "{0}" names the unknown action "{1}" of "{2}". {3}'),
+        (
+            "closing",
+            11,
+            409,
+            'No profile can be given the role "{0}" right now: it is about to be deleted. Try again in a moment.',
+        ),
     ],
     ("security.profile", 7, 6): [
         ("not_found", 1, 404, 'Profile "{0}" not found.'),
@@ -345,6 +353,13 @@ TABLE: dict[tuple[str, int, int], list[tuple[str, int, int, str]]] = {
         ("cannot_hydrate", 4, 500, 'The roles of the profile "{0}" cannot be loaded.'),
         ("missing_anonymous_role", 5, 400, "The anonymous profile must keep the anonymous role."),
         ("uninitialized", 6, 500, "The profile is not loaded."),
+        (
+            "closing",
+            7,
+            409,
+            'No user can be given the profile "{0}" right now: who has it is being looked up, to delete it or to make '
+            "the first administrator. Try again in a moment.",
+        ),
     ],
     ("security.cookie", 7, 7): [
         ("invalid", 1, 401, "Invalid cookie."),

@@ -9,6 +9,7 @@ from device_manager.call import Call
 from device_manager.errors import api_error
 from device_manager.plugins.strategies import LoginStrategy
 from device_manager.security.api_keys import ApiKeys
+from device_manager.security.closing import Closings
 from device_manager.security.documents import MAPPINGS, PROFILES, ROLES, SECURITY_INDEX, USERS
 from device_manager.security.guessing import Guessing
 from device_manager.security.local import LocalStrategy
@@ -18,6 +19,7 @@ from device_manager.security.password_resets import PasswordResets
 from device_manager.security.passwords import Passwords
 from device_manager.security.places import Collections
 from device_manager.security.profiles import Profiles, shown_profile
+from device_manager.security.reuse import Reuse
 from device_manager.security.roles import Roles
 from device_manager.security.searching import AccountSearch
 from device_manager.security.signing import Signer
@@ -41,6 +43,7 @@ class Accounts:
         settings: lifetimes and bounds.
 
     Attributes:
+        closings: closes users, profiles and roles before they are deleted.
         api_keys: the documents of API keys.
         strategies: those whose credentials are kept here, by name.
         logins: those of plugins, which only say who somebody is, by name.
@@ -55,7 +58,8 @@ class Accounts:
         self, store: Store, collections: Collections, tokens: Tokens, memory: SecurityMemory, settings: Settings
     ) -> None:
         self._store = store
-        self.api_keys = ApiKeys(store, collections, tokens)
+        self.closings = Closings(store, settings.recovery_grace)
+        self.api_keys = ApiKeys(store, collections, tokens, self.closings)
         self.passwords = Passwords(
             settings.password_threads,
             settings.logins_waiting,
@@ -69,14 +73,16 @@ class Accounts:
             self.passwords,
             PasswordPolicies(settings.password_policies, memory),
             self.guessing,
+            Reuse(self.passwords, Guessing(settings.login_failures, settings.login_delay)),
+            self.closings,
             PasswordResets(Signer(store, collections), settings.password_reset_lifetime),
             rehashes=settings.rehash_passwords,
         )
         self.strategies = {LocalStrategy.name: self.local}
         self.logins: dict[str, LoginStrategy] = {}
-        self.users = Users(store, collections, self.strategies, self.api_keys)
-        self.profiles = Profiles(store)
-        self.roles = Roles(store)
+        self.users = Users(store, collections, self.strategies, self.api_keys, self.closings)
+        self.profiles = Profiles(store, self.closings)
+        self.roles = Roles(store, self.closings)
         scrolling, limit = Scrolling(store, settings), settings.search_size
         self.searches = {
             USERS: AccountSearch(store, scrolling, USERS, limit),

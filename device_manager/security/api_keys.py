@@ -9,6 +9,7 @@ from device_manager.call import Call
 from device_manager.errors import api_error
 from device_manager.query.search import Search
 from device_manager.query.tree import Bool, Query, Term
+from device_manager.security.closing import Closings
 from device_manager.security.local import watch_user
 from device_manager.security.places import API_KEYS, TOKENS, Collections
 from device_manager.security.revocations import announce
@@ -22,12 +23,20 @@ Hit = dict[str, Any]
 
 
 class ApiKeys:
-    """Creates, finds and deletes the API keys of users."""
+    """Creates, finds and deletes the API keys of users.
 
-    def __init__(self, store: Store, collections: Collections, tokens: Tokens) -> None:
+    Args:
+        store: where they are.
+        collections: makes their collection.
+        tokens: signs them.
+        closings: tells of users that are being deleted.
+    """
+
+    def __init__(self, store: Store, collections: Collections, tokens: Tokens, closings: Closings) -> None:
         self._store = store
         self._collections = collections
         self._tokens = tokens
+        self._closings = closings
 
     async def create(self, kuid: str, description: str, lifetime: int, id: str | None, call: Call) -> Hit:
         """A new key; its text is in the answer and nowhere else.
@@ -40,7 +49,7 @@ class ApiKeys:
             call: the caller.
 
         Raises:
-            ApiError: `security.user.not_found`, `services.storage.document_already_exists`.
+            ApiError: `security.user.not_found`, `closing`, `services.storage.document_already_exists`.
         """
         await self._collections.ready(API_KEYS)
         key = API_KEYS.key(id or str(uuid.uuid4()))
@@ -57,7 +66,7 @@ class ApiKeys:
             watch_user(tx, kuid)
             return tx.create(key.index, key.collection, created(content, stamp_now(call.user_id)), key.id)
 
-        document = await self._store.transact(decide, dry_run=call.dry_run, refresh=call.refresh)
+        document = await self._closings.transact(decide, call)
         return {"_id": document.id, "_source": {**content, "token": issued.token}}
 
     async def search(self, kuid: str, query: Query, offset: int, size: int) -> list[Hit]:

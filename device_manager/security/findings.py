@@ -1,72 +1,52 @@
-"""Decisions that rest on a search: made again when something that the search could have missed was written since."""
+"""Decisions that rest on a search: made again on a new one when they find that it missed something."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
-from weakref import WeakKeyDictionary, WeakValueDictionary
 
+from device_manager.call import Call
 from device_manager.errors import api_error
-from device_manager.storage.contract import Document, Key, Store, Transaction
+from device_manager.security.closing import Closings
+from device_manager.storage.contract import Transaction
 
 Found = TypeVar("Found")
 T = TypeVar("T")
 
-PATIENCE = 15.0
-"""Seconds of searching again before the request is refused because others are always faster."""
-
-_turns: WeakKeyDictionary[Store, WeakValueDictionary[Key, asyncio.Lock]] = WeakKeyDictionary()
-"""The locks that somebody holds or waits for."""
+ATTEMPTS = 10
+"""Searches before the request is refused because others are always faster."""
 
 
-class _Moved(Exception):  # no error: it only ends a transaction with nothing written
-    """The watched document was written between the search and the commit."""
+class Outdated(Exception):  # no error: it only ends a transaction with nothing written
+    """A decision found something else than the search."""
 
 
 async def decide_on_findings(
-    store: Store,
-    watched: Key,
+    closings: Closings,
+    subject: str,
     find: Callable[[], Awaitable[Found]],
     decide: Callable[[Transaction, Found], T],
-    *,
-    dry_run: bool = False,
-    refresh: bool = False,
+    call: Call,
 ) -> T:
-    """Search, then decide in a transaction that is on the same state of the `watched` document as the search.
-
-    Whoever writes what `find` looks for writes the watched document in the same commit, and so must `decide`.
+    """Search, then decide in a transaction, which raises `Outdated` when it is not on what was found any more.
 
     Args:
-        store: where everything is.
-        watched: the document that stands for all that can be found.
+        closings: runs the transaction.
+        subject: what it is about, for messages.
         find: the search; it must see every acknowledged write.
         decide: the decision, pure as `Store.transact` wants it.
-        dry_run: see `Store.transact`.
-        refresh: see `Store.transact`.
+        call: the caller.
 
     Raises:
         ApiError: what `find` and `decide` raise, `services.storage.too_many_changes`.
     """
-    # In turn within this process: each decision that commits makes the searches of all others void.
-    async with _turns.setdefault(store, WeakValueDictionary()).setdefault(watched, asyncio.Lock()):
-        give_up_at = time.monotonic() + PATIENCE
-        while True:
-            seen = _version((await store.read((watched,))).get(watched))
-            found = await find()
+    for _ in range(ATTEMPTS):
+        found = await find()
 
-            def run(tx: Transaction, found: Found = found, seen: int = seen) -> T:
-                if _version(tx.read((watched,)).get(watched)) != seen:
-                    raise _Moved
-                return decide(tx, found)
+        def run(tx: Transaction, found: Found = found) -> T:
+            return decide(tx, found)
 
-            with contextlib.suppress(_Moved):
-                return await store.transact(run, dry_run=dry_run, refresh=refresh)
-            if time.monotonic() > give_up_at:
-                raise api_error("services.storage.too_many_changes", watched.id)
-
-
-def _version(document: Document | None) -> int:
-    return document.version if document else 0
+        with contextlib.suppress(Outdated):
+            return await closings.transact(run, call)
+    raise api_error("services.storage.too_many_changes", subject)

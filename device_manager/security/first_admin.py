@@ -10,10 +10,9 @@ from device_manager.errors import api_error
 from device_manager.query.search import Search
 from device_manager.query.tree import Term
 from device_manager.security.bootstrap import restrict
+from device_manager.security.closing import Closings, opened
 from device_manager.security.definitions import ADMIN
-from device_manager.security.documents import SECURITY_INDEX, USERS, user_key
-from device_manager.security.findings import decide_on_findings
-from device_manager.security.memory import GENERATION
+from device_manager.security.documents import SECURITY_INDEX, USERS, profile_key, user_key
 from device_manager.security.searching import Hit
 from device_manager.security.users import Content, Users
 from device_manager.storage.contract import Store, Transaction
@@ -23,9 +22,10 @@ from device_manager.storage.steps import step
 class FirstAdmin:
     """Takes a platform out of the state in which everybody may do everything."""
 
-    def __init__(self, store: Store, users: Users) -> None:
+    def __init__(self, store: Store, users: Users, closings: Closings) -> None:
         self._store = store
         self._users = users
+        self._closings = closings
 
     async def create(
         self, kuid: str, content: Content, credentials: Mapping[str, Any], call: Call, *, reset: bool = False
@@ -48,20 +48,24 @@ class FirstAdmin:
         self._users.check_new(kuid)
         content = content | {"profileIds": [ADMIN]}
         new = await self._users.prepare(credentials, kuid, [ADMIN])
+        if await self.is_made():  # most often, and then nothing has to be closed
+            raise api_error("api.process.admin_exists")
+        key = profile_key(ADMIN)
 
         def decide(tx: Transaction, admins: int) -> Hit:
             if admins:
                 raise api_error("api.process.admin_exists")
             if user_key(kuid) in tx.read((user_key(kuid),)):
                 raise api_error("security.user.already_exists", kuid)
+            profile = tx.read((key,)).get(key)
+            if profile is not None:
+                tx.replace(key, opened(profile.source))
             if reset:
                 restrict(tx, call.user_id)
             return self._users.add(tx, kuid, content, new, call.user_id)
 
-        # Whoever makes a user raises the generation, so that two first administrators cannot be made at once.
-        return await decide_on_findings(
-            self._store, GENERATION, self._admins, decide, dry_run=call.dry_run, refresh=call.refresh
-        )
+        # As long as the profile is closed nobody else gets it, so two first administrators cannot be made at once.
+        return await self._closings.decide(key, self._admins, decide, call)
 
     async def is_made(self) -> bool:
         """Whether some user has the profile `admin`."""

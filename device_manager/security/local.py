@@ -5,7 +5,8 @@ Each write replaces the user's document too, as it is, so that two writers of on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from operator import itemgetter
 from typing import TypeVar
 
@@ -16,8 +17,9 @@ from device_manager.errors import ApiError, api_error
 from device_manager.query.fields import FieldType
 from device_manager.query.matcher import compile_matcher
 from device_manager.query.tree import Query
+from device_manager.security.closing import Closings, check_open
 from device_manager.security.documents import user_key
-from device_manager.security.findings import decide_on_findings
+from device_manager.security.findings import Outdated, decide_on_findings
 from device_manager.security.guessing import Guessing
 from device_manager.security.local_documents import (
     NAME,
@@ -26,27 +28,23 @@ from device_manager.security.local_documents import (
     NewCredentials,
     changed_source,
     existing,
-    history_of,
     info_of,
     new_source,
     rehashed,
     rejected,
 )
-from device_manager.security.password_policies import PLUGIN, PasswordPolicies, Rules
+from device_manager.security.local_fields import FIELDS, check_fields
+from device_manager.security.password_policies import PasswordPolicies
 from device_manager.security.password_resets import PasswordResets
 from device_manager.security.passwords import Passwords
 from device_manager.security.places import CREDENTIALS, TOKENS, Collections
+from device_manager.security.reuse import Reuse
 from device_manager.security.revocations import revoke_all
 from device_manager.storage.contract import Document, Key, Store, Transaction
-from device_manager.storage.mappings import check_id
 from device_manager.storage.stamps import stamp_now
 from device_manager.storage.steps import step
 
 T = TypeVar("T")
-
-FIELDS = ("username", "password")
-LONGEST_PASSWORD = 4096
-"""Characters of a new password."""
 
 log = structlog.get_logger("credentials")
 
@@ -60,6 +58,8 @@ class LocalStrategy:
         passwords: hashes and compares.
         policies: what passwords have to be like.
         guessing: makes guessing slow.
+        reuse: tells of passwords that were used before.
+        closings: tells of users that are being deleted.
         resets: tokens to set a new password with.
         rehashes: whether right passwords of another making are stored anew.
     """
@@ -74,6 +74,8 @@ class LocalStrategy:
         passwords: Passwords,
         policies: PasswordPolicies,
         guessing: Guessing,
+        reuse: Reuse,
+        closings: Closings,
         resets: PasswordResets,
         *,
         rehashes: bool = True,
@@ -84,6 +86,8 @@ class LocalStrategy:
         self._passwords = passwords
         self._policies = policies
         self._guessing = guessing
+        self._reuse = reuse
+        self._closings = closings
         self._resets = resets
         self._rehashes = rehashes
 
@@ -157,62 +161,41 @@ class LocalStrategy:
         if await self._known_by(name, password, address, stored) is None:
             raise api_error("security.credentials.wrong_password")
 
-    def check(self, credentials: object, *, complete: bool) -> dict[str, str]:
-        """The fields of credentials, once they are usable; `complete` wants all of them.
-
-        Raises:
-            ApiError: `security.credentials.rejected` (400).
-        """
-        if not isinstance(credentials, dict):
-            raise rejected("credentials of the strategy local are an object.")
-        unknown = sorted(credentials.keys() - set(FIELDS))
-        if unknown:
-            raise rejected(f"the field {unknown[0]!r} is not accepted, only username and password are.")
-        for field in FIELDS:
-            value = credentials.get(field)
-            if field in credentials and (not isinstance(value, str) or not value):
-                raise rejected(f"the field {field!r} has to be a text that is not empty.")
-            if complete and field not in credentials:
-                raise rejected(f"the field {field!r} is missing.")
-        if not credentials:
-            raise rejected("one of the fields username and password is needed.")
-        if len(credentials.get("password", "")) > LONGEST_PASSWORD:
-            raise rejected(f"the password has more than {LONGEST_PASSWORD} characters.")
-        if "username" in credentials:
-            check_id(credentials["username"])
-        return credentials
-
-    async def prepare(self, credentials: object, kuid: str, profile_ids: Sequence[str]) -> NewCredentials:
-        """Check the credentials of a new user and hash the password, before a transaction stores them.
+    async def prepare(self, credentials: object, kuid: str, profile_ids: Sequence[str] | None) -> NewCredentials:
+        """Check new credentials of a user who has none, and hash the password, before a transaction stores them.
 
         Args:
             credentials: `{username, password}`.
             kuid: id of the user.
-            profile_ids: of the user.
+            profile_ids: of the user; None for one who is stored.
 
         Raises:
             ApiError: `security.credentials.rejected`, `api.process.too_many_logins_requests`, and of the local strategy
                 `weak_password`, `login_in_password` where a policy refuses the password.
         """
-        fields = self.check(credentials, complete=True)
-        return await self._prepare(fields, await self._policies.of(kuid, profile_ids), None)
+        fields = check_fields(credentials, complete=True)
+        await self._documents.ready()
+        rules = await self._policies.of(kuid, profile_ids)
+        rules.check(fields["username"], fields["password"])
+        return NewCredentials(fields["username"], await self._passwords.hash(fields["password"]), rules.remembered)
 
-    async def _prepare(self, fields: dict[str, str], rules: Rules, found: Document | None) -> NewCredentials:
+    @contextlib.asynccontextmanager
+    async def _prepared_change(
+        self, kuid: str, fields: dict[str, str], call: Call, address: str
+    ) -> AsyncIterator[NewCredentials]:
+        """What to store of changed credentials; a change that is made is no attempt to guess."""
         await self._documents.ready()
         password = fields.get("password")
         if password is None:
-            return NewCredentials(fields.get("username"), None)
-        await self._check_password(fields, rules, found)
-        return NewCredentials(fields.get("username"), await self._passwords.hash(password), rules.remembered)
-
-    async def _check_password(self, fields: dict[str, str], rules: Rules, found: Document | None) -> None:
-        """Refuse a password that a policy forbids."""
-        password = fields["password"]
+            yield NewCredentials(fields.get("username"), None)
+            return
+        rules = await self._policies.of(kuid)
+        found = await self._documents.find(kuid, current=True) if rules.rules else None
         rules.check(fields.get("username") or (found.id if found else ""), password)
-        before = [found.source, *history_of(found.source)] if found else []
-        for stored in before[: rules.remembered]:
-            if await self._passwords.matches(stored, password):
-                raise api_error(f"{PLUGIN}.reused_password")
+        attempt = await self._reuse.check(found, rules.remembered, password, address)
+        yield NewCredentials(fields.get("username"), await self._passwords.hash(password), rules.remembered)
+        if attempt is not None and not call.dry_run:
+            attempt.withdraw()
 
     def add(self, tx: Transaction, kuid: str, new: NewCredentials, author: str | None) -> Info:
         """Store the credentials of a user who has none.
@@ -234,36 +217,42 @@ class LocalStrategy:
             ApiError: `security.user.not_found`, `security.credentials.already_exist`, `username_taken` or `rejected`,
                 and what a policy refuses.
         """
-        fields = self.check(credentials, complete=True)
-        new = await self._prepare(fields, await self._policies.of(kuid), None)
+        new = await self.prepare(credentials, kuid, None)
+        key = user_key(kuid)
 
-        def decide(tx: Transaction, found: Document | None) -> Info:
-            watch_user(tx, kuid)
-            if found is not None:
+        async def find() -> tuple[Document | None, Document | None]:
+            return (await self._store.read((key,))).get(key), await self.find(kuid, current=True)
+
+        def decide(tx: Transaction, found: tuple[Document | None, Document | None]) -> Info:
+            user, stored = found
+            now = watch_user(tx, kuid)
+            if user is None or now.version != user.version:  # somebody else may have added some
+                raise Outdated
+            if stored is not None:
                 raise api_error("security.credentials.already_exist", kuid, NAME)
             return self.add(tx, kuid, new, call.user_id)
 
-        return await self._decide(kuid, decide, call)
+        return await decide_on_findings(self._closings, kuid, find, decide, call._replace(refresh=True))
 
-    async def update(self, kuid: str, credentials: object, call: Call) -> Info:
+    async def update(self, kuid: str, credentials: object, call: Call, address: str) -> Info:
         """Change the name, the password or both.
 
+        Args:
+            kuid: whose.
+            credentials: `{username?, password?}`.
+            call: the caller.
+            address: where the caller is.
+
         Raises:
-            ApiError: `security.user.not_found`, `security.credentials.not_found`, `username_taken` or `rejected`, and
-                what a policy refuses.
+            ApiError: `security.user.not_found`, `closing`, `security.credentials.not_found`, `username_taken` or
+                `rejected`, what a policy refuses, and what `Reuse.check` raises.
         """
-        new = await self._prepare_change(kuid, self.check(credentials, complete=False))
+        async with self._prepared_change(kuid, check_fields(credentials, complete=False), call, address) as new:
 
-        def decide(tx: Transaction, found: Document | None) -> Info:
-            watch_user(tx, kuid)
-            return self._change(tx, kuid, existing(found, kuid), new, call.user_id)
+            def decide(tx: Transaction, found: Document | None) -> Info:
+                return self._change(tx, kuid, existing(found, kuid), new, call.user_id)
 
-        return await self._decide(kuid, decide, call)
-
-    async def _prepare_change(self, kuid: str, fields: dict[str, str]) -> NewCredentials:
-        rules = await self._policies.of(kuid)
-        found = await self._documents.find(kuid, current=True) if rules.rules else None
-        return await self._prepare(fields, rules, found)
+            return await self._decide(kuid, decide, call)
 
     def _change(self, tx: Transaction, kuid: str, found: Document, new: NewCredentials, author: str | None) -> Info:
         old_key, key = CREDENTIALS.key(found.id), CREDENTIALS.key(new.username or found.id)
@@ -282,8 +271,14 @@ class LocalStrategy:
         """A token with which whoever has it sets a new password. Raises `security.credentials.not_found` (404)."""
         return await self._resets.make(existing(await self._documents.find(kuid, current=True), kuid))
 
-    async def reset(self, token: str, password: str, call: Call) -> str:
+    async def reset(self, token: str, password: str, call: Call, address: str) -> str:
         """Set a new password; all session tokens of the user end. The id of the user.
+
+        Args:
+            token: what `reset_token` answered.
+            password: the new one.
+            call: the caller.
+            address: where the caller is.
 
         Raises:
             ApiError: of the local strategy `invalid_token` (400) and `expired_token` (401), and what `update` raises.
@@ -292,22 +287,21 @@ class LocalStrategy:
         reset = await self._resets.read(token)
         kuid = reset.kuid
         reset.check(await self._documents.find(kuid, current=True))
-        new = await self._prepare_change(kuid, self.check({"password": password}, complete=False))
+        fields = check_fields({"password": password}, complete=False)
+        async with self._prepared_change(kuid, fields, call, address) as new:
 
-        def decide(tx: Transaction, found: Document | None) -> str:
-            watch_user(tx, kuid)
-            self._change(tx, kuid, reset.check(found), new, kuid)
-            revoke_all(tx, kuid)
-            return kuid
+            def decide(tx: Transaction, found: Document | None) -> str:
+                self._change(tx, kuid, reset.check(found), new, kuid)
+                revoke_all(tx, kuid)
+                return kuid
 
-        return await self._decide(kuid, decide, call)
+            return await self._decide(kuid, decide, call)
 
     @step
     async def delete(self, kuid: str, call: Call) -> None:
-        """Take the credentials away. Raises `security.user.not_found`, `security.credentials.not_found`."""
+        """Take the credentials away. Raises `security.user.not_found`, `closing`, `security.credentials.not_found`."""
 
         def decide(tx: Transaction, found: Document | None) -> None:
-            watch_user(tx, kuid)
             self.remove(tx, existing(found, kuid))
 
         await self._decide(kuid, decide, call)
@@ -319,28 +313,44 @@ class LocalStrategy:
             tx.delete(key)
 
     async def _decide(self, kuid: str, decide: Callable[[Transaction, Document | None], T], call: Call) -> T:
-        return await decide_on_findings(
-            self._store,
-            user_key(kuid),
-            lambda: self.find(kuid, current=True),
-            decide,
-            dry_run=call.dry_run,
-            refresh=True,  # what a user has is searched for, and others wait for no refresh
-        )
+        """Decide on the credentials of a user as they are; they may get another name while they are searched for."""
 
-    async def validate(self, kuid: str, credentials: object) -> bool:
+        def on_current(tx: Transaction, found: Document | None) -> T:
+            key = CREDENTIALS.key(found.id) if found is not None else None
+            known = tx.read([user_key(kuid), *([key] if key else [])])
+            watch_user(tx, kuid)
+            now = known.get(key) if key else None
+            if found is not None and (now is None or now.source.get("kuid") != kuid):
+                raise Outdated
+            return decide(tx, now)
+
+        def find() -> Awaitable[Document | None]:
+            return self.find(kuid, current=True)
+
+        # What a user has is searched for, and others wait for no refresh.
+        return await decide_on_findings(self._closings, kuid, find, on_current, call._replace(refresh=True))
+
+    async def validate(self, kuid: str, credentials: object, address: str) -> bool:
         """True for credentials that could be stored for a user.
 
+        Args:
+            kuid: the user.
+            credentials: `{username?, password?}`.
+            address: where the caller is.
+
         Raises:
-            ApiError: `security.credentials.rejected`, `username_taken`, and what a policy refuses.
+            ApiError: `security.credentials.rejected`, `username_taken`, what a policy refuses, and what `Reuse.check`
+                raises.
         """
-        fields = self.check(credentials, complete=False)
+        fields = check_fields(credentials, complete=False)
         known = await self._documents.read(fields["username"]) if "username" in fields else None
         if known is not None and known.source.get("kuid") != kuid:
             raise api_error("security.credentials.username_taken", known.id)
         if "password" in fields:
             rules = await self._policies.of(kuid)
-            await self._check_password(fields, rules, await self._documents.find(kuid) if rules.rules else None)
+            found = await self._documents.find(kuid) if rules.rules else None
+            rules.check(fields.get("username") or (found.id if found else ""), fields["password"])
+            await self._reuse.check(found, rules.remembered, fields["password"], address)
         return True
 
     async def find(self, kuid: str, *, current: bool = False) -> Document | None:
@@ -374,11 +384,12 @@ def watch_user(tx: Transaction, kuid: str) -> Document:
     """Write the user's document as it is, so that everything that goes with it has one order.
 
     Raises:
-        ApiError: `security.user.not_found`.
+        ApiError: `security.user.not_found`, `closing`.
     """
     key: Key = user_key(kuid)
     user = tx.read((key,)).get(key)
     if user is None:
         raise api_error("security.user.not_found", kuid)
+    check_open(key, user)
     tx.replace(key, user.source)
     return user

@@ -8,10 +8,18 @@ from typing import Any
 from device_manager.call import Call
 from device_manager.errors import api_error
 from device_manager.query.tree import Term
+from device_manager.security.closing import Closings, check_open
 from device_manager.security.definitions import PROTECTED
-from device_manager.security.documents import ANONYMOUS_PROFILE, SECURITY_INDEX, USERS, profile_key, role_key
-from device_manager.security.findings import decide_on_findings
-from device_manager.security.memory import GENERATION, raise_generation
+from device_manager.security.documents import (
+    ANONYMOUS_PROFILE,
+    SECURITY_INDEX,
+    USERS,
+    profile_key,
+    read_profile,
+    read_user,
+    role_key,
+)
+from device_manager.security.memory import raise_generation
 from device_manager.security.searching import Hit
 from device_manager.storage.contract import Document, Key, Store, Transaction
 from device_manager.storage.stamps import INFO, changed, created, stamp_now
@@ -25,10 +33,16 @@ DERIVED = "optimizedPolicies"
 
 
 class Profiles:
-    """Reads and writes profiles."""
+    """Reads and writes profiles.
 
-    def __init__(self, store: Store) -> None:
+    Args:
+        store: where they are.
+        closings: closes those that are deleted, and tells of roles that are.
+    """
+
+    def __init__(self, store: Store, closings: Closings) -> None:
         self._store = store
+        self._closings = closings
 
     async def create(self, id: str, content: Content, call: Call, *, strict: bool = False) -> Hit:
         """Add a profile.
@@ -42,7 +56,7 @@ class Profiles:
         """Add or replace a profile.
 
         Raises:
-            ApiError: a 400 that names the wrong part, `security.role.not_found`,
+            ApiError: a 400 that names the wrong part, `security.role.not_found`, `closing`,
                 `security.profile.missing_anonymous_role`; with `strict` also `services.storage.unknown_index` and
                 `unknown_collection` for restrictions to what does not exist.
         """
@@ -56,14 +70,14 @@ class Profiles:
 
         def decide(tx: Transaction) -> Hit:
             stored = tx.read((key,)).get(key)
-            check_roles(tx, content["policies"])
+            check_roles(tx, content["policies"], stored)
             stamp = stamp_now(call.user_id)
             raise_generation(tx)
             if stored is None or is_new:
                 return hit_of(tx.create(key.index, key.collection, created(content, stamp), id))
             return hit_of(tx.replace(key, changed({INFO: stored.source.get(INFO), **content}, stamp)))
 
-        return await self._store.transact(decide, dry_run=call.dry_run, refresh=call.refresh)
+        return await self._closings.transact(decide, call)
 
     @step
     async def update(self, id: str, content: Content, call: Call, *, strict: bool = False) -> Hit:
@@ -77,11 +91,11 @@ class Profiles:
             stored = tx.read((key,)).get(key)
             if stored is None:
                 raise api_error("security.profile.not_found", id)
-            check_roles(tx, content.get("policies", ()))
+            check_roles(tx, content.get("policies", ()), stored)
             raise_generation(tx)
             return hit_of(tx.replace(key, changed(stored.source | content, stamp_now(call.user_id))))
 
-        return await self._store.transact(decide, dry_run=call.dry_run, refresh=call.refresh)
+        return await self._closings.transact(decide, call)
 
     async def _check(self, id: str, content: Content, *, strict: bool) -> None:
         policies = content.get("policies")
@@ -106,7 +120,9 @@ class Profiles:
 
     @step
     async def delete(self, id: str, call: Call, *, remove_from_users: bool = False) -> None:
-        """Delete a profile that nobody has, or take it from everybody first; whoever has no other gets `anonymous`.
+        """Delete a profile that nobody has, or take it from everybody; whoever has no other gets `anonymous`.
+
+        Nobody gets it meanwhile.
 
         Raises:
             ApiError: `security.profile.cannot_delete`, `not_found`, `in_use`.
@@ -116,22 +132,19 @@ class Profiles:
         key = profile_key(id)
 
         def decide(tx: Transaction, users: list[Key]) -> None:
-            if key not in tx.read((key, *users)):
+            stored = tx.read((key, *users))
+            if key not in stored:
                 raise api_error("security.profile.not_found", id)
-            if users and not remove_from_users:
+            having = {user: stored[user].source for user in users if user in stored and _has(stored[user], id)}
+            if having and not remove_from_users:
                 raise api_error("security.profile.in_use", id)
-            for user in tx.read(users).values():
-                left = [other for other in user.source["profileIds"] if other != id] or [ANONYMOUS_PROFILE]
-                tx.replace(
-                    Key(SECURITY_INDEX, USERS, user.id),
-                    changed(user.source | {"profileIds": left}, stamp_now(call.user_id)),
-                )
+            for user, source in having.items():
+                left = [other for other in source["profileIds"] if other != id] or [ANONYMOUS_PROFILE]
+                tx.replace(user, changed(source | {"profileIds": left}, stamp_now(call.user_id)))
             tx.delete(key)
             raise_generation(tx)
 
-        await decide_on_findings(
-            self._store, GENERATION, lambda: self._users_with(id), decide, dry_run=call.dry_run, refresh=call.refresh
-        )
+        await self._closings.decide(key, lambda: self._users_with(id), decide, call)
 
     async def _users_with(self, profile_id: str) -> list[Key]:
         await self._store.refresh(SECURITY_INDEX, USERS)
@@ -210,10 +223,26 @@ def _check_members(value: Any, where: str, accepted: Sequence[str]) -> None:
             raise api_error("api.assert.unexpected_argument", f"{where}.{name}", ", ".join(accepted))
 
 
-def check_roles(tx: Transaction, policies: Sequence[Content]) -> None:
-    """Refuse policies that name a role which does not exist. Raises `security.role.not_found`."""
-    ids = [policy["roleId"] for policy in policies]
-    stored = tx.read([role_key(id) for id in ids])
-    for id in ids:
-        if role_key(id) not in stored:
+def _has(user: Document, profile_id: str) -> bool:
+    return profile_id in read_user(user).profile_ids
+
+
+def check_roles(tx: Transaction, policies: Sequence[Content], profile: Document | None) -> None:
+    """Refuse policies that name a role which does not exist, or which is closing and new to the profile.
+
+    Args:
+        tx: the transaction.
+        policies: which the profile is going to have.
+        profile: as it is; None for a new one.
+
+    Raises:
+        ApiError: `security.role.not_found`, `closing`.
+    """
+    keys = {policy["roleId"]: role_key(policy["roleId"]) for policy in policies}
+    stored = tx.read(keys.values())
+    has = {policy.role_id for policy in read_profile(profile).policies} if profile is not None else set()
+    for id, key in keys.items():
+        if key not in stored:
             raise api_error("security.role.not_found", id)
+        if id not in has:
+            check_open(key, stored[key])

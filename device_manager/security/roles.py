@@ -9,10 +9,10 @@ from device_manager.call import Call
 from device_manager.errors import api_error
 from device_manager.query.search import Search
 from device_manager.query.tree import Term
+from device_manager.security.closing import Closings
 from device_manager.security.definitions import ANONYMOUS, PROTECTED
 from device_manager.security.documents import PROFILES, ROLES, SECURITY_INDEX, read_role, role_key
-from device_manager.security.findings import decide_on_findings
-from device_manager.security.memory import GENERATION, raise_generation
+from device_manager.security.memory import raise_generation
 from device_manager.security.native_actions import Actions, check_names
 from device_manager.security.searching import Hit
 from device_manager.security.users import hit_of
@@ -26,13 +26,18 @@ Content = dict[str, Any]
 class Roles:
     """Reads and writes roles.
 
+    Args:
+        store: where they are.
+        closings: closes those that are deleted.
+
     Attributes:
         actions: the actions that this server has, by controller, which roles may name; whoever has the controllers
             sets it.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, closings: Closings) -> None:
         self._store = store
+        self._closings = closings
         self.actions: Actions = {}
 
     @step
@@ -80,7 +85,11 @@ class Roles:
 
     @step
     async def delete(self, id: str, call: Call) -> None:
-        """Delete a role that no profile has. Raises `security.role.cannot_delete`, `not_found`, `in_use`."""
+        """Delete a role that no profile has; none gets it meanwhile.
+
+        Raises:
+            ApiError: `security.role.cannot_delete`, `not_found`, `in_use`.
+        """
         if id in PROTECTED:
             raise api_error("security.role.cannot_delete")
         key = role_key(id)
@@ -93,9 +102,7 @@ class Roles:
             tx.delete(key)
             raise_generation(tx)
 
-        await decide_on_findings(
-            self._store, GENERATION, lambda: self._is_used(id), decide, dry_run=call.dry_run, refresh=call.refresh
-        )
+        await self._closings.decide(key, lambda: self._is_used(id), decide, call)
 
     async def _is_used(self, role_id: str) -> bool:
         await self._store.refresh(SECURITY_INDEX, PROFILES)

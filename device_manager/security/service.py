@@ -33,7 +33,7 @@ class Security:
         self.collections = Collections(store)
         self.tokens = Tokens(store, self.collections, settings)
         self.accounts = Accounts(store, self.collections, self.tokens, self.memory, settings)
-        self.first_admin = FirstAdmin(store, self.accounts.users)
+        self.first_admin = FirstAdmin(store, self.accounts.users, self.accounts.closings)
         self.foreign_credentials = ForeignCredentials(
             store, self.collections, self.memory, self.accounts.users, settings.platform_index
         )

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from device_manager.call import Call
 from device_manager.errors import api_error
 from device_manager.security.api_keys import ApiKeys
-from device_manager.security.documents import (
-    ANONYMOUS,
-    ANONYMOUS_PROFILE,
-    profile_key,
-    user_key,
-)
-from device_manager.security.findings import decide_on_findings
+from device_manager.security.closing import Closings, check_open
+from device_manager.security.documents import ANONYMOUS, ANONYMOUS_PROFILE, profile_key, read_user, user_key
 from device_manager.security.local import LocalStrategy
 from device_manager.security.local_documents import NewCredentials
 from device_manager.security.memory import raise_generation
@@ -43,13 +38,20 @@ class Users:
         collections: makes the collections of what goes with users.
         strategies: by name.
         api_keys: of users.
+        closings: closes those that are deleted, and tells of profiles that are.
     """
 
     def __init__(
-        self, store: Store, collections: Collections, strategies: Mapping[str, LocalStrategy], api_keys: ApiKeys
+        self,
+        store: Store,
+        collections: Collections,
+        strategies: Mapping[str, LocalStrategy],
+        api_keys: ApiKeys,
+        closings: Closings,
     ) -> None:
         self._store = store
         self._collections = collections
+        self._closings = closings
         self._strategies = strategies
         self._api_keys = api_keys
 
@@ -57,7 +59,7 @@ class Users:
         """Add a user, with credentials by strategy.
 
         Raises:
-            ApiError: `security.user.already_exists`, `security.profile.not_found`, a wrong `profileIds`,
+            ApiError: `security.user.already_exists`, `security.profile.not_found`, `closing`, a wrong `profileIds`,
                 `security.credentials.unknown_strategy`, `rejected` or `username_taken`.
         """
         self.check_new(kuid)
@@ -69,7 +71,7 @@ class Users:
                 raise api_error("security.user.already_exists", kuid)
             return self.add(tx, kuid, content, new, call.user_id)
 
-        return await self._store.transact(decide, dry_run=call.dry_run, refresh=call.refresh)
+        return await self._closings.transact(decide, call)
 
     def check_new(self, kuid: str) -> None:
         """Refuse the ids of the anonymous user. Raises `security.user.already_exists`."""
@@ -105,8 +107,12 @@ class Users:
         credentials: Iterable[tuple[LocalStrategy, NewCredentials]],
         author: str | None,
     ) -> Hit:
-        """Add a user who does not exist, as a step of a transaction."""
-        check_profiles(tx, content)
+        """Add a user who does not exist, as a step of a transaction that `Closings.transact` runs.
+
+        Raises:
+            ApiError: `security.profile.not_found`, `closing`, `security.credentials.username_taken`.
+        """
+        check_profiles(tx, content, None)
         key = user_key(kuid)
         document = tx.create(key.index, key.collection, created(content, stamp_now(author)), kuid)
         for strategy, new in credentials:
@@ -119,8 +125,9 @@ class Users:
 
         Raises:
             ApiError: `security.user.not_found`, `prevent_overwrite`, `anonymous_profile_required`,
-                `security.profile.not_found`, a wrong `profileIds`.
+                `security.profile.not_found`, `closing`, a wrong `profileIds`.
         """
+        content = _without_info(content)
         return await self._change(kuid, lambda source: source | content, content, call)
 
     async def replace(self, kuid: str, content: Content, call: Call) -> Hit:
@@ -129,25 +136,24 @@ class Users:
         return await self._change(kuid, lambda source: {INFO: source.get(INFO), **content}, content, call)
 
     @step
-    async def _change(self, kuid: str, merge: Any, content: Content, call: Call) -> Hit:
+    async def _change(self, kuid: str, merge: Callable[[Content], Content], content: Content, call: Call) -> Hit:
         check_not_anonymous(kuid, content)
         if "profileIds" in content:
             check_profile_ids(content, "body")
-        content.pop(INFO, None)
         key = user_key(kuid)
 
         def decide(tx: Transaction) -> Hit:
             stored = tx.read((key,)).get(key)
             if stored is None:
                 raise api_error("security.user.not_found", kuid)
-            return self._write(tx, key, merge(stored.source), content, call)
+            return self._write(tx, stored, merge(stored.source), content, call)
 
-        return await self._store.transact(decide, dry_run=call.dry_run, refresh=call.refresh)
+        return await self._closings.transact(decide, call)
 
-    def _write(self, tx: Transaction, key: Key, source: Content, content: Content, call: Call) -> Hit:
+    def _write(self, tx: Transaction, stored: Document, source: Content, content: Content, call: Call) -> Hit:
         if "profileIds" in content:
-            check_profiles(tx, content)
-        document = tx.replace(key, changed(source, stamp_now(call.user_id)))
+            check_profiles(tx, content, stored)
+        document = tx.replace(user_key(stored.id), changed(source, stamp_now(call.user_id)))
         raise_generation(tx)
         return hit_of(document)
 
@@ -162,21 +168,21 @@ class Users:
         check_not_anonymous(kuid, content)
         if "profileIds" in content:
             check_profile_ids(content, "body.content")
-        content.pop(INFO, None)
+        content = _without_info(content)
         new = await self.prepare(credentials, kuid, _texts((default | content).get("profileIds")))
         key = user_key(kuid)
 
         def decide(tx: Transaction) -> Hit:
             stored = tx.read((key,)).get(key)
             if stored is not None:
-                return self._write(tx, key, stored.source | content, content, call)
+                return self._write(tx, stored, stored.source | content, content, call)
             return self.add(tx, kuid, user_content(default | content, "body.content"), new, call.user_id)
 
-        return await self._store.transact(decide, dry_run=call.dry_run, refresh=call.refresh)
+        return await self._closings.transact(decide, call)
 
     @step
     async def delete(self, kuid: str, call: Call) -> None:
-        """Delete a user with credentials, API keys and session tokens.
+        """Delete a user with credentials, API keys and session tokens; nothing is added to the user meanwhile.
 
         Raises:
             ApiError: `security.user.not_found`, `prevent_overwrite`.
@@ -200,7 +206,7 @@ class Users:
             revoke_all(tx, kuid)
             raise_generation(tx)
 
-        await decide_on_findings(self._store, key, find, decide, dry_run=call.dry_run, refresh=call.refresh)
+        await self._closings.decide(key, find, decide, call)
 
     async def get(self, kuid: str) -> Hit:
         """A user; the anonymous one too. Raises `security.user.not_found`."""
@@ -247,7 +253,7 @@ def user_content(content: Content, where: str) -> Content:
     if "profileIds" not in content:
         raise api_error("api.assert.missing_argument", f"{where}.profileIds")
     check_profile_ids(content, where)
-    return {name: value for name, value in content.items() if name != INFO}
+    return _without_info(content)
 
 
 def check_profile_ids(content: Content, where: str) -> None:
@@ -259,12 +265,25 @@ def check_profile_ids(content: Content, where: str) -> None:
         raise api_error("api.assert.empty_argument", f"{where}.profileIds")
 
 
-def check_profiles(tx: Transaction, content: Content) -> None:
-    """Refuse a user with a profile that does not exist. Raises `security.profile.not_found`."""
-    stored = tx.read([profile_key(id) for id in content["profileIds"]])
-    for id in content["profileIds"]:
-        if profile_key(id) not in stored:
+def check_profiles(tx: Transaction, content: Content, user: Document | None) -> None:
+    """Refuse a user with a new profile that does not exist or is closing.
+
+    Args:
+        tx: the transaction.
+        content: what the user is going to be.
+        user: as it is; None for a new one.
+
+    Raises:
+        ApiError: `security.profile.not_found`, `closing`.
+    """
+    keys = {id: profile_key(id) for id in content["profileIds"]}
+    stored = tx.read(keys.values())
+    has = read_user(user).profile_ids if user is not None else ()
+    for id, key in keys.items():
+        if key not in stored:
             raise api_error("security.profile.not_found", id)
+        if id not in has:
+            check_open(key, stored[key])
 
 
 def check_not_anonymous(kuid: str, content: Content) -> None:
@@ -274,6 +293,10 @@ def check_not_anonymous(kuid: str, content: Content) -> None:
     if "profileIds" in content and content["profileIds"] != [ANONYMOUS_PROFILE]:
         raise api_error("security.user.anonymous_profile_required")
     raise api_error("security.user.prevent_overwrite")
+
+
+def _without_info(content: Content) -> Content:
+    return {name: value for name, value in content.items() if name != INFO}
 
 
 def _texts(value: Any) -> list[str]:

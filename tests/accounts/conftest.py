@@ -18,9 +18,11 @@ import pytest_asyncio
 from websockets.asyncio.client import ClientConnection, connect
 
 from device_manager.app import Application
+from device_manager.call import Call
 from device_manager.cli.process import free_port
-from device_manager.errors import ApiError
+from device_manager.errors import ApiError, api_error
 from device_manager.settings import AppliesTo, PasswordPolicy, Settings
+from device_manager.storage.contract import Key, Transaction
 
 Envelope = dict[str, Any]
 DAY = 86_400.0
@@ -193,6 +195,34 @@ async def open_socket(api: Api) -> AsyncIterator[Socket]:
 def sockets() -> Any:
     """`open_socket`, for tests that need several."""
     return open_socket
+
+
+@contextlib.asynccontextmanager
+async def being_closed(api: Api, key: Key) -> AsyncIterator[None]:
+    """While a deletion searches for what refers to a document; it is refused in the end."""
+    searching, found = asyncio.Event(), asyncio.Event()
+
+    async def find() -> None:
+        searching.set()
+        await found.wait()
+
+    def decide(tx: Transaction, _: None) -> None:
+        raise api_error("security.role.in_use", key.id)
+
+    deciding = asyncio.create_task(api.application.security.accounts.closings.decide(key, find, decide, Call()))
+    try:
+        await searching.wait()
+        yield
+    finally:
+        found.set()
+        with pytest.raises(ApiError, match="in use"):
+            await deciding
+
+
+@pytest.fixture(scope="session")
+def closing() -> Any:
+    """`being_closed`, for tests that look what happens meanwhile."""
+    return being_closed
 
 
 @contextlib.asynccontextmanager

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from device_manager.call import Call
 from device_manager.security.places import API_KEYS, CREDENTIALS
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -223,3 +224,19 @@ async def test_collections_are_refreshed(api: Any) -> None:
     found = await api.do("security:searchUsers", body={"query": {"term": {"profileIds": profile}}})
     assert found["total"] == 1
     assert await api.refused("security:refresh", collection="config") == "api.assert.invalid_argument"
+
+
+async def test_what_callers_hand_over_stays_theirs(api: Any) -> None:
+    """Clients send back what they read, `_kuzzle_info` included; plugins may hold the same content."""
+    users, kuid = api.application.security.accounts.users, (await api.new_user()).kuid
+    info = {"author": "somebody else", "createdAt": 1}
+    for write in (
+        lambda content: users.update(kuid, content, Call()),
+        lambda content: users.replace(kuid, content, Call()),
+        lambda content: users.upsert(kuid, content, {}, {}, Call()),
+        lambda content: users.create(api.name("user"), content, {}, Call()),
+    ):
+        content = {"profileIds": ["default"], "name": "Jane", "_kuzzle_info": info}
+        written = await write(content)
+        assert content == {"profileIds": ["default"], "name": "Jane", "_kuzzle_info": info}
+        assert written["_source"]["_kuzzle_info"]["author"] != "somebody else"
