@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from device_manager.controllers.calls import call_of
 from device_manager.errors import api_error
 from device_manager.router.controller import Controller, action
 from device_manager.router.request import Request
-from device_manager.security.foreign_credentials import ForeignCredentials, Interface
+from device_manager.security.foreign_credentials import REGION, ForeignCredentials, Interface, Session
 from device_manager.security.scope import Scope
 from device_manager.twins.catalogue import Catalogue
+
+REGIONS = re.compile(r"[a-z0-9-]{1,63}|\*")
+LONGEST_SESSION = 129_600
+"""Seconds: a day and a half, as elsewhere."""
 
 
 class CredentialsController(Controller):
@@ -30,13 +35,20 @@ class CredentialsController(Controller):
 
     @action(http=["POST /_/device-manager/:engineId/credentials/:interface"], writes=True, secret=True)
     async def create(
-        self, request: Request, engine_id: str, interface: Interface, profile: str | None = None
+        self,
+        request: Request,
+        engine_id: str,
+        interface: Interface,
+        profile: str | None = None,
+        session_seconds: int = 0,
+        region: str = REGION,
     ) -> dict[str, Any]:
         """Make a credential that reaches one engine, with a user of its own. Its secrets are in this answer only.
 
         `interface` is `sitewise`, `teos` or `ubidots`. Without a `profile` the user may do what these interfaces need,
         in that engine. The answer holds `accessKeyId`, `secretAccessKey`, `region` and `accountId`, or `apiKey` and
-        `token`.
+        `token`. An access key is signed with for one `region`, or any with `*`; with `sessionSeconds` it is good for
+        so long, together with the `sessionToken` that the answer holds then.
 
         Example request:
 
@@ -49,12 +61,18 @@ class CredentialsController(Controller):
              "userId": "ubidots-5f0c7be1a9d24d70", "apiKey": "q0v5Jm", "token": "T2s9cA"}
 
         Raises:
-            ApiError: `device_manager.engines.not_found`, `security.profile.not_found`.
+            ApiError: `device_manager.engines.not_found`, `security.profile.not_found`, `api.assert.invalid_argument`.
         """
+        if REGIONS.fullmatch(region) is None:
+            raise api_error("api.assert.invalid_argument", "region", "a region such as eu-west-1, or *")
+        if session_seconds and not (interface is Interface.SITEWISE and 0 < session_seconds <= LONGEST_SESSION):
+            expected = f"1 to {LONGEST_SESSION} seconds, for sitewise only"
+            raise api_error("api.assert.invalid_argument", "sessionSeconds", expected)
         await self._catalogue.ensure()
         if engine_id not in self._catalogue.engines:
             raise api_error("device_manager.engines.not_found", engine_id)
-        return await self._credentials.create(interface, engine_id, profile, call_of(request))
+        session = Session(session_seconds, region)
+        return await self._credentials.create(interface, engine_id, profile, call_of(request), session)
 
     @action(http=["GET /_/device-manager/credentials"])
     async def list(self, engine_id: str | None = None) -> dict[str, Any]:

@@ -24,12 +24,23 @@ def credential() -> None:
 @click.argument("interface", type=click.Choice(INTERFACES))
 @click.option("--engine", required=True, help="The one engine that its clients reach.")
 @click.option("--profile", help="Whose rights they have; without it all that these clients need, in that engine.")
+@click.option("--region", help="Of an access key for sitewise: what its requests are signed for; * for any.")
+@click.option("--session", type=int, help="Seconds for which an access key for sitewise is good, with a session token.")
 @url_option
 @token_option
-def create(interface: str, engine: str, profile: str | None, url: str, token: str | None) -> None:
+def create(
+    interface: str,
+    engine: str,
+    profile: str | None,
+    region: str | None,
+    session: int | None,
+    url: str,
+    token: str | None,
+) -> None:
     """Make a credential and print it as one JSON object. Its secrets cannot be read again."""
-    args = {"engineId": engine, "interface": interface} | ({"profile": profile} if profile else {})
-    click.echo(json.dumps(_call(url, token, "create", **args)))
+    wishes = {"profile": profile, "region": region, "sessionSeconds": session}
+    args = {name: value for name, value in wishes.items() if value is not None}
+    click.echo(json.dumps(_call(url, token, "create", engineId=engine, interface=interface, **args)))
 
 
 @credential.command(name="list")
@@ -52,7 +63,7 @@ def revoke(id: str, url: str, token: str | None) -> None:
     click.echo(f'Credential "{id}" was revoked.', err=True)
 
 
-def _call(url: str, token: str | None, action: str, **args: str) -> Any:
+def _call(url: str, token: str | None, action: str, **args: Any) -> Any:
     check_url(url)
 
     async def call() -> Any:

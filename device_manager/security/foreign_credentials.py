@@ -73,6 +73,7 @@ class ForeignCaller(NamedTuple):
         kuid: the user whose rights count.
         secret: what an access key signs with; empty for other proofs.
         account, region: of an access key.
+        session: hash of the session token that an access key has to be shown with; empty without one.
         expires_at: milliseconds since 1970, -1 for never.
     """
 
@@ -82,12 +83,40 @@ class ForeignCaller(NamedTuple):
     secret: str = ""
     account: str = ""
     region: str = ""
+    session: str = ""
     expires_at: int = -1
+
+
+class Session(NamedTuple):
+    """What an access key is made with.
+
+    Attributes:
+        seconds: for which it is good, and only together with its session token; 0 for one that stays without a token.
+        region: for which its requests are signed; `*` for any.
+    """
+
+    seconds: int = 0
+    region: str = REGION
+
+
+LASTING = Session()
+"""An access key that stays until it is revoked."""
+
+
+def account_of(engine: str) -> str:
+    """The number of an engine where clients expect an account: 12 digits, the same for all its access keys."""
+    digest = int.from_bytes(hashlib.sha256(engine.encode()).digest()[:8])
+    return str(10 ** (ACCOUNT_DIGITS - 1) + digest % (9 * 10 ** (ACCOUNT_DIGITS - 1)))
+
+
+def hash_of(text: str) -> str:
+    """What is stored of a text that clients show."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def proof_key(interface: Interface, proof: Proof, text: str) -> Key:
     """Where what a client shows is found; access keys are no secrets, everything else is hashed."""
-    name = text if proof is Proof.ACCESS_KEY else hashlib.sha256(text.encode()).hexdigest()
+    name = text if proof is Proof.ACCESS_KEY else hash_of(text)
     return FOREIGN_CREDENTIALS.key(f"{interface}:{proof}:{name}")
 
 
@@ -134,17 +163,21 @@ class ForeignCredentials:
             self._remembered[key] = found
         return found
 
-    async def create(self, interface: Interface, engine: str, profile: str | None, call: Call) -> Content:
+    async def create(
+        self, interface: Interface, engine: str, profile: str | None, call: Call, session: Session = LASTING
+    ) -> Content:
         """A new credential with a user of its own: `{_id, interface, engineId, userId, ...}`.
 
-        Beside that `accessKeyId`, `secretAccessKey`, `region` and `accountId` for SiteWise, `apiKey` and `token` for
-        the others. They are in this answer and nowhere else.
+        Beside that `accessKeyId`, `secretAccessKey`, `region` and `accountId` for SiteWise, with a `session` of some
+        seconds `sessionToken` and `expiresAt` (milliseconds since 1970) too; `apiKey` and `token` for the others. They
+        are in this answer and nowhere else.
 
         Args:
             interface: whose clients use it.
             engine: all that it can reach; it is up to the caller that it exists.
             profile: whose rights it gives; None for all that these interfaces need, in this engine.
             call: the caller.
+            session: of an access key.
 
         Raises:
             ApiError: `security.profile.not_found`.
@@ -152,7 +185,7 @@ class ForeignCredentials:
         await self._ready()
         id, stamp = f"{interface}-{secrets.token_hex(8)}", stamp_now(call.user_id)
         about = {"interface": interface.value, "engineId": engine, "userId": id}
-        proofs = _new_proofs(interface)
+        proofs = _new_access_key(engine, session) if interface is Interface.SITEWISE else _new_tokens()
         documents = self._documents(interface, proofs, {"credential": id, **about})
 
         def decide(tx: Transaction) -> Content:
@@ -214,13 +247,18 @@ class ForeignCredentials:
         return caller
 
     async def find_all(self, engine: str | None) -> list[Content]:
-        """The credentials of an engine, or all: `{_id, interface, engineId, userId, createdAt}`, the oldest first."""
+        """The credentials of an engine, or all: `{_id, interface, engineId, userId, createdAt}`, the oldest first.
+
+        Access keys for some time have `expiresAt` as well.
+        """
         await self._ready()
         await self._store.refresh(FOREIGN_CREDENTIALS.index, FOREIGN_CREDENTIALS.collection)
         found = await self._documents_of(MATCH_ALL if engine is None else Term("engineId", engine))
         listed: dict[str, Content] = {}
         for source in sorted((document.source for document in found), key=_created_at):
             shown = {"interface": source["interface"], "engineId": source["engineId"], "userId": source["userId"]}
+            if source.get("session"):
+                shown["expiresAt"] = source["expiresAt"]
             listed.setdefault(source["credential"], {**shown, "createdAt": _created_at(source)})
         return [{"_id": credential, **shown} for credential, shown in listed.items()]
 
@@ -263,14 +301,14 @@ class ForeignCredentials:
             tx.create(key.index, key.collection, created(content, stamp_now(author)), key.id)
         return key.id
 
-    def _documents(self, interface: Interface, shown: Mapping[str, str], common: Content) -> dict[Key, Content]:
+    def _documents(self, interface: Interface, shown: Mapping[str, Any], common: Content) -> dict[Key, Content]:
         if interface is Interface.SITEWISE:
             access_key = shown["accessKeyId"]
             sealed = self._sealer.seal(shown["secretAccessKey"], access_key)
-            more = {"accessKeyId": access_key, "secret": sealed, "region": shown["region"]}
-            return {
-                proof_key(interface, Proof.ACCESS_KEY, access_key): common | more | {"accountId": shown["accountId"]}
-            }
+            more = {name: shown[name] for name in ("accessKeyId", "region", "accountId", "expiresAt") if name in shown}
+            if "sessionToken" in shown:
+                more["session"] = hash_of(shown["sessionToken"])
+            return {proof_key(interface, Proof.ACCESS_KEY, access_key): common | more | {"secret": sealed}}
         return {
             proof_key(interface, Proof.API_KEY, shown["apiKey"]): common | {"expiresAt": -1},
             proof_key(interface, Proof.TOKEN, shown["token"]): common | {"expiresAt": -1},
@@ -290,19 +328,27 @@ class ForeignCredentials:
             secret,
             source.get("accountId", ""),
             source.get("region", ""),
+            source.get("session", ""),
             source.get("expiresAt", -1),
         )
 
 
-def _new_proofs(interface: Interface) -> dict[str, str]:
-    if interface is not Interface.SITEWISE:
-        return {"apiKey": _new_secret(), "token": _new_secret()}
-    return {
-        "accessKeyId": "AKIA" + "".join(secrets.choice("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") for _ in range(16)),
+def _new_tokens() -> Content:
+    return {"apiKey": _new_secret(), "token": _new_secret()}
+
+
+def _new_access_key(engine: str, session: Session) -> Content:
+    letters = "".join(secrets.choice("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") for _ in range(16))
+    made: Content = {
+        "accessKeyId": ("ASIA" if session.seconds else "AKIA") + letters,
         "secretAccessKey": secrets.token_urlsafe(30),
-        "region": REGION,
-        "accountId": "".join(secrets.choice("123456789") for _ in range(ACCOUNT_DIGITS)),
+        "region": session.region,
+        "accountId": account_of(engine),
     }
+    if session.seconds:
+        made["sessionToken"] = secrets.token_urlsafe(96)
+        made["expiresAt"] = time.time_ns() // 1_000_000 + session.seconds * 1000
+    return made
 
 
 def _new_secret() -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
 
-from device_manager.security.foreign_credentials import FOREIGN_CREDENTIALS, Interface, Proof, proof_key
+from device_manager.security.foreign_credentials import FOREIGN_CREDENTIALS, Interface, Proof, hash_of, proof_key
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 CREATE, LIST, REVOKE = (f"device-manager/credentials:{action}" for action in ("create", "list", "revoke"))
@@ -92,13 +93,38 @@ async def test_a_profile_of_the_operator_counts_instead(api: Any) -> None:
     assert await api.refused(CREATE, engineId=engine, interface="smtp") == "api.assert.invalid_argument"
 
 
+async def test_an_access_key_may_be_for_a_while_or_for_a_region(api: Any) -> None:
+    engine = await new_engine(api)
+    known = api.application.security.foreign_credentials
+    lasting = await api.do(CREATE, engineId=engine, interface="sitewise", region="eu-west-1")
+    brief = await api.do(CREATE, engineId=engine, interface="sitewise", sessionSeconds=3600, region="*")
+    assert brief["accountId"] == lasting["accountId"] != (await sitewise_of_another_engine(api))["accountId"]
+    assert (lasting["region"], brief["region"], brief["accessKeyId"][:4]) == ("eu-west-1", "*", "ASIA")
+    caller = await known.find(Interface.SITEWISE, Proof.ACCESS_KEY, brief["accessKeyId"])
+    assert (caller.session, caller.expires_at) == (hash_of(brief["sessionToken"]), brief["expiresAt"])
+    assert 0 < brief["expiresAt"] / 1000 - time.time() <= 3600
+    listed = (await api.do(LIST, engineId=engine))["credentials"]
+    assert [entry.get("expiresAt") for entry in listed] == [None, brief["expiresAt"]]
+    for wrong in ({"sessionSeconds": -1}, {"sessionSeconds": 129_601}, {"region": "EU West"}):
+        assert (
+            await api.refused(CREATE, engineId=engine, interface="sitewise", **wrong) == "api.assert.invalid_argument"
+        )
+    refusal = await api.refused(CREATE, engineId=engine, interface="teos", sessionSeconds=60)
+    assert refusal == "api.assert.invalid_argument"
+
+
+async def sitewise_of_another_engine(api: Any) -> Any:
+    return await api.do(CREATE, engineId=await new_engine(api), interface="sitewise")
+
+
 async def test_secrets_are_not_stored_as_they_are(api: Any) -> None:
     engine = await new_engine(api)
     store, known = api.application.store, api.application.security.foreign_credentials
     texts = []
     for interface in SHOWN:
-        made = await api.do(CREATE, engineId=engine, interface=interface)
-        texts += [made[name] for name in ("secretAccessKey", "apiKey", "token") if name in made]
+        more = {"sessionSeconds": 60} if interface == "sitewise" else {}
+        made = await api.do(CREATE, engineId=engine, interface=interface, **more)
+        texts += [made[name] for name in ("secretAccessKey", "sessionToken", "apiKey", "token") if name in made]
     pages = store.scan(FOREIGN_CREDENTIALS.index, FOREIGN_CREDENTIALS.collection)
     stored = json.dumps([(document.id, document.source) async for page in pages for document in page])
     assert not [text for text in texts if text in stored]

@@ -18,10 +18,11 @@ def test_a_credential_is_made_listed_and_revoked(start_server: Any, start_comman
         output, errors = process.communicate(timeout=60)
         return process.returncode, output, errors
 
-    status, output, errors = run("create", "sitewise", "--engine", "plant")
+    limits = ("--session", "900", "--region", "eu-west-1")
+    status, output, errors = run("create", "sitewise", "--engine", "plant", *limits)
     made = json.loads(output)
-    assert (status, errors) == (0, "")
-    assert {"accessKeyId", "secretAccessKey", "region", "accountId"} < made.keys()
+    assert (status, errors, made["region"]) == (0, "", "eu-west-1")
+    assert {"accessKeyId", "secretAccessKey", "accountId", "sessionToken", "expiresAt"} < made.keys()
     status, output, _ = run("create", "ubidots", "--engine", "plant", "--profile", "admin")
     assert status == 0 and {"apiKey", "token"} < json.loads(output).keys()
 

@@ -7,10 +7,17 @@ import time
 from collections.abc import Callable
 
 from device_manager.facades.sitewise.errors import SiteWiseError
-from device_manager.facades.sitewise.signature import SERVICE, Proof, Unreadable, expected_signature, read_proof
+from device_manager.facades.sitewise.signature import (
+    SERVICE,
+    SESSION_HEADER,
+    Proof,
+    Unreadable,
+    expected_signature,
+    read_proof,
+)
 from device_manager.router.foreign import ForeignRequest
 from device_manager.security import foreign_credentials
-from device_manager.security.foreign_credentials import ForeignCaller, ForeignCredentials, Interface
+from device_manager.security.foreign_credentials import ForeignCaller, ForeignCredentials, Interface, hash_of
 
 ANY_REGION = "*"
 
@@ -54,7 +61,7 @@ class Authentication:
                 "secret, and at proxies that change the path, the query, the body or a signed header.",
             )
         if 0 <= caller.expires_at <= self._clock() * 1000:
-            raise _refusal("ExpiredToken", 403, "The credential has expired.")
+            raise _refusal("ExpiredToken", 403, "The session of the access key is over.")
         return caller._replace(region=proof.region)
 
     async def _known(self, proof: Proof) -> ForeignCaller:
@@ -63,8 +70,11 @@ class Authentication:
         )
         if caller is None:
             raise _refusal("UnrecognizedClient", 403, f"There is no access key {proof.access_key}.")
-        if proof.session_token:
-            raise _refusal("UnrecognizedClient", 403, "The access key has no session token, but one is shown.")
+        if not hmac.compare_digest(hash_of(proof.session_token) if proof.session_token else "", caller.session):
+            whose = "is good together with its session token only" if caller.session else "has no session token"
+            raise _refusal("UnrecognizedClient", 403, f"The access key {proof.access_key} {whose}.")
+        if proof.session_token and proof.lifetime is None and SESSION_HEADER not in proof.signed_headers:
+            raise _refusal("InvalidSignature", 403, f"The header {SESSION_HEADER} has to be signed.")
         return caller
 
     def _check_scope(self, proof: Proof, caller: ForeignCaller) -> None:

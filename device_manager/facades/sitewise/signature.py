@@ -20,6 +20,7 @@ ALGORITHM = "AWS4-HMAC-SHA256"
 SERVICE = "iotsitewise"
 TERMINATOR = "aws4_request"
 UNSIGNED = "UNSIGNED-PAYLOAD"
+SESSION_HEADER = "x-amz-security-token"
 LONGEST_LIFE = 604_800
 """Seconds for which a signature in a query may be good."""
 _DATE = re.compile(r"\d{8}T\d{6}Z", re.ASCII)
@@ -129,7 +130,7 @@ def _from_header(message: HttpMessage, text: str, times: int) -> Proof:
         parts.get("Signature"),
         _optional_header(message, "x-amz-date"),
         None,
-        _optional_header(message, "x-amz-security-token") or "",
+        _optional_header(message, SESSION_HEADER) or "",
     )
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, NamedTuple
 from msgspec import Meta
 
 from device_manager.errors import ApiError
-from device_manager.facades.sitewise.errors import invalid, not_found, too_many_tags
+from device_manager.facades.sitewise.errors import invalid, not_found, too_many_tags, unauthorized
 from device_manager.facades.sitewise.operations import Content
 from device_manager.facades.sitewise.records import Records
 from device_manager.facades.sitewise.shapes import Input, ResourceArn, TagKey, Tags
@@ -18,7 +18,10 @@ from device_manager.storage.stamps import Source
 
 RECORD = "tags"
 MOST_TAGS = 50
-_NAME = re.compile(r"arn:aws(-cn|-us-gov)?:iotsitewise:[\w-]+:[0-9]{12}:(?P<kind>[a-z-]+)/(?P<id>.+)", re.ASCII)
+_NAME = re.compile(
+    r"arn:aws(-cn|-us-gov)?:iotsitewise:(?P<region>[\w-]+):(?P<account>[0-9]{12}):(?P<kind>[a-z-]+)/(?P<id>.+)",
+    re.ASCII,
+)
 
 Exists = Callable[[Visit, str], Awaitable[bool]]
 
@@ -142,16 +145,21 @@ class Tagging:
         return {"tags": await self._tags.get(visit, resource.kind, resource.id)}
 
     async def _resource(self, visit: Visit, arn: str) -> _Resource:
-        """The resource of a name, in the engine of the caller: each access key calls its account by another number.
+        """The resource of a name.
 
         Raises:
-            SiteWiseError: `InvalidRequestException` for what is no such name, `ResourceNotFoundException`.
+            SiteWiseError: `InvalidRequestException` for what is no such name, `UnauthorizedException` for a name in
+                another account or region than that of the request, `ResourceNotFoundException`.
         """
         named = _NAME.fullmatch(arn)
-        for kind, exists in self._exists.items():
-            if named is not None and named["kind"] == kind:
-                if not await exists(visit, named["id"]):
-                    raise not_found(kind, named["id"])
-                return _Resource(kind, named["id"])
         kinds = ", ".join(self._exists)
+        for kind, exists in self._exists.items():
+            if named is None or named["kind"] != kind:
+                continue
+            own = (visit.caller.region, visit.caller.account)
+            if (named["region"], named["account"]) != own:
+                raise unauthorized(f"{arn} is not of the account {own[1]} and the region {own[0]} of the request.")
+            if not await exists(visit, named["id"]):
+                raise not_found(kind, named["id"])
+            return _Resource(kind, named["id"])
         raise invalid(f"{arn} is not arn:aws:iotsitewise:REGION:ACCOUNT:KIND/ID; KIND has to be one of {kinds}.")

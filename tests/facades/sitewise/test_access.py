@@ -18,13 +18,17 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from device_manager.call import Call as Caller
-from device_manager.security.foreign_credentials import Interface
+from device_manager.security.foreign_credentials import Interface, Session
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 Call = Callable[..., Awaitable[Any]]
 Site = Any
 ENGINES = "device-manager/engine"
+CONTACT = {
+    "portalContactEmail": "operations@plant.example",
+    "roleArn": "arn:aws:iam::123456789012:role/monitor",
+}
 
 
 async def code(calling: Awaitable[Any]) -> tuple[str, int]:
@@ -103,6 +107,40 @@ async def test_a_query_can_bear_the_signature(site: Site) -> None:
         assert longer.json()["__type"] == "InvalidSignatureException"
 
 
+async def test_a_session_is_good_for_a_while(site: Site, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    foreign = site.application.security.foreign_credentials
+    keys = await foreign.create(Interface.SITEWISE, site.engine, None, Caller(), Session(3600, "*"))
+    pair = {"aws_access_key_id": keys["accessKeyId"], "aws_secret_access_key": keys["secretAccessKey"]}
+    client = site.client(**pair, aws_session_token=keys["sessionToken"], region_name="eu-central-1")
+    assert (await call(client.list_portals))["ResponseMetadata"]["HTTPStatusCode"] == 200
+    portal = await call(client.create_portal, portalName="Brief", **CONTACT)
+    assert portal["portalArn"].startswith(f"arn:aws:iotsitewise:eu-central-1:{site.keys['accountId']}:")
+    without = site.client(**pair)
+    assert await code(call(without.list_portals)) == ("UnrecognizedClientException", 403)
+    wrong = site.client(**pair, aws_session_token=altered(keys["sessionToken"]))
+    assert await code(call(wrong.list_portals)) == ("UnrecognizedClientException", 403)
+
+    url, credentials = f"{site.own_url}/portals", Credentials(*pair.values(), keys["sessionToken"])
+    async with httpx.AsyncClient() as http:
+        request = AWSRequest(method="GET", url=f"{url}?maxResults=1", headers={})
+        SigV4QueryAuth(credentials, "iotsitewise", "eu-central-1", 60).add_auth(request)
+        assert (await http.get(request.url)).status_code == 200
+        other = keys["sessionToken"] + "A"
+        tampered = await http.get(request.url.replace(keys["sessionToken"], other))
+        assert tampered.json()["__type"] == "UnrecognizedClientException"
+        # The token counts only where it is signed as well.
+        request = AWSRequest(method="GET", url=url, headers={"host": httpx.URL(url).netloc.decode()})
+        SigV4Auth(Credentials(*pair.values()), "iotsitewise", "us-east-1").add_auth(request)
+        added = {**request.headers, "x-amz-security-token": keys["sessionToken"]}
+        assert (await http.get(url, headers=added)).json()["__type"] == "InvalidSignatureException"
+
+    authentication = site.application.sitewise_gateway.service.foreign.find(b"/").interface._service.authentication
+    monkeypatch.setattr(authentication, "_clock", lambda: keys["expiresAt"] / 1000 + 1)
+    monkeypatch.setattr(authentication, "_skew", 7200)
+    assert await code(call(client.list_portals)) == ("ExpiredTokenException", 403)
+    assert (await call(site.client().list_portals))["ResponseMetadata"]["HTTPStatusCode"] == 200
+
+
 async def test_7_the_prefix_of_the_host_may_stay(site: Site, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     resolve = socket.getaddrinfo
     asked: set[str] = set()
@@ -117,8 +155,7 @@ async def test_7_the_prefix_of_the_host_may_stay(site: Site, call: Call, monkeyp
     portal = await call(
         client.create_portal,
         portalName="By name",
-        portalContactEmail="operations@plant.example",
-        roleArn="arn:aws:iam::123456789012:role/monitor",
+        **CONTACT,
     )
     assert portal["portalStartUrl"].startswith(url.replace("plant.test", "monitor.plant.test"))
     assert (await call(client.list_portals))["portalSummaries"]
@@ -141,8 +178,7 @@ async def test_both_ports_are_one_interface(site: Site, call: Call) -> None:
     portal = await call(
         by_path.create_portal,
         portalName="Seen twice",
-        portalContactEmail="operations@plant.example",
-        roleArn="arn:aws:iam::123456789012:role/monitor",
+        **CONTACT,
     )
     described = await call(site.client().describe_portal, portalId=portal["portalId"])
     assert described["portalName"] == "Seen twice"
@@ -161,8 +197,7 @@ async def test_a_credential_reaches_its_engine_only(site: Site, call: Call) -> N
     portal = await call(
         client.create_portal,
         portalName="Private",
-        portalContactEmail="operations@plant.example",
-        roleArn="arn:aws:iam::123456789012:role/monitor",
+        **CONTACT,
         tags={"team": "north"},
     )
     project = await call(client.create_project, portalId=portal["portalId"], projectName="Private")
@@ -175,7 +210,10 @@ async def test_a_credential_reaches_its_engine_only(site: Site, call: Call) -> N
     gone = call(stranger.batch_disassociate_project_assets, projectId=id, assetIds=[asset])
     assert await code(gone) == ("ResourceNotFoundException", 404)
     assert await code(call(stranger.describe_portal, portalId=portal["portalId"])) == ("ResourceNotFoundException", 404)
-    tags = call(stranger.list_tags_for_resource, resourceArn=portal["portalArn"])
+    arn = portal["portalArn"]
+    tags = call(stranger.list_tags_for_resource, resourceArn=arn)
+    assert await code(tags) == ("UnauthorizedException", 401)
+    tags = call(stranger.list_tags_for_resource, resourceArn=arn.replace(site.keys["accountId"], keys["accountId"]))
     assert await code(tags) == ("ResourceNotFoundException", 404)
     assert (await call(client.list_project_assets, projectId=id))["assetIds"] == [asset]
     await foreign.revoke(keys["_id"], Caller())
@@ -193,8 +231,7 @@ async def test_rights_of_the_user_count(site: Site, call: Call) -> None:
     portal = await call(
         client.create_portal,
         portalName="Read",
-        portalContactEmail="operations@plant.example",
-        roleArn="arn:aws:iam::123456789012:role/monitor",
+        **CONTACT,
     )
     project = await call(client.create_project, portalId=portal["portalId"], projectName="Read")
     assert (await call(reader.describe_project, projectId=project["projectId"]))["projectName"] == "Read"

@@ -167,6 +167,12 @@ async def test_tags_go_round(fresh: Site, call: Call) -> None:
         assert refusal["resourceName"] == arn
     unknown = asset_arn.replace(asset, str(uuid.uuid4()))
     await refused("ResourceNotFoundException", call(client.list_tags_for_resource, resourceArn=unknown))
+    account = fresh.keys["accountId"]
+    another = str(int(account) - 1 if int(account) % 10 else int(account) + 1)
+    for elsewhere in (asset_arn.replace(account, another), asset_arn.replace("us-east-1", "eu-west-1")):
+        refusal = await refused("UnauthorizedException", call(client.list_tags_for_resource, resourceArn=elsewhere))
+        assert refusal["ResponseMetadata"]["HTTPStatusCode"] == 401
+        await refused("UnauthorizedException", call(client.tag_resource, resourceArn=elsewhere, tags={"a": "b"}))
     for wrong in ("arn:aws:s3:::bucket", asset_arn.replace("iotsitewise", "iot")):
         await refused("InvalidRequestException", call(client.list_tags_for_resource, resourceArn=wrong))
 
