@@ -36,6 +36,7 @@ from device_manager.facades.shipped import at_own_port, shipped_interfaces
 from device_manager.facades.teos.audit import TeosController
 from device_manager.figures import figures_of
 from device_manager.gateways.server import Gateway
+from device_manager.lifecycle import Lifecycle, UncleanStop, cancelled
 from device_manager.logs import configure_logging
 from device_manager.memory_storage import open_memory_storage
 from device_manager.operations import observers_of, open_telemetry, operating_controllers
@@ -134,7 +135,7 @@ class Application:
         own = at_own_port(shipped)
         self.sitewise_gateway = self._own_gateway(own) if own and settings.sitewise_port >= 0 else None
         self._healthy = False
-        self._health_watch: asyncio.Task[None] | None = None
+        self._lifecycle = Lifecycle()
 
     def _shipped_interfaces(self) -> list[ForeignInterface]:
         credentials, collections = self.security.foreign_credentials, self.security.collections
@@ -198,81 +199,85 @@ class Application:
     async def start(self) -> None:
         """Open the store, prepare the domain, start the plugins, and listen last.
 
+        When something fails, or when the task is cancelled, all that was started is stopped before that is told.
+
         Raises:
             ApiError: the store cannot be opened or reached.
             InvalidSettings: an address that would let strangers do everything.
             PluginError: a plugin fails to start.
             OSError: the address cannot be bound.
         """
-        await self.store.start()
         try:
-            await self.events.pipe("kuzzle:state:start", None)
-            for name in self.security.accounts.logins:
-                await self.events.pipe("core:auth:strategyAdded", {"name": name})
-            await self.security.start(payload_gateway=len(self.decoders) > 0)
-            self._check_exposure()
-            await self.documents.start()
-            await self.realtime.start()
-            await self.twins.start(self.plugins.models(), tuple(self.decoders))
-            await self.plugins.start()
-            await self.twins.ingestion.start()
-            self._healthy = True
-            await self.events.pipe("kuzzle:state:live", None)
-            await self.gateway.start()
-            if self.sitewise_gateway is not None:
-                await self.sitewise_gateway.start(port=self.settings.sitewise_port)
-                log.info("serving clients of AWS IoT SiteWise", port=self.sitewise_gateway.port)
-            await self.servers.start(f"{self.settings.host}:{self.gateway.port}")
-            await self.events.pipe("kuzzle:state:ready", None)
-        except BaseException:
-            await self.gateway.stop()
-            await self.servers.stop()
-            await self.realtime.stop()
-            await self.documents.close()
-            await self.twins.stop()
-            await self.security.stop()
-            await self.store.close()
+            await self._start_inside()
+            await self._start_listening()
+        except BaseException as error:
+            self._healthy = False
+            try:
+                await self._lifecycle.stop()
+            except UncleanStop:
+                log.error("the start failed, and not everything could be stopped", reason=str(error))
             raise
-        self._health_watch = asyncio.create_task(self._watch_health())
-        await self.idempotency.start()
-        self.statistics.start()
         _quieten_garbage_collector()
         log.info(
             "serving", host=self.settings.host, port=self.gateway.port, store=without_credentials(self.settings.store)
         )
 
+    async def _start_inside(self) -> None:
+        """Start everything that needs no port."""
+        start, twins, security = self._lifecycle.start, self.twins, self.security
+        await start("traces", None, self._close_telemetry)
+        await start("store", self.store.start, self.store.close)
+        await start("events", None, self.events.close)
+        await self.events.pipe("kuzzle:state:start", None)
+        for name in security.accounts.logins:
+            await self.events.pipe("core:auth:strategyAdded", {"name": name})
+        await start("security", lambda: security.start(payload_gateway=len(self.decoders) > 0), security.stop)
+        self._check_exposure()
+        await start("documents", self.documents.start, self.documents.close)
+        await start("memory storage", None, self.memory_storage.close)
+        await start("realtime", self.realtime.start, self.realtime.stop)
+        await start("twins", lambda: twins.start(self.plugins.models(), tuple(self.decoders)), twins.stop)
+        await start("plugins", self.plugins.start, self.plugins.stop)
+        await start("ingestion", twins.ingestion.start, twins.ingestion.stop)
+        await start("idempotency", self.idempotency.start, self.idempotency.stop)
+
+    async def _start_listening(self) -> None:
+        """Open the ports, and tell other servers of this one."""
+        start, settings = self._lifecycle.start, self.settings
+        self._healthy = True
+        await self.events.pipe("kuzzle:state:live", None)
+        await start("requests", None, self.router.drain)
+        await start("gateway", self.gateway.start, self.gateway.stop)
+        if self.sitewise_gateway is not None:
+            gateway = self.sitewise_gateway
+            await start("SiteWise gateway", lambda: gateway.start(port=settings.sitewise_port), gateway.stop)
+            log.info("serving clients of AWS IoT SiteWise", port=gateway.port)
+        address = f"{settings.host}:{self.gateway.port}"
+        await start("list of servers", lambda: self.servers.start(address), self.servers.stop)
+        watch = asyncio.create_task(self._watch_health())
+        await start("health watch", None, lambda: cancelled(watch))
+        self.statistics.start()
+        await start("statistics", None, self._stop_statistics)
+        await self.events.pipe("kuzzle:state:ready", None)
+
     async def stop(self) -> None:
-        """Answer what runs, close the port, then the plugins, the domain and the store."""
-        if self._health_watch is not None:
-            self._health_watch.cancel()
-        self.statistics.stop()
+        """Answer what runs, close the port, then the plugins, the domain and the store.
+
+        Raises:
+            UncleanStop: some parts could not be stopped as they should; all others were.
+        """
         try:
             await self.events.pipe("kuzzle:shutdown", None)
         except ApiError as error:
             log.error("a pipe refused the shutdown, which goes on", reason=error.message)
-        await self._stop_listening()
-        await self.router.drain()
-        await self.servers.stop()
-        await self.memory_storage.close()
-        await self.documents.close()
-        await self.realtime.stop()
-        await self.twins.ingestion.stop()
-        await self.idempotency.stop()
-        try:
-            await self.plugins.stop()
-        finally:
-            await self.events.close()
-            await self.twins.stop()
-            await self.security.stop()
-            await self.store.close()
-            if self.telemetry is not None:
-                await asyncio.to_thread(self.telemetry.close)
+        await self._lifecycle.stop()
 
-    async def _stop_listening(self) -> None:
-        """Answer what runs, and close the ports."""
-        await self.gateway.stop()
-        if self.sitewise_gateway is not None:
-            await self.sitewise_gateway.stop()
+    async def _stop_statistics(self) -> None:
+        self.statistics.stop()
+
+    async def _close_telemetry(self) -> None:
+        if self.telemetry is not None:
+            await asyncio.to_thread(self.telemetry.close)
 
     def stop_soon(self) -> None:
         """Let `serve` stop the server."""
@@ -314,20 +319,28 @@ class Application:
 
 
 async def serve(settings: Settings) -> None:
-    """Run a server until SIGTERM or SIGINT, then stop it gracefully.
+    """Run a server until SIGTERM or SIGINT, then stop it gracefully; one that still starts begins no further part.
 
     Raises:
-        InvalidSettings: see `Application`; and whatever `Application` and `Application.start` raise.
+        InvalidSettings: see `Application`; and whatever `Application`, `Application.start` and `stop` raise.
     """
     configure_logging(settings.log_level, settings.log_format)
     application = Application(settings)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, application.stop_soon)
-    await application.start()
+    starting = asyncio.create_task(application.start())
+    stopping = asyncio.create_task(application.stopping.wait())
+    await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
+    if not starting.done():
+        log.warning("stopped before the start was complete")
+        await cancelled(starting)
+        return
     try:
-        await application.stopping.wait()
+        await starting
+        await stopping
     finally:
-        await application.stop()
+        await cancelled(stopping)
+    await application.stop()
 
 
 def _is_loopback(host: str) -> bool:

@@ -7,7 +7,7 @@ import tomllib
 import typing
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -51,7 +51,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     host: str = "127.0.0.1"
     """Address to listen on."""
-    port: int = 7512
+    port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 7512
     """Port for HTTP and WebSocket."""
     store: str = "sqlite:./data"
     """`sqlite:DIR` or `elasticsearch:http://HOST:PORT`."""
@@ -215,7 +215,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     sitewise: bool = True
     """Answer clients of AWS IoT SiteWise below `/sitewise`, and on `sitewise_port` if there is one."""
-    sitewise_port: int = -1
+    sitewise_port: Annotated[int, msgspec.Meta(ge=-1, le=65535)] = -1
     """Port of its own for clients of AWS IoT SiteWise, who find everything at `/` there; 0 for any free one, -1 for
     none."""
     sitewise_clock_skew: float = 300.0

@@ -9,6 +9,7 @@ from typing import Any
 import click
 import uvloop
 
+from device_manager.lifecycle import UncleanStop
 from device_manager.settings import PREFIX, TABLES, InvalidSettings, Settings, load_settings
 
 DESCRIBED = {
@@ -56,4 +57,6 @@ def serve(context: click.Context, /, **flags: Any) -> None:
     except InvalidSettings as error:
         raise click.UsageError(str(error)) from error
     except app.START_ERRORS as error:
-        raise click.ClickException(f"The server cannot start on {settings.host}:{settings.port}: {error}") from error
+        raise click.ClickException(f"The server cannot start: {error}") from error
+    except UncleanStop as error:
+        raise click.ClickException(f"The server has stopped, but not as it should: {error}") from error

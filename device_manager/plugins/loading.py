@@ -32,6 +32,7 @@ class Plugins:
         self._pluggy = pluggy.PluginManager(PROJECT)
         self._pluggy.add_hookspecs(hookspecs)
         self._contexts: dict[str, PluginContext] = {}
+        self._started: list[str] = []
 
     def load(self, files_and_modules: Iterable[str] = (), *, with_installed: bool = True) -> None:
         """Find and register the installed plugins, by name, then the given ones, in order.
@@ -138,31 +139,32 @@ class Plugins:
         Raises:
             PluginError: one fails.
         """
-        await self._call_all("start", self.names)
+        for name in self.names:
+            await self._call("start", name)
+            self._started.append(name)
 
     async def stop(self) -> None:
-        """Stop all plugins in reverse order, every one whether others fail or not.
+        """Stop all plugins that were started, in reverse order, every one whether others fail or not.
 
         Raises:
             PluginError: the first failure.
         """
         failures: list[PluginError] = []
-        for name in reversed(self.names):
+        while self._started:
             try:
-                await self._call_all("stop", [name])
+                await self._call("stop", self._started.pop())
             except PluginError as error:
                 failures.append(error)
         if failures:
             raise failures[0]
 
-    async def _call_all(self, contribution: str, names: Iterable[str]) -> None:
-        for name in names:
-            for owner, result in self._each(contribution, only=name):
-                try:
-                    if inspect.isawaitable(result):
-                        await result
-                except Exception as error:
-                    raise PluginError(f'Plugin "{owner}" failed in {contribution}: {error}') from error
+    async def _call(self, contribution: str, name: str) -> None:
+        for owner, result in self._each(contribution, only=name):
+            try:
+                if inspect.isawaitable(result):
+                    await result
+            except Exception as error:
+                raise PluginError(f'Plugin "{owner}" failed in {contribution}: {error}') from error
 
     def _each(self, contribution: str, only: str | None = None) -> Iterator[tuple[str, Any]]:
         """Call one contribution of every plugin that has it, in the order of registration."""

@@ -20,7 +20,7 @@ from device_manager.storage.origin import ORIGIN
 from device_manager.storage.scanning import pages_of
 from device_manager.storage.sqlite.catalogue import Catalogue
 from device_manager.storage.sqlite.checkpoints import Checkpointer
-from device_manager.storage.sqlite.connections import open_reader, open_writer, out_of_service
+from device_manager.storage.sqlite.connections import UnusableStore, open_reader, open_writer, out_of_service
 from device_manager.storage.sqlite.definitions import Definitions
 from device_manager.storage.sqlite.groups import GroupCommit
 from device_manager.storage.sqlite.layout import DATABASE
@@ -70,7 +70,10 @@ class SqliteStore(Store):
             StoreInUse: another server has the directory.
             UnusableStore: the file is not ours, or of a newer version.
         """
-        self._directory.mkdir(parents=True, exist_ok=True)
+        try:
+            self._directory.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError) as error:
+            raise UnusableStore(f"{self._directory} is no folder: the store needs one of its own.") from error
         self._lock.acquire()
         try:
             self._open(self._directory / DATABASE)
