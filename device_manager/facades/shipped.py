@@ -11,8 +11,8 @@ from device_manager.facades.sitewise.interface import SiteWise
 from device_manager.facades.sitewise.service import open_service
 from device_manager.facades.teos.bounds import check_settings
 from device_manager.facades.teos.chain.opening import open_chain
+from device_manager.facades.teos.examining import ledger_findings
 from device_manager.facades.teos.interface import Teos
-from device_manager.facades.teos.ledger import ledger_findings
 from device_manager.facades.teos.records import forget_engine
 from device_manager.facades.ubidots.interface import Ubidots
 from device_manager.router.foreign import ForeignInterface

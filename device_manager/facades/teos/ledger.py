@@ -156,30 +156,17 @@ class Ledgers:
             if fault:
                 return Verdict(number, head or "", number, fault)
             head = block["hash"]
-        newest = await self._head(engine)
-        if last is None and newest is not None and (newest["number"], newest["hash"]) != (number, head):
+        newest = await self.head(engine) if last is None else None
+        if newest is not None and (newest["number"], newest["hash"]) != (number, head):
             return Verdict(number, head or "", number + 1, f"the ledger should end with block {newest['number']}")
+        if newest is None and last is None and number:
+            return Verdict(number, head or "", number, "it is the last one, and nothing says that it should be")
         return Verdict(number, "" if number == 0 else head or "")
 
-    async def _head(self, engine: str) -> Source | None:
+    async def head(self, engine: str) -> Source | None:
+        """Number and hash of the newest block, None while there is none."""
         key = head_key(engine)
         if not await is_made(self._store, LEDGER):
             return None
         document = (await self._store.read((key,))).get(key)
         return None if document is None else document.source
-
-
-async def ledger_findings(store: Store, engine: str) -> list[dict[str, Any]]:
-    """What is wrong with the ledger of an engine: `{engine, kind, document, text}` for the first bad block."""
-    try:
-        verdict = await Ledgers(store).verify(engine)
-    except TeosError as error:
-        return [_finding(engine, "unverified_ledger", "", error.message)]
-    if verdict.bad is None:
-        return []
-    text = f"Block {verdict.bad} of the ledger is not as it was written: {verdict.reason}."
-    return [_finding(engine, "broken_ledger", f"/{verdict.bad}", text)]
-
-
-def _finding(engine: str, kind: str, document: str, text: str) -> dict[str, Any]:
-    return {"engine": engine, "kind": kind, "document": f"{LEDGER.collection}{document}", "text": text}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import sys
 from typing import Any
@@ -10,46 +11,91 @@ from typing import Any
 import httpx
 import pytest
 
-from device_manager.facades.teos.records import block_key
+from device_manager.app import Application
+from device_manager.facades.teos.examining import ledger_findings
+from device_manager.facades.teos.records import ASSET, HEAD, balance_key, block_key, record_key
+from device_manager.facades.teos.transactions import transaction_key
 from device_manager.settings import Settings
 from device_manager.storage.contract import Put, PutKind, Store
-from device_manager.storage.opening import open_store
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "elasticsearch"])
-async def test_12_kill_then_alter(
-    kind: str, request: pytest.FixtureRequest, start_server: Any, tmp_path: Any, make_distant_issuer: Any, engine: str
+ENDING = """
+import os, signal
+from device_manager.plugins import hook
+
+seen = 0
+
+@hook("device-manager:teos:transaction:state-changed", inline=True)
+def end(told):
+    global seen
+    seen += told["State"] == "STATE"
+    if seen == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+"""Ends its server when the third transaction comes into a state."""
+
+
+@pytest.mark.parametrize(
+    ("kind", "state"), [("sqlite", "Submitted"), ("sqlite", "Committed"), ("elasticsearch", "Committed")]
+)
+async def test_12_a_killed_server_leaves_block_effect_and_state_together(
+    kind: str,
+    state: str,
+    request: pytest.FixtureRequest,
+    start_server: Any,
+    tmp_path: Any,
+    make_distant_issuer: Any,
+    engine: str,
 ) -> None:
     store = f"sqlite:{tmp_path / 'ledger'}"
     if kind == "elasticsearch":
         store = f"elasticsearch:{request.getfixturevalue('elasticsearch_url')}"
-    patient = start_server(store=store, settings={"teos_confirm_delay": 3600, "recovery_grace": 1})
-    issuer = await make_distant_issuer(patient.url, engine)
-    placed = await issuer.place_asset("pump")
-    assert (await issuer.post(placed, await issuer.sign(placed))).status_code == 202
-    committed = await issuer.settled(placed, "Received", "Submitted")
-    assert (committed["State"], committed["OnConfirmed"]) == ("Committed", None)
-    patient.kill()
+    plugin = tmp_path / "ending.py"
+    plugin.write_text(ENDING.replace("STATE", state))
+    soon: dict[str, Any] = {"teos_confirm_delay": 0.01, "recovery_grace": 1}
+    mortal = start_server(store=store, settings=soon, plugins=[str(plugin)])
+    issuer = await make_distant_issuer(mortal.url, engine)
+    a, b = await issuer.assets("a", "b")
+    placed = await issuer.place_links(a, b)
+    raw = await issuer.sign(placed)
+    with contextlib.suppress(httpx.TransportError):
+        await issuer.post(placed, raw)
+    while mortal.is_running:
+        await asyncio.sleep(0.02)
 
-    server = start_server(store=store, settings={"teos_confirm_delay": 0.01, "recovery_grace": 1}, port=patient.port)
+    application = Application(Settings(store=store, port=mortal.port, **soon))
+    await application.store.start()
+    blocks = await application.store.read([block_key(engine, number) for number in (1, 2, 3)])
+    place, record = transaction_key(engine, placed["Id"]), record_key(engine, ASSET, a)
+    found = await application.store.read([place, record])
+    is_committed = found[place].source["state"] == "Committed"
+    assert (len(blocks), found[record].source["links"]) == ((3, [b]) if is_committed else (2, []))
+    assert is_committed or state == "Submitted"
+    await application.store.close()
+
+    application = Application(Settings(store=store, port=mortal.port, **soon))
+    await application.start()
     assert (await issuer.settled(placed))["State"] == "Confirmed"
-    for name in ("fan", "mill"):
-        await issuer.submit(await issuer.place_asset(name))
+    assert await issuer.links(a) == [b]
+    twin = await issuer.native("assets", "get", _id=f"TeosAsset-{a}")
+    assert twin["_source"]["metadata"]["teos"]["assetLinkIds"] == [b]
+    again = await issuer.post(placed, raw)
+    assert [detail["code"] for detail in again.json()["details"]] == ["10402"]
     assert await issuer.height() == 3
     verdict = await issuer.native("teos", "verifyLedger", **{"from": 2, "to": 2})
     assert (verdict["ok"], verdict["height"]) == (True, 2)
     part = await issuer.native("teos", "exportLedger", **{"from": 2})
     assert ([block["number"] for block in part["blocks"]], part["next"]) == ([2, 3], None)
-    await _refusals(server.url, engine)
-    server.stop()
-
-    opened = open_store(Settings(store=store))
-    await opened.start()
-    await _alter(opened, engine, 2)
-    await opened.close()
-    status, findings = await _doctor(store, engine)
+    await _refusals(f"http://127.0.0.1:{mortal.port}", engine)
+    await _alter(application.store, engine, 2)
+    if kind == "sqlite":
+        await application.stop()
+        status, findings = await _doctor("--store", store, "--engine", engine)
+    else:
+        status, findings = await _doctor("--url", mortal.url, "--engine", engine)
+        await application.stop()
     assert status == 1
     assert [(finding["kind"], finding["document"]) for finding in findings] == [("broken_ledger", "teos-ledger/2")]
 
@@ -69,11 +115,50 @@ async def test_12_every_altered_byte_is_found(make_issuer: Any, application: Any
         assert (verdict["ok"], verdict["firstBadBlock"]) == (False, height - 1), name
     check = await issuer.native("engine", "check", index=shared_engine)
     assert [finding["kind"] for finding in check["findings"]] == ["broken_ledger"]
-    await application.store.put(
-        [Put(PutKind.INDEX, key, block), Put(PutKind.REMOVE, block_key(shared_engine, height), {})]
-    )
-    verdict = await issuer.native("teos", "verifyLedger")
-    assert (verdict["ok"], verdict["firstBadBlock"]) == (False, height)
+    store = application.store
+    first, newest = block_key(shared_engine, 1), block_key(shared_engine, height)
+    head = record_key(shared_engine, HEAD, "")
+    kept = await store.read((first, newest, head))
+    await store.put([Put(PutKind.INDEX, key, block)])
+    for gone, bad in ((key, height - 1), (newest, height), (first, 1), (head, height)):
+        await store.put([Put(PutKind.REMOVE, gone, {})])
+        findings = await ledger_findings(store, shared_engine)
+        assert [finding["document"] for finding in findings] == [f"teos-ledger/{bad}"]
+        source = block if gone == key else kept[gone].source
+        await store.put([Put(PutKind.INDEX, gone, source)])
+    assert await issuer.height() == height
+    assert (await issuer.native("engine", "check", index=shared_engine))["findings"] == []
+
+
+async def test_records_that_are_not_what_the_ledger_says_are_found(issuer: Any, application: Any) -> None:
+    engine = issuer.engine
+    [a, b] = await issuer.assets("a", "b")
+    await issuer.link(a, b)
+    await issuer.submit(await issuer.place_units(a, "CreateUnits", amount=3))
+    store, asset = application.store, record_key(engine, ASSET, a)
+    balance = balance_key(engine, a, issuer.account.address)
+    kept = await store.read((asset, balance))
+    source = kept[asset].source
+    for key, altered in (
+        (asset, source | {"links": []}),
+        (asset, source | {"sparks": "4"}),
+        (asset, source | {"author": "0x" + "1" * 40}),
+        (asset, source | {"document": source["document"] | {"Name": "c"}}),
+        (asset, None),
+        (balance, kept[balance].source | {"amount": "4"}),
+        (balance, None),
+    ):
+        await store.put([Put(PutKind.REMOVE, key, {}) if altered is None else Put(PutKind.INDEX, key, altered)])
+        [finding] = await ledger_findings(store, engine)
+        assert (finding["kind"], finding["document"]) == ("ledger_mismatch", f"teos/{key.id}")
+        await store.put([Put(PutKind.INDEX, key, kept[key].source)])
+    made_up = record_key(engine, ASSET, "0x10001")
+    await store.put([Put(PutKind.INDEX, made_up, source | {"id": "0x10001"})])
+    [finding] = await ledger_findings(store, engine)
+    assert "knows nothing" in finding["text"]
+    assert (await issuer.native("engine", "check", index=engine))["findings"] == [finding]
+    await store.put([Put(PutKind.REMOVE, made_up, {})])
+    assert (await issuer.native("engine", "check", index=engine))["findings"] == []
 
 
 async def _alter(store: Store, engine: str, number: int) -> None:
@@ -94,9 +179,9 @@ async def _refusals(url: str, engine: str) -> None:
         assert (await http.get(f"/_/device-manager/{engine}/teos/ledger/3")).json()["result"]["number"] == 3
 
 
-async def _doctor(store: str, engine: str) -> tuple[int | None, list[dict[str, Any]]]:
+async def _doctor(*options: str) -> tuple[int | None, list[dict[str, Any]]]:
     """The exit status of the doctor, and what it finds."""
-    command = (sys.executable, "-m", "device_manager", "doctor", "--store", store, "--engine", engine, "--json")
+    command = (sys.executable, "-m", "device_manager", "doctor", *options, "--json")
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     output, _ = await process.communicate()
     findings: list[dict[str, Any]] = json.loads(output)["findings"]

@@ -236,6 +236,8 @@ async def test_documents_and_tables(collection: Any) -> None:
         assert ElementTree.fromstring((await nobody.get(f"{issuer.url}/$metadata")).content).tag.endswith("Edmx")
         model = (await nobody.get(f"{issuer.url}/$metadata?$format=json")).json()
         assert model["Teos.Api.Model"]["Asset"]["$Key"] == ["Id"]
+        balances = model["Teos.Api.Model"]["GetAssetsBalances"][0]
+        assert [each["$Name"] for each in balances["$Parameter"]] == ["bindingParameter", "addresses", "uniqueAssetIds"]
         names = [entry["name"] for entry in (await nobody.get(f"{issuer.url}/")).json()["value"]]
         assert names[:3] == ["Assets", "Transactions", "Wallets"]
         assert (await nobody.get(f"{root}/version")).json()["version"]

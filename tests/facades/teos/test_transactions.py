@@ -259,6 +259,7 @@ async def test_9_the_second_of_two_is_revoked(issuer: Any) -> None:
     await issuer.height()
 
 
+@pytest.mark.parametrize("application", ["sqlite"], indirect=True, scope="module")
 async def test_the_example(issuer: Any) -> None:
     command = (sys.executable, str(EXAMPLE), issuer.url, issuer.token)
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
@@ -272,12 +273,14 @@ async def test_the_example(issuer: Any) -> None:
 async def test_a_credential_stays_in_its_engine(make_issuer: Any, application: Application, engine: str) -> None:
     issuer = await make_issuer(application, engine)
     [a] = await issuer.assets("a")
+    await issuer.submit(await issuer.place_units(a, "CreateUnits", amount=1))
     placed = await issuer.place_asset("b")
     stranger = await make_issuer(application, f"{engine}-b")
     for path in (f"/Assets('{a}')", f"/Transactions({placed['Id']})"):
         assert (await stranger.http.get(path)).status_code == 404
     assert (await stranger.get("/Assets"))["value"] == []
     assert (await stranger.get("/Transactions"))["value"] == []
+    assert (await stranger.get("/Balances"))["value"] == []
     raw = await issuer.sign(placed)
     assert reasons(await stranger.post(placed, raw, issuer.account.address), "32000") == ["10401"]
     assert (await issuer.get("/Wallets"))["value"] != (await stranger.get("/Wallets"))["value"]
@@ -286,3 +289,4 @@ async def test_a_credential_stays_in_its_engine(make_issuer: Any, application: A
     again = await make_issuer(application, engine)
     assert (await again.get("/Transactions?$count=true"))["@odata.count"] == 0
     assert await again.height() == 0
+    assert (await again.get("/Balances"))["value"] == []

@@ -35,12 +35,16 @@ ACTIONS: dict[str, tuple[str, Parameters, str | None]] = {
     "Revoke": ("Transaction", (("Signature", STRING),), None),
 }
 """Actions by name: what they are bound to, their parameters, what they return."""
-FUNCTIONS = {
-    "GetLinkedFromAssetIds": ("Asset", f"[{STRING}]"),
-    "DocumentDbRecord": ("Asset", STRING),
-    "TotalAmount": ("Asset", STRING),
-    "GetSigningParameters": ("Transaction", "SigningParameters"),
+ADDRESSES: Parameters = (("addresses", f"[{STRING}]"),)
+FUNCTIONS: dict[str, tuple[str, Parameters, str]] = {
+    "GetLinkedFromAssetIds": ("Asset", (), f"[{STRING}]"),
+    "DocumentDbRecord": ("Asset", (), STRING),
+    "TotalAmount": ("Asset", (), STRING),
+    "GetSigningParameters": ("Transaction", (), "SigningParameters"),
+    "GetAssetsBalances": ("[Balance]", (*ADDRESSES, ("uniqueAssetIds", f"[{STRING}]")), "[Balance]"),
+    "GetEthBalances": ("[Balance]", ADDRESSES, "[EthBalance]"),
 }
+"""Functions by name: what they are bound to, their parameters, what they return."""
 SIGNING_PARAMETERS = dict.fromkeys(
     ("Amount", "TargetAddress", "Nonce", "GasPrice", "GasLimit", "DataToSign", "ChainId"), STRING
 )
@@ -66,7 +70,8 @@ def _types() -> tuple[dict[str, EntityType], dict[str, dict[str, str]]]:
     """Entity types and complex types, each once."""
     entities = {kind.name: kind for kind in ENTITY_SETS.values()}
     complex_types = {name: dict(properties) for kind in entities.values() for name, properties in kind.complex.items()}
-    return entities, complex_types | {"SigningParameters": SIGNING_PARAMETERS}
+    own = {"SigningParameters": SIGNING_PARAMETERS, "EthBalance": {"Address": STRING, "Balance": STRING}}
+    return entities, complex_types | own
 
 
 @functools.cache
@@ -80,8 +85,8 @@ def metadata_xml() -> str:
     for name, (bound, parameters, result) in ACTIONS.items():
         returned = f'<ReturnType Type="{_edm(result)}"/>' if result else ""
         body.append(f'<Action Name="{name}" IsBound="true">{_xml_parameters(bound, parameters)}{returned}</Action>')
-    for name, (bound, answer) in FUNCTIONS.items():
-        shape = f'{_xml_parameters(bound, ())}<ReturnType Type="{_edm(answer)}"/>'
+    for name, (bound, parameters, answer) in FUNCTIONS.items():
+        shape = f'{_xml_parameters(bound, parameters)}<ReturnType Type="{_edm(answer)}"/>'
         body.append(f'<Function Name="{name}" IsBound="true">{shape}</Function>')
     sets = "".join(f'<EntitySet Name="{name}" EntityType="{MODEL}.{kind.name}"/>' for name, kind in ENTITY_SETS.items())
     body.append(f'<EntityContainer Name="Container">{sets}</EntityContainer>')
@@ -136,8 +141,8 @@ def metadata_json() -> dict[str, Any]:
             "$Parameter": _json_parameters(bound, parameters),
         }
         model[name] = [action | ({"$ReturnType": _json_type(result)} if result else {})]
-    for name, (bound, answer) in FUNCTIONS.items():
-        function = {"$Kind": "Function", "$IsBound": True, "$Parameter": _json_parameters(bound, ())}
+    for name, (bound, parameters, answer) in FUNCTIONS.items():
+        function = {"$Kind": "Function", "$IsBound": True, "$Parameter": _json_parameters(bound, parameters)}
         model[name] = [function | {"$ReturnType": _json_type(answer)}]
     sets = {name: {"$Collection": True, "$Type": f"{MODEL}.{kind.name}"} for name, kind in ENTITY_SETS.items()}
     model["Container"] = {"$Kind": "EntityContainer", **sets}
