@@ -9,11 +9,12 @@ from typing import Annotated, Literal
 from msgspec import Meta, field
 
 from device_manager.facades.sitewise.asset_properties import AssetProperties, PropertyKey
+from device_manager.facades.sitewise.batches import page_of_each
 from device_manager.facades.sitewise.errors import invalid
-from device_manager.facades.sitewise.operations import Content
-from device_manager.facades.sitewise.paging import Paging
+from device_manager.facades.sitewise.operations import Content, said
+from device_manager.facades.sitewise.paging import Paging, Place
 from device_manager.facades.sitewise.points import BILLION, Moment, Point, read_moment
-from device_manager.facades.sitewise.shapes import NextToken
+from device_manager.facades.sitewise.shapes import EntryId, Input, NextToken
 from device_manager.facades.sitewise.value_history import Span, ValueHistory
 from device_manager.facades.sitewise.value_reading import Qualities
 from device_manager.facades.sitewise.visit import Visit
@@ -30,6 +31,7 @@ MEMBERS: dict[AggregateType, str] = {
     "STANDARD_DEVIATION": "standardDeviation",
 }
 MOST_AGGREGATES, DEFAULT_AGGREGATES = 2500, 100
+MOST_ENTRIES = 16
 
 
 class Step:
@@ -67,8 +69,8 @@ class Step:
         return {name: known[name] for name in names if name in known}
 
 
-class GetAssetPropertyAggregates(PropertyKey, frozen=True, kw_only=True):
-    """A page of the aggregates of a property whose steps end after `start_date` and until `end_date`."""
+class AggregatesKey(PropertyKey, frozen=True, kw_only=True):
+    """Aggregates of a property: of the steps that end after `start_date` and until `end_date`."""
 
     aggregate_types: Annotated[list[AggregateType], Meta(min_length=1)]
     resolution: Literal["1m", "15m", "1h", "1d"]
@@ -76,6 +78,25 @@ class GetAssetPropertyAggregates(PropertyKey, frozen=True, kw_only=True):
     end_date: Moment
     qualities: Qualities = field(default_factory=lambda: ["GOOD"])
     time_ordering: Literal["ASCENDING", "DESCENDING"] = "ASCENDING"
+
+
+class GetAssetPropertyAggregates(AggregatesKey, frozen=True, kw_only=True):
+    """A page of the aggregates of a property."""
+
+    next_token: NextToken | None = None
+    max_results: Annotated[int, Meta(ge=1, le=MOST_AGGREGATES)] = DEFAULT_AGGREGATES
+
+
+class AggregatesEntry(AggregatesKey, frozen=True, kw_only=True):
+    """Aggregates of a property in a batch."""
+
+    entry_id: EntryId
+
+
+class BatchGetAssetPropertyAggregates(Input, frozen=True, kw_only=True):
+    """A page of the aggregates of several properties."""
+
+    entries: Annotated[list[AggregatesEntry], Meta(min_length=1, max_length=MOST_ENTRIES)]
     next_token: NextToken | None = None
     max_results: Annotated[int, Meta(ge=1, le=MOST_AGGREGATES)] = DEFAULT_AGGREGATES
 
@@ -96,27 +117,44 @@ class Aggregates:
 
     async def page(self, visit: Visit, input: GetAssetPropertyAggregates) -> Content:
         """`GetAssetPropertyAggregates`: of steps without values, there is nothing."""
-        found = await self._properties.require(visit, input)
-        if found.property.data_type not in ("DOUBLE", "INTEGER") and input.aggregate_types != ["COUNT"]:
-            raise invalid(f'Values of "{found.property.name}" are no numbers: they can only be counted.')
-        step, is_ascending = STEPS[input.resolution], input.time_ordering == "ASCENDING"
-        after = read_moment(input.start_date, "startDate") // step * step
-        until = read_moment(input.end_date, "endDate") // step * step
         place = await self._paging.place(visit, input)
+        values, rest = await self._steps(visit, input, input.max_results, place)
+        token = None if rest is None else await self._paging.token(visit, input, rest)
+        return {"aggregatedValues": values, **said("nextToken", token)}
+
+    async def page_of_each(self, visit: Visit, input: BatchGetAssetPropertyAggregates) -> Content:
+        """`BatchGetAssetPropertyAggregates`: one entry after the other, until the page is full."""
+
+        async def read(entry: AggregatesEntry, size: int, place: Place | None) -> tuple[list[Content], Place | None]:
+            return await self._steps(visit, entry, size, place)
+
+        size, member = input.max_results, "aggregatedValues"
+        return await page_of_each(self._paging, visit, input, input.entries, size=size, member=member, read=read)
+
+    async def _steps(
+        self, visit: Visit, key: AggregatesKey, size: int, place: Place | None
+    ) -> tuple[list[Content], Place | None]:
+        """The aggregates of steps, and the place where the rest of them begins."""
+        found = await self._properties.require(visit, key)
+        if found.property.data_type not in ("DOUBLE", "INTEGER") and key.aggregate_types != ["COUNT"]:
+            raise invalid(f'Values of "{found.property.name}" are no numbers: they can only be counted.')
+        step, is_ascending = STEPS[key.resolution], key.time_ordering == "ASCENDING"
+        after = read_moment(key.start_date, "startDate") // step * step
+        until = read_moment(key.end_date, "endDate") // step * step
         if place is not None:
             after, until = (place[0], until) if is_ascending else (after, place[0])
-        span = Span(after, until, input.qualities[0], is_ascending)
+        span = Span(after, until, key.qualities[0], is_ascending)
         steps: dict[int, Step] = {}
-        content: Content = {"aggregatedValues": []}
+        rest: Place | None = None
         async for point in self._history.points(visit, found, span):
             end = -(-point.at // step) * step
-            if end not in steps and len(steps) == input.max_results:
+            if end not in steps and len(steps) == size:
                 last = next(reversed(steps))
-                content["nextToken"] = await self._paging.token(visit, input, [last if is_ascending else last - step])
+                rest = [last if is_ascending else last - step]
                 break
             steps.setdefault(end, Step()).add(point)
-        content["aggregatedValues"] = [
-            {"timestamp": end / BILLION, "quality": span.quality, "value": one.aggregates(input.aggregate_types)}
+        values = [
+            {"timestamp": end / BILLION, "quality": span.quality, "value": one.aggregates(key.aggregate_types)}
             for end, one in steps.items()
         ]
-        return content
+        return values, rest

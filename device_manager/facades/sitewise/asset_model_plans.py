@@ -151,28 +151,22 @@ def changed_native_model(native: Source, before: Definition, after: Definition) 
         before: the definition so far.
         after: as it is going to be.
     """
-    known = {(one.is_attribute, one.place) for one in before.properties}
-    fresh = [one for one in after.properties if (one.is_attribute, one.place) not in known]
     staying = {(one.is_attribute, one.place) for one in after.properties}
     gone = {(one.is_attribute, one.place) for one in before.properties if not one.is_native} - staying
-    mappings = {
+    attributes = [one for one in after.properties if one.is_attribute]
+    mappings = {one.place: MAPPINGS[one.data_type] for one in attributes} | {
         name: mapping for name, mapping in (native.get("metadataMappings") or {}).items() if (True, name) not in gone
     }
-    mappings |= OWN_MAPPING | {one.place: MAPPINGS[one.data_type] for one in fresh if one.is_attribute}
-    attributes = [one for one in after.properties if one.is_attribute]
-    ours = {
-        one.place
-        for one in before.properties
-        if one.is_attribute and ((True, one.place) in staying or not one.is_native)
-    }
+    ours = {one.place for one in attributes} | {name for is_attribute, name in gone if is_attribute}
     defaults = {name: value for name, value in (native.get("defaultMetadata") or {}).items() if name not in ours}
     measures = [slot for slot in native.get("measures") or () if (False, slot["name"]) not in gone]
+    names = {slot["name"] for slot in measures}
     kept = ("metadataDetails", "metadataGroups", "tooltipModels")
     return {
         "model": after.model,
-        "metadataMappings": mappings,
+        "metadataMappings": OWN_MAPPING | mappings,
         "defaultValues": defaults | _defaults(attributes),
-        "measures": [*measures, *_slots(fresh)],
+        "measures": [*measures, *_slots(one for one in after.properties if one.place not in names)],
         "locales": (native.get("locales") or {}) | _locales(after),
         **{name: native[name] for name in kept if native.get(name)},
     }

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from device_manager.facades.sitewise.aggregates import Aggregates, GetAssetPropertyAggregates
+from device_manager.facades.sitewise.aggregates import (
+    Aggregates,
+    BatchGetAssetPropertyAggregates,
+    GetAssetPropertyAggregates,
+)
 from device_manager.facades.sitewise.asset_inputs import (
     ChangeAssociation,
     CreateAsset,
@@ -27,6 +31,7 @@ from device_manager.facades.sitewise.asset_model_inputs import (
 from device_manager.facades.sitewise.asset_model_operations import AssetModelOperations
 from device_manager.facades.sitewise.asset_operations import AssetOperations
 from device_manager.facades.sitewise.hierarchies import Hierarchies
+from device_manager.facades.sitewise.interpolation import GetInterpolatedAssetPropertyValues, Interpolation
 from device_manager.facades.sitewise.operations import Operation
 from device_manager.facades.sitewise.property_operations import PropertyOperations
 from device_manager.facades.sitewise.relative_operations import RelativeOperations
@@ -86,11 +91,14 @@ def asset_operations(
     ]
 
 
-def value_operations(values: Values, reading: ValueReading, aggregates: Aggregates) -> list[Operation]:
+def value_operations(
+    values: Values, reading: ValueReading, aggregates: Aggregates, interpolation: Interpolation
+) -> list[Operation]:
     """Values of properties."""
     put, latest, history = BatchPutAssetPropertyValue, GetAssetPropertyValue, GetAssetPropertyValueHistory
     each, every = BatchGetAssetPropertyValue, BatchGetAssetPropertyValueHistory
-    steps = GetAssetPropertyAggregates
+    steps, every_step = GetAssetPropertyAggregates, BatchGetAssetPropertyAggregates
+    between = GetInterpolatedAssetPropertyValues
     batch = "/properties/batch"
     return [
         Operation(put.__name__, "POST", "/properties", put, values.put, is_data=True),
@@ -99,4 +107,8 @@ def value_operations(values: Values, reading: ValueReading, aggregates: Aggregat
         Operation(each.__name__, "POST", f"{batch}/latest", each, reading.last_of_each, is_data=True),
         Operation(every.__name__, "POST", f"{batch}/history", every, reading.page_of_each, is_data=True),
         Operation(steps.__name__, "GET", "/properties/aggregates", steps, aggregates.page, is_data=True),
+        Operation(
+            every_step.__name__, "POST", f"{batch}/aggregates", every_step, aggregates.page_of_each, is_data=True
+        ),
+        Operation(between.__name__, "GET", "/properties/interpolated", between, interpolation.page, is_data=True),
     ]

@@ -19,6 +19,7 @@ from device_manager.facades.sitewise.assets import Assets
 from device_manager.facades.sitewise.authentication import Authentication
 from device_manager.facades.sitewise.hierarchies import Hierarchies
 from device_manager.facades.sitewise.interface import Service
+from device_manager.facades.sitewise.interpolation import Interpolation
 from device_manager.facades.sitewise.operations import Operation, Routes
 from device_manager.facades.sitewise.paging import Paging
 from device_manager.facades.sitewise.portal_operations import PortalOperations
@@ -146,5 +147,10 @@ def _asset_side(parts: Parts, identities: Identities, exists: dict[Kind, Exists]
     return [
         *asset_model_operations(model_work),
         *asset_operations(asset_work, property_work, relative_work, hierarchies),
-        *value_operations(values, ValueReading(properties, history, paging), Aggregates(properties, history, paging)),
+        *value_operations(
+            values,
+            ValueReading(properties, history, paging),
+            Aggregates(properties, history, paging),
+            Interpolation(properties, history, paging),
+        ),
     ]

@@ -8,13 +8,18 @@ from msgspec import Meta, field
 
 from device_manager.errors import ApiError
 from device_manager.facades.sitewise.asset_properties import AssetProperties, PropertyKey
-from device_manager.facades.sitewise.errors import SiteWiseError, from_api_error, invalid
+from device_manager.facades.sitewise.batches import (
+    empty_answer,
+    entry_error,
+    page_of_each,
+    refuse_repeated_entries,
+)
+from device_manager.facades.sitewise.errors import SiteWiseError, invalid
 from device_manager.facades.sitewise.operations import Content
 from device_manager.facades.sitewise.paging import Paging, Place
 from device_manager.facades.sitewise.points import Moment, Quality, read_moment
 from device_manager.facades.sitewise.shapes import EntryId, Input, NextToken
 from device_manager.facades.sitewise.value_history import Span, ValueHistory
-from device_manager.facades.sitewise.values import refuse_repeated_entries
 from device_manager.facades.sitewise.visit import Visit
 
 MOST_VALUES, DEFAULT_VALUES = 20_000, 100
@@ -103,14 +108,14 @@ class ValueReading:
 
     async def last_of_each(self, visit: Visit, input: BatchGetAssetPropertyValue) -> Content:
         """`BatchGetAssetPropertyValue`: all entries in one answer."""
-        refuse_repeated_entries([entry.entry_id for entry in input.entries])
+        refuse_repeated_entries(input.entries)
         await self._paging.place(visit, input)
-        answer = _answer()
+        answer = empty_answer()
         for entry in input.entries:
             try:
                 latest = await self.last(visit, entry)
             except (SiteWiseError, ApiError) as error:
-                answer["errorEntries"].append(_error(entry.entry_id, error))
+                answer["errorEntries"].append(entry_error(entry, error))
                 continue
             value = {"assetPropertyValue": latest["propertyValue"]} if latest else {}
             answer["successEntries"].append({"entryId": entry.entry_id, **value})
@@ -118,30 +123,13 @@ class ValueReading:
 
     async def page_of_each(self, visit: Visit, input: BatchGetAssetPropertyValueHistory) -> Content:
         """`BatchGetAssetPropertyValueHistory`: one entry after the other, until the page is full."""
-        refuse_repeated_entries([entry.entry_id for entry in input.entries])
-        place = await self._paging.place(visit, input)
-        first, inner = (0, None) if place is None else (place[0], place[1])
-        answer = _answer()
-        left = min(input.max_results, PAGE_LIMIT)
-        for number, entry in enumerate(input.entries):
-            if number < first:
-                answer["skippedEntries"].append({"entryId": entry.entry_id, "completionStatus": "SUCCESS"})
-                continue
-            if left == 0:
-                answer["nextToken"] = await self._paging.token(visit, input, [number, None])
-                break
-            try:
-                values, rest = await self._values(visit, entry, left, inner)
-            except (SiteWiseError, ApiError) as error:
-                answer["errorEntries"].append(_error(entry.entry_id, error))
-                continue
-            inner = None
-            left -= len(values)
-            answer["successEntries"].append({"entryId": entry.entry_id, "assetPropertyValueHistory": values})
-            if rest is not None:
-                answer["nextToken"] = await self._paging.token(visit, input, [number, rest])
-                break
-        return answer
+
+        async def read(entry: HistoryEntry, size: int, place: Place | None) -> tuple[list[Content], Place | None]:
+            return await self._values(visit, entry, size, place)
+
+        size = min(input.max_results, PAGE_LIMIT)
+        member = "assetPropertyValueHistory"
+        return await page_of_each(self._paging, visit, input, input.entries, size=size, member=member, read=read)
 
     async def _values(
         self, visit: Visit, key: HistoryKey, size: int, place: Place | None
@@ -153,15 +141,3 @@ class ValueReading:
         span = Span(after, until, key.qualities[0], key.time_ordering == "ASCENDING")
         page = await self._history.page(visit, await self._properties.require(visit, key), span, size, place)
         return [point.content for point in page.points], page.rest
-
-
-def _answer() -> Content:
-    return {"successEntries": [], "errorEntries": [], "skippedEntries": []}
-
-
-def _error(entry: str, error: SiteWiseError | ApiError) -> Content:
-    """The error of an entry; what concerns more than the entry is raised again."""
-    refused = from_api_error(error, is_data=True) if isinstance(error, ApiError) else error
-    if refused.status >= 500 or refused.status == 429:
-        raise error
-    return {"entryId": entry, "errorCode": refused.name, "errorMessage": refused.message}

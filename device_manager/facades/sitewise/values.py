@@ -12,6 +12,7 @@ from msgspec import Meta
 from device_manager.errors import ApiError
 from device_manager.facades.sitewise.asset_properties import AssetProperties, Found, PropertyKey
 from device_manager.facades.sitewise.assets import CONTROLLER
+from device_manager.facades.sitewise.batches import refuse_repeated_entries
 from device_manager.facades.sitewise.errors import SiteWiseError, from_api_error, invalid
 from device_manager.facades.sitewise.operations import Content
 from device_manager.facades.sitewise.points import (
@@ -67,7 +68,7 @@ class Values:
 
     async def put(self, visit: Visit, input: BatchPutAssetPropertyValue) -> Content:
         """`BatchPutAssetPropertyValue`."""
-        refuse_repeated_entries([entry.entry_id for entry in input.entries])
+        refuse_repeated_entries(input.entries)
         failed = []
         for entry in input.entries:
             errors = await self._put_entry(visit, entry, is_partial=input.enable_partial_entry_processing)
@@ -118,13 +119,6 @@ class Values:
                 replaced.append(measure)
         if replaced:
             await self._purging.remove(visit.engine, replaced)
-
-
-def refuse_repeated_entries(ids: Sequence[str]) -> None:
-    """Refuse a batch in which an entryId is there twice. Raises `InvalidRequestException`."""
-    for id in ids:
-        if ids.count(id) > 1:
-            raise invalid(f"The entryId {id} is there more than once.")
 
 
 def _checked(given: PropertyValue, found: Found, now: int) -> Point:

@@ -64,6 +64,7 @@ class Site:
             inject_host_prefix=changes.pop("inject_host_prefix", False),
             retries={"total_max_attempts": changes.pop("attempts", 1)},
             signature_version=changes.pop("signature_version", None),
+            max_pool_connections=changes.pop("max_pool_connections", 10),
         )
         given = {
             "endpoint_url": self.own_url,

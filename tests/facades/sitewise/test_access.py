@@ -77,6 +77,18 @@ def header_signed(site: Site, url: str, moment: datetime, monkeypatch: pytest.Mo
     return dict(request.headers.items())
 
 
+async def test_6_the_clock_of_a_client_goes_right(site: Site, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    client, now = site.client(), datetime.now(UTC)
+    before = (await call(client.list_portals, maxResults=250))["portalSummaries"]
+    for minutes in (-10, 10):
+        moved = (now + timedelta(minutes=minutes)).replace(tzinfo=None)
+        monkeypatch.setattr("botocore.auth.get_current_datetime", lambda moved=moved: moved)
+        made = call(client.create_portal, portalName="Late", **CONTACT)
+        assert await code(made) == ("InvalidSignatureException", 403)
+    monkeypatch.undo()
+    assert (await call(client.list_portals, maxResults=250))["portalSummaries"] == before
+
+
 async def test_6_a_signature_ages(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     url = f"{site.own_url}/portals"
     now = datetime.now(UTC)

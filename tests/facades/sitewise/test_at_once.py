@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import uuid
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Any
 
 import pytest
 import pytest_asyncio
 from botocore.exceptions import ClientError
+
+from device_manager.app import Application
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -18,6 +21,7 @@ Call = Callable[..., Awaitable[Any]]
 Site = Any
 ASSETS = "device-manager/assets"
 LEVEL = {"name": "Level", "dataType": "DOUBLE", "type": {"measurement": {}}}
+DONE = {"done": 1}
 EXISTS, CONFLICTS = "ResourceAlreadyExistsException", "ConflictingOperationException"
 
 
@@ -47,20 +51,39 @@ async def model(site: Site, call: Call) -> dict[str, Any]:
     return described
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def clients(site: Site, call: Call, model: dict[str, Any]) -> AsyncIterator[list[Any]]:
+    """Clients of two servers on one store, where a store has several servers."""
+    here = site.application
+    if not here.store.shared:
+        yield [site.client(), site.client()]
+        return
+    there = Application(here.settings)
+    await there.start()
+    other = type(site)(there, site.engine, site.keys)
+    async with asyncio.timeout(60):
+        while await at_once([call(other.client().describe_asset_model, assetModelId=model["assetModelId"])]) != DONE:
+            await asyncio.sleep(0.05)
+    yield [site.client(), other.client()]
+    await asyncio.to_thread(other.close)
+    await there.stop()
+
+
 @pytest.fixture
-def make(site: Site, call: Call, model: dict[str, Any]) -> Callable[..., Awaitable[str]]:
-    """Makes an asset."""
+def make(clients: list[Any], call: Call, model: dict[str, Any]) -> Callable[..., Awaitable[str]]:
+    """Makes an asset, at one server after the other."""
+    turns = itertools.cycle(clients)
 
     async def make(name: str = "", **members: Any) -> str:
         given = {"assetName": name or f"Tank {uuid.uuid4()}", "assetModelId": model["assetModelId"], **members}
-        made: str = (await call(site.client().create_asset, **given))["assetId"]
+        made: str = (await call(next(turns).create_asset, **given))["assetId"]
         return made
 
     return make
 
 
-async def test_one_asset_gets_a_name_or_an_id(site: Site, call: Call, make: Any) -> None:
-    client = site.client()
+async def test_one_asset_gets_a_name_or_an_id(clients: list[Any], call: Call, make: Any) -> None:
+    client = clients[0]
     name, external, id = f"Tank {uuid.uuid4()}", f"tank-{uuid.uuid4()}", str(uuid.uuid4())
     assert await at_once(make(name) for _ in range(4)) == {"done": 1, EXISTS: 3}
     assert await at_once(make(assetExternalId=external) for _ in range(4)) == {"done": 1, EXISTS: 3}
@@ -68,7 +91,7 @@ async def test_one_asset_gets_a_name_or_an_id(site: Site, call: Call, make: Any)
     first, second = await make(), await make()
     renamed = f"Tank {uuid.uuid4()}"
     counts = await at_once(
-        call(client.update_asset, assetId=asset, assetName=renamed) for asset in (first, second, first, second)
+        call(one.update_asset, assetId=asset, assetName=renamed) for one in clients for asset in (first, second)
     )
     # The same asset renamed twice at once: one of both, or both one after the other.
     assert counts["done"] in (1, 2) and counts["done"] + counts[EXISTS] + counts[CONFLICTS] == 4
@@ -101,20 +124,23 @@ async def test_what_native_clients_free_is_free(site: Site, call: Call, make: An
     assert await at_once([make(reference)]) == {EXISTS: 1}
 
 
-async def test_one_property_gets_an_alias(site: Site, call: Call, make: Any) -> None:
-    client, asset, other = site.client(), await make(), await make()
+async def test_one_property_gets_an_alias(clients: list[Any], call: Call, make: Any) -> None:
+    client, asset, other = clients[0], await make(), await make()
     (level, spare) = (one["id"] for one in (await call(client.describe_asset, assetId=asset))["assetProperties"])
     alias = f"/tanks/{uuid.uuid4()}"
     targets = [(asset, level), (asset, spare), (other, level), (other, spare)]
     counts = await at_once(
-        call(client.update_asset_property, assetId=id, propertyId=property, propertyAlias=alias)
-        for id, property in targets
+        call(one.update_asset_property, assetId=id, propertyId=property, propertyAlias=alias)
+        for one, (id, property) in zip(clients * 2, targets, strict=True)
     )
     assert counts == {"done": 1, EXISTS: 3}
     # Of several aliases of one property the last one counts, and the others are free.
     aliases = [f"{alias}/{number}" for number in range(4)]
     change = client.update_asset_property
-    counts = await at_once(call(change, assetId=asset, propertyId=level, propertyAlias=one) for one in aliases)
+    counts = await at_once(
+        call(one.update_asset_property, assetId=asset, propertyId=level, propertyAlias=name)
+        for one, name in zip(clients * 2, aliases, strict=True)
+    )
     assert counts == {"done": 4}
     described = await call(client.describe_asset_property, assetId=asset, propertyId=level)
     left = [one for one in aliases if one != described["assetProperty"]["alias"]]
@@ -125,12 +151,12 @@ async def test_one_property_gets_an_alias(site: Site, call: Call, make: Any) -> 
         await call(change, assetId=other, propertyId=level, propertyAlias=one)
 
 
-async def test_hierarchies_stay_trees(site: Site, call: Call, make: Any, model: dict[str, Any]) -> None:
-    client = site.client()
+async def test_hierarchies_stay_trees(clients: list[Any], call: Call, make: Any, model: dict[str, Any]) -> None:
+    client, turns = clients[0], itertools.cycle(clients)
     hierarchy = model["assetModelHierarchies"][0]["id"]
 
     def associate(parent: str, child: str) -> Awaitable[Any]:
-        return call(client.associate_assets, assetId=parent, hierarchyId=hierarchy, childAssetId=child)
+        return call(next(turns).associate_assets, assetId=parent, hierarchyId=hierarchy, childAssetId=child)
 
     async def parents(assets: list[str]) -> dict[str, str]:
         shown = {}
@@ -172,13 +198,15 @@ async def test_hierarchies_stay_trees(site: Site, call: Call, make: Any, model: 
     assert shown == [{"parentAssetId": aside[1], "childAssetId": twins[1]}]
 
 
-async def test_one_change_of_a_model_wins(site: Site, call: Call, model: dict[str, Any]) -> None:
-    client, id = site.client(), model["assetModelId"]
+async def test_one_change_of_a_model_wins(clients: list[Any], call: Call, model: dict[str, Any]) -> None:
+    client, id = clients[0], model["assetModelId"]
     tag = (await call(client.describe_asset_model, assetModelId=id))["eTag"]
     common = {name: model[name] for name in ("assetModelId", "assetModelProperties", "assetModelHierarchies")}
     names = [f"Tank {uuid.uuid4()}" for _ in range(4)]
-    update = client.update_asset_model
-    counts = await at_once(call(update, assetModelName=name, ifMatch=tag, **common) for name in names)
+    counts = await at_once(
+        call(one.update_asset_model, assetModelName=name, ifMatch=tag, **common)
+        for one, name in zip(clients * 2, names, strict=True)
+    )
     assert counts["done"] == 1 and counts[CONFLICTS] + counts["PreconditionFailedException"] == 3
     after = await call(client.describe_asset_model, assetModelId=id)
     assert (after["assetModelName"] in names, after["assetModelVersion"]) == (True, "2")

@@ -183,9 +183,12 @@ async def test_quotas(fresh: Site, call: Call, monkeypatch: pytest.MonkeyPatch) 
     project = (await call(client.create_project, portalId=portal, projectName="Hall"))["projectId"]
     routes = fresh.application.sitewise_gateway.service.foreign.find(b"/").interface._service.routes
     assets = await fresh.assets(3)
+    pump = (await call(client.list_asset_models))["assetModelSummaries"][0]
     for verb, path, calling in (
         ("POST", b"/portals", call(client.create_portal, portalName="More", **CONTACT)),
         ("POST", b"/projects", call(client.create_project, portalId=portal, projectName="More")),
+        ("POST", b"/asset-models", call(client.create_asset_model, assetModelName=f"Pump {uuid.uuid4()}")),
+        ("POST", b"/assets", call(client.create_asset, assetName="More", assetModelId=pump["id"])),
         (
             "POST",
             f"/projects/{project}/assets/associate".encode(),
@@ -201,15 +204,12 @@ async def test_quotas(fresh: Site, call: Call, monkeypatch: pytest.MonkeyPatch) 
     assert one["errors"] == []
 
 
-async def test_nothing_of_a_deleted_engine_stays(server: Any, site: Site, call: Call) -> None:
-    engine = f"plant-{uuid.uuid4().hex[:12]}"
-    await server.router.call(ENGINES, "create", args={"index": engine})
-    keys = await server.security.foreign_credentials.create(Interface.SITEWISE, engine, None, Caller())
-    gone = type(site)(server, engine, keys)
-    client = gone.client()
+async def test_nothing_of_a_deleted_engine_stays(server: Any, fresh: Site, call: Call) -> None:
+    """The last test of this module: it takes the engine of the others away."""
+    engine, client = fresh.engine, fresh.client()
     portal = await call(client.create_portal, portalName="Plant", tags={"a": "b"}, **CONTACT)
     project = await call(client.create_project, portalId=portal["portalId"], projectName="Hall")
-    (asset,) = await gone.assets(1)
+    (asset,) = await fresh.assets(1)
     await call(client.batch_associate_project_assets, projectId=project["projectId"], assetIds=[asset])
     await server.router.call(ENGINES, "delete", args={"index": engine})
     refusal = await refused(
@@ -219,4 +219,4 @@ async def test_nothing_of_a_deleted_engine_stays(server: Any, site: Site, call: 
     await server.router.call(ENGINES, "create", args={"index": engine})
     assert (await call(client.list_portals))["portalSummaries"] == []
     assert f"facade-ids-{engine}" not in await server.store.collections(INTERNAL_INDEX)
-    await asyncio.to_thread(gone.close)
+    await asyncio.to_thread(fresh.close)

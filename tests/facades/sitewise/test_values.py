@@ -13,6 +13,7 @@ import pytest_asyncio
 from botocore.exceptions import ClientError
 
 from device_manager.call import Call as Caller
+from device_manager.errors import api_error
 from device_manager.security.foreign_credentials import Interface
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -286,5 +287,103 @@ async def test_aggregates_are_computed_step_by_step(site: Site, call: Call, pump
     assert [one["sum"] for _, one in first + second] == [4, 5, 7]
     falling = await call(read, timeOrdering="DESCENDING")
     assert [[at for at, _ in page] for page in falling] == [[240, 120], [60]]
+
+    wanted = {**asked, "aggregateTypes": ["SUM"]}
+    counted = {"entryId": "count", **pump.key("count"), **wanted}
+    batch = [
+        {**counted, "timeOrdering": "DESCENDING"},
+        {"entryId": "none", **pump.key("flow"), **wanted},
+        {"entryId": "state", **pump.key("state"), **wanted},
+        {**counted, "entryId": "again"},
+    ]
+    get = client.batch_get_asset_property_aggregates
+    one = await call(get, entries=batch, maxResults=2)
+    assert [[step["value"]["sum"] for step in each["aggregatedValues"]] for each in one["successEntries"]] == [[7, 5]]
+    two = await call(get, entries=batch, maxResults=3, nextToken=one["nextToken"])
+    assert [[step["value"]["sum"] for step in each["aggregatedValues"]] for each in two["successEntries"]] == [
+        [4],
+        [],
+        [4, 5],
+    ]
+    assert [(each["entryId"], each["errorCode"]) for each in two["errorEntries"]] == [
+        ("state", "InvalidRequestException")
+    ]
+    three = await call(get, entries=batch, maxResults=3, nextToken=two["nextToken"])
+    assert [each["entryId"] for each in three["skippedEntries"]] == ["count", "none", "state"]
+    assert [step["value"]["sum"] for step in three["successEntries"][0]["aggregatedValues"]] == [7]
+    assert "nextToken" not in three
+    with pytest.raises(ClientError, match="InvalidRequestException"):
+        await call(get, entries=[{**counted, "entryId": str(number)} for number in range(17)])
     with pytest.raises(ClientError, match="InvalidRequestException"):
         await call(client.get_asset_property_aggregates, **pump.key("state"), **asked)
+
+
+async def test_values_between_the_stored_ones(site: Site, call: Call, pump: Pump) -> None:
+    client, start = site.client(), int(time.time()) - 1000
+    numbers = {-5: 0.0, 10: 10.0, 20: 20.0, 45: 45.0}
+    entries = [
+        entry("1", [value({"doubleValue": number}, start + at) for at, number in numbers.items()], **pump.key("flow")),
+        entry("2", [value({"stringValue": "on"}, start + 5)], **pump.key("state")),
+    ]
+    assert (await call(client.batch_put_asset_property_value, entries=entries))["errorEntries"] == []
+    span = {"startTimeInSeconds": start, "endTimeInSeconds": start + 60, "quality": "GOOD"}
+    paginator = client.get_paginator("get_interpolated_asset_property_values")
+
+    def read(name: str, type: str, interval: int, **members: Any) -> list[list[tuple[int, Any]]]:
+        wanted = {"type": f"{type}_INTERPOLATION", "intervalInSeconds": interval, **span, **members}
+        pages = paginator.paginate(PaginationConfig={"PageSize": 3}, **pump.key(name), **wanted)
+        return [
+            [
+                (one["timestamp"]["timeInSeconds"] - start, next(iter(one["value"].values())))
+                for one in page["interpolatedAssetPropertyValues"]
+            ]
+            for page in pages
+        ]
+
+    # A value at an end is itself; after the last one nothing is known.
+    assert await call(read, name="flow", type="LINEAR", interval=10) == [[(10, 10), (20, 20), (30, 30)], [(40, 40)]]
+    assert await call(read, name="flow", type="LINEAR", interval=30, intervalWindowInSeconds=9) == [[]]
+    assert await call(read, name="flow", type="LINEAR", interval=25, intervalWindowInSeconds=20) == [[(25, 25)]]
+    assert await call(read, name="flow", type="LOCF", interval=25) == [[(25, 20), (50, 45)]]
+    assert await call(read, name="state", type="LOCF", interval=30) == [[(30, "on"), (60, "on")]]
+    for wrong in (
+        {"name": "state", "type": "LINEAR", "interval": 10},
+        {"name": "flow", "type": "LOCF", "interval": 10, "intervalWindowInSeconds": 5},
+        {"name": "flow", "type": "LINEAR", "interval": 10, "endTimeInSeconds": start - 1},
+        {"name": "flow", "type": "CUBIC", "interval": 10},
+    ):
+        with pytest.raises(ClientError, match="InvalidRequestException"):
+            await call(read, **wrong)
+
+
+async def test_a_store_that_is_away_is_worth_another_try(site: Site, call: Call, pump: Pump) -> None:
+    client, now = site.client(), int(time.time())
+    refusal: list[Exception] = [api_error("services.storage.unavailable", "no node answers")]
+
+    def refuse(request: Any) -> Any:
+        if refusal:
+            raise refusal[0]
+        return request
+
+    events = site.application.events
+    for event in ("device-manager/assets:beforeMMeasureIngest", "device-manager/assets:beforeGetMeasures"):
+        events.add_pipe(event, refuse, owner="tests", inline=True)
+    put = entry("1", [value({"doubleValue": 1}, now)], **pump.key("flow"))
+    answer = await call(client.batch_put_asset_property_value, entries=[put])
+    ((error,),) = (one["errors"] for one in answer["errorEntries"])
+    assert error["errorCode"] == "ServiceUnavailableException"
+    key = pump.key("flow")
+    for calling in (
+        call(client.get_asset_property_value, **key),
+        call(client.batch_get_asset_property_value, entries=[{"entryId": "1", **key}]),
+    ):
+        with pytest.raises(ClientError, match="ServiceUnavailableException") as caught:
+            await calling
+        assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 503
+    refusal[:] = [ValueError("a pipe is broken")]
+    with pytest.raises(ClientError, match="InternalFailureException") as caught:
+        await call(client.get_asset_property_value, **key)
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 500
+    refusal.clear()
+    assert (await call(client.batch_put_asset_property_value, entries=[put]))["errorEntries"] == []
+    assert (await call(client.get_asset_property_value, **key))["propertyValue"]["value"] == {"doubleValue": 1}
