@@ -67,7 +67,7 @@ async def stored_data(store: str, settings_file: Path | None) -> AsyncIterator[S
         ApiError: it does not answer.
         StoreError: it cannot be opened, or a server has it open.
     """
-    from device_manager.facades.teos.ledger import ledger_findings
+    from device_manager.facades.teos.examining import ledger_findings
     from device_manager.storage.opening import open_store  # the stores: not for commands that only send
     from device_manager.twins.doctor import examine
     from device_manager.twins.repair import Repairing
