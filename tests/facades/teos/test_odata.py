@@ -170,7 +170,7 @@ async def test_10_queries_over_the_wire(collection: Any) -> None:
 
 
 async def test_10_pages_follow_each_other(issuer: Any) -> None:
-    placed = [await issuer.place_asset(f"n{number}") for number in range(120)]
+    placed = await asyncio.gather(*(issuer.place_asset(f"n{number}") for number in range(120)))
     query = f"$filter=SignedBy eq '{issuer.account.address}'&$count=true&$select=Id"
     sizes, seen, link = [], [], f"{issuer.url}/Transactions?{query}"
     while link:
