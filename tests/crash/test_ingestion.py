@@ -84,10 +84,13 @@ class Sending:
             except httpx.TransportError:
                 return None
 
-    async def reach(self, acknowledged: int) -> None:
-        """Wait until so many are acknowledged."""
+    async def reach(self, acknowledged: int, running: asyncio.Task[None]) -> None:
+        """Wait until so many are acknowledged. Raises what ended the senders before."""
         async with asyncio.timeout(1200):
             while len(self.acknowledged) < acknowledged:
+                if running.done():
+                    running.result()
+                    raise AssertionError(f"all is sent, and only {len(self.acknowledged)} are acknowledged")
                 await asyncio.sleep(0.005)
 
 
@@ -177,7 +180,7 @@ async def test_payloads_through_kills(
         sending = Sending(server.url, count, devices)
         running = asyncio.create_task(sending.run())
         for kill in range(kills):
-            await sending.reach(count * (kill + 1) // (kills + 2))
+            await sending.reach(count * (kill + 1) // (kills + 2), running)
             await asyncio.to_thread(server.kill)
             await asyncio.to_thread(server.start)
         await running
