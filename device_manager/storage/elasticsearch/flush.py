@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import NamedTuple, TypeVar
 
 import msgspec
@@ -107,6 +108,7 @@ class Flush:
         self._intent = FlushDocument(name, Head(State.OPEN), {}, -1, 0)
         self._fresh_at = 0.0
         self._renewals = 0
+        self._renewing = asyncio.Lock()
 
     async def run(self, doomed: Callable[[], Failures]) -> Failures:
         """Commit what can be committed.
@@ -136,7 +138,6 @@ class Flush:
 
     async def _intend(self) -> None:
         """Step 4: write down how to undo everything, before-images in parts when they are large."""
-        self._fresh_at = time.monotonic()
         *parts, last = self._undo_parts()
         if parts:
             await self._write_parts(parts)
@@ -144,6 +145,7 @@ class Flush:
         path = document_path(TRANSACTIONS_ALIAS, "_create", self.name)
         self._count()
         body = msgspec.json.encode(head)
+        self._fresh_at = time.monotonic()  # nobody can have watched it before
         answer = await self._cluster.call("POST", path, body, parameters={"require_alias": "true"})
         expect(answer, 201)
         self._intent = FlushDocument(
@@ -185,7 +187,8 @@ class Flush:
             TooLate: the grace time of the intent is half over.
         """
         writes = [(unit, write) for unit in self._units for write in unit.writes]
-        results = await bulks.write(self._cluster, [write.line for _, write in writes], self._stay_fresh)
+        async with self._signs_of_life():
+            results = await bulks.write(self._cluster, [write.line for _, write in writes], self._stay_fresh)
         failures: Failures = {}
         for (unit, write), result in zip(writes, results, strict=True):
             if result.is_done:
@@ -194,14 +197,49 @@ class Flush:
                 failures[unit.number] = _failure(write, result)
         return failures
 
+    @contextlib.asynccontextmanager
+    async def _signs_of_life(self) -> AsyncIterator[None]:
+        """Renew the intent while bulks are under way: a cluster may take longer for one than the grace time."""
+        over = asyncio.Event()
+        renewing = asyncio.create_task(self._keep_fresh(over))
+        try:
+            yield
+        finally:
+            over.set()
+            await renewing  # the commit needs the sequence number of the last renewal
+
+    async def _keep_fresh(self, over: asyncio.Event) -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(over.wait(), self._grace / 4)
+            if over.is_set():
+                return
+            try:
+                await self._freshen()
+            except (NoAnswer, TooLate):
+                return  # what follows finds out, on condition of the last sequence number that is known
+
     async def _stay_fresh(self) -> None:
-        """Before each bulk: renew the intent of a long flush, so that nobody takes it for abandoned."""
-        age = time.monotonic() - self._fresh_at
-        if age > self._grace / 2:
+        """Before each bulk: nobody may be about to take this flush for abandoned."""
+        await self._freshen()
+        if self._age > self._grace / 2:
             raise TooLate
-        if age > self._grace / 4:
-            await self._renew()
         self._count()
+
+    @property
+    def _age(self) -> float:
+        return time.monotonic() - self._fresh_at
+
+    async def _freshen(self) -> None:
+        """Renew an intent that is no longer fresh; each renewal is step 4 again, on condition that nobody aborted it.
+
+        Raises:
+            NoAnswer: it may be renewed or not.
+            TooLate: somebody aborted it.
+        """
+        async with self._renewing:
+            if self._age > self._grace / 5:
+                await self._renew()
 
     async def _renew(self) -> None:
         now = time.monotonic()

@@ -260,7 +260,7 @@ class Writer:
 
     def _wait_for(self, job: Job, flush: str) -> None:
         job.known = None
-        if job.waited() > 2 * self._grace:
+        if job.waited() > max(2 * self._grace, self._deadline):
             job.fail(too_many_changes(flush))
             return
         self._background(asyncio.create_task(self._resume(job, flush)))
