@@ -23,8 +23,8 @@ from device_manager.facades.sitewise.value_history import Span, ValueHistory
 from device_manager.facades.sitewise.visit import Visit
 
 MOST_VALUES, DEFAULT_VALUES = 20_000, 100
-PAGE_LIMIT = 5000
-"""Values of an answer, whatever is asked for: an answer has at most 4 MB."""
+PAGE_LIMIT, TEXT_LIMIT = 5000, 900
+"""Values of an answer, and texts of a property in it, whatever is asked for: an answer has at most 4 MB."""
 MOST_LATEST, MOST_HISTORIES = 128, 16
 
 Qualities = Annotated[list[Quality], Meta(min_length=1, max_length=1)]
@@ -139,5 +139,7 @@ class ValueReading:
         if until is not None and until < after:
             raise invalid("startDate has to be before endDate.")
         span = Span(after, until, key.qualities[0], key.time_ordering == "ASCENDING")
-        page = await self._history.page(visit, await self._properties.require(visit, key), span, size, place)
+        found = await self._properties.require(visit, key)
+        most = min(size, TEXT_LIMIT) if found.property.data_type == "STRING" else size
+        page = await self._history.page(visit, found, span, most, place)
         return [point.content for point in page.points], page.rest

@@ -166,11 +166,19 @@ async def test_hierarchies_stay_trees(clients: list[Any], call: Call, make: Any,
                 shown[asset] = one["id"]
         return shown
 
-    # Three that would be a circle, and two parents for one child.
+    # Circles of three and of two, each of which would be closed at another server, and two parents for one child.
     ring = [await make() for _ in range(3)]
     counts = await at_once(associate(ring[number - 1], ring[number]) for number in range(3))
     assert counts == {"done": 2, "InvalidRequestException": 1}
     assert len(await parents(ring)) == 2
+    (top,) = set(ring) - (await parents(ring)).keys()
+    for _ in range(3):
+        pair = [top, await make()]
+        assert await at_once([associate(*pair), associate(*reversed(pair))]) == {
+            "done": 1,
+            "InvalidRequestException": 1,
+        }
+        (top,) = set(pair) - (await parents(pair)).keys()
     child, *wanting = [await make() for _ in range(4)]
     assert await at_once(associate(parent, child) for parent in wanting) == {"done": 1, EXISTS: 2}
     assert (await parents([child]))[child] in wanting
