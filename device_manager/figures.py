@@ -146,6 +146,11 @@ def _connections(metrics: Metrics, application: Application) -> None:
         "WebSocket clients that were cut because they did not read.",
         lambda: application.gateway.service.cut,
     )
+    metrics.counter(
+        "lossy_clients_cut",
+        "WebSocket clients that were cut because notifications were lost before their subscription was answered.",
+        lambda: application.gateway.service.cut_for_losses,
+    )
     metrics.gauge(
         "incoming_bytes",
         "Bytes of messages that clients have sent in part or that wait, as far as they count for `max_incoming_bytes`.",

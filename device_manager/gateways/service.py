@@ -53,6 +53,7 @@ class Service:
         open_to: those networks.
         refused: HTTP messages that could not be served and WebSocket messages that were turned away unread, by error.
         cut: WebSocket clients that were cut so far because they did not read.
+        cut_for_losses: those that were cut because they were not sent what they should have been.
         foreign: the foreign interfaces.
         websockets: whether connections may become WebSockets.
         hears_http, hears_websocket: whether anything listens to the events of one protocol's messages.
@@ -70,6 +71,7 @@ class Service:
     open_to: Networks = field(init=False)
     refused: Counter[str] = field(default_factory=Counter)
     cut: int = 0
+    cut_for_losses: int = 0
     foreign: ForeignInterfaces | None = None
     websockets: bool = True
     hears_http: bool = False

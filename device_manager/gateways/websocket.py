@@ -175,7 +175,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             if offered:
                 self.response.headers["Sec-WebSocket-Protocol"] = offered.split(",")[0].strip()
             self.peer = connection_of(event, self.client)
-            self.peer.push = self.outgoing.send_text
+            self.peer.push, self.peer.cut = self.outgoing.send_text, self.cut_for_loss
             self.service.events.emit("connection:new", self.peer)
         self.conn.send_response(self.response)
         self.transport.write(b"".join(self.conn.data_to_send()))
@@ -338,6 +338,12 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self.gate.hold()
         self.gate.drop_waiting()
         self.close(INTERNAL_ERROR, "client is too slow")
+
+    def cut_for_loss(self, reason: str) -> None:
+        """End a connection whose client was not sent what it should have been: 1013, so that it comes again."""
+        self.service.cut_for_losses += 1
+        logger.warning("Cut the WebSocket of %s: %s.", self.client[0] if self.client else "?", reason)
+        self.close(TRY_AGAIN_LATER, reason)
 
     def write_last(self, frames: list[bytes]) -> None:
         """Write everything queued and then the close frame."""

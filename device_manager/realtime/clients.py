@@ -13,11 +13,14 @@ class Client(Protocol):
         id: unique.
         protocol: how it talks to the server.
         push: sends one encoded text message; None for a client that cannot be told anything unasked.
+        cut: ends the connection and tells the client why: it was not sent what it should have been. None for one that
+            has left.
     """
 
     id: str
     protocol: str
     push: Callable[[bytes], None] | None
+    cut: Callable[[str], None] | None
 
     def on_close(self, listener: Callable[[Any], None]) -> None:
         """Call `listener` with this client once it has left. A listener that is there already is not added again."""

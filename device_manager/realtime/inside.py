@@ -34,13 +34,14 @@ class InsideClient:
         listener: a function or a coroutine function; what it raises is logged.
 
     Attributes:
-        id, protocol, push: see `Client`.
+        id, protocol, push, cut: see `Client`.
     """
 
     def __init__(self, owner: str, listener: Listener) -> None:
         self.id = f"inside-{owner}-{next(_numbers)}"
         self.protocol = "internal"
         self.push: Callable[[bytes], None] | None = self._take
+        self.cut: Callable[[str], None] | None = self._note_loss
         self._owner = owner
         self._listener = listener
         self._waiting: deque[bytes] = deque()
@@ -60,9 +61,13 @@ class InsideClient:
         if self._work is None:
             self._work = asyncio.get_running_loop().create_task(self._run(), context=contextvars.Context())
 
+    def _note_loss(self, reason: str) -> None:
+        """A plugin has no connection to cut."""
+        log.error("notifications dropped", plugin=self._owner, reason=reason)
+
     def leave(self) -> None:
         """Call the listener no more, not even with what waits."""
-        self.push = None
+        self.push = self.cut = None
         self._waiting.clear()
 
     async def _run(self) -> None:

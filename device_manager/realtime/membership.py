@@ -151,7 +151,7 @@ class Membership:
     def undo(self, subscribed: Subscribed) -> None:
         """Take back a subscription whose request failed after all; what the client had before stays."""
         seating = subscribed.seating
-        subscribed.hold.release()
+        subscribed.hold.abandon()
         if seating.is_new_subscription:
             self.leave(seating.subscription)
         elif seating.is_new_seat:

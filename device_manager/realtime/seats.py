@@ -10,7 +10,9 @@ MOST_HELD_SECONDS = 30.0
 """After that nothing is held back any longer although nobody said that the request was answered."""
 MOST_HELD = 1 << 20
 """Bytes that wait for the answer to a subscription. Beyond it they are dropped and the subscription has to fail, unless
-the client knows the channel already, so that nothing has to wait."""
+the client knows the channel already, so that nothing has to wait. A client whose subscription is answered as a success
+all the same is cut."""
+LOST = "notifications were lost before the answer to a subscription"
 
 
 class Seat:
@@ -27,13 +29,14 @@ class Seat:
         is_broken: something was dropped before the client heard of the channel.
     """
 
-    __slots__ = ("_client", "_held", "_held_bytes", "_holds", "_is_known", "is_broken", "start")
+    __slots__ = ("_client", "_held", "_held_bytes", "_holds", "_is_answered", "_is_known", "is_broken", "start")
 
     def __init__(self, client: Client, start: int) -> None:
         self.start = start
         self.is_broken = False
         self._client = client
         self._is_known = False
+        self._is_answered = False
         self._holds = 0
         self._held: list[bytes] = []
         self._held_bytes = 0
@@ -68,11 +71,16 @@ class Seat:
         self._held.append(frame)
 
     def hold(self) -> None:
-        """Keep what comes until `release` was called as often."""
+        """Keep what comes until `release` or `abandon` was called as often."""
         self._holds += 1
 
     def release(self) -> None:
-        """Send what was kept, unless somebody else holds it back."""
+        """The client hears of the channel: send what was kept, unless somebody else holds it back."""
+        self._is_answered = True
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Hold it back no longer, for a request that is answered by an error."""
         if self._holds > 1:
             self._holds -= 1
         elif self._holds:
@@ -82,6 +90,8 @@ class Seat:
         self._holds = 0
         self._held_bytes = 0
         self._is_known = True
+        if self.is_broken and self._is_answered and self._client.cut is not None:
+            self._client.cut(LOST)
         held, self._held = self._held, []
         for frame in held:
             if self._client.push is not None:
@@ -105,10 +115,18 @@ class Hold:
         return self._seat is not None and self._seat.is_broken
 
     def release(self) -> None:
-        """Let go; further calls do nothing."""
+        """Let go because the client is told of the channel; further calls do nothing."""
+        if (seat := self._taken()) is not None:
+            seat.release()
+
+    def abandon(self) -> None:
+        """Let go because the request failed; further calls do nothing."""
+        if (seat := self._taken()) is not None:
+            seat.abandon()
+
+    def _taken(self) -> Seat | None:
         seat, self._seat = self._seat, None
         timer, self._timer = self._timer, None  # it refers back here
         if timer is not None:
             timer.cancel()
-        if seat is not None:
-            seat.release()
+        return seat

@@ -27,6 +27,8 @@ class Connection:
         alive: False once the client has left; its requests that still wait are dropped.
         push: sends one text message, already encoded, that answers no request; None where the client cannot be told
             anything unasked. A client that does not read is cut, as with answers.
+        cut: ends the connection and says why, when the client was not sent what it should have been; None where `push`
+            is.
         held: the token of its last authenticated request, for as long as that is good.
     """
 
@@ -36,6 +38,7 @@ class Connection:
     headers: dict[str, str] = field(default_factory=dict)
     alive: bool = True
     push: Callable[[bytes], None] | None = None
+    cut: Callable[[str], None] | None = None
     held: HeldToken | None = None
     _closing: list[CloseListener] = field(default_factory=list, repr=False)
 
@@ -49,7 +52,7 @@ class Connection:
     def close(self) -> None:
         """The client has left; for the gateway."""
         self.alive = False
-        self.push = None
+        self.push = self.cut = None
         listeners, self._closing = self._closing, []
         for listener in listeners:
             listener(self)

@@ -16,7 +16,7 @@ from device_manager.realtime.bus.entries import encode_entry
 from device_manager.realtime.channels import Interest
 from device_manager.realtime.inside import InsideSubscriptions
 from device_manager.realtime.notifications import changed_paths
-from device_manager.realtime.seats import MOST_HELD, Seat
+from device_manager.realtime.seats import LOST, MOST_HELD, Seat
 from device_manager.storage.contract import Change, ChangeKind, Document, Key, Put, PutKind
 
 Message = dict[str, Any]
@@ -182,12 +182,14 @@ async def test_token_that_ends_while_its_client_subscribes_takes_the_subscriptio
 
 def test_what_waits_is_bounded() -> None:
     sent: list[bytes] = []
+    cut: list[str] = []
 
     class Client:
         id, protocol = "c", "websocket"
 
         def __init__(self) -> None:
             self.push: Callable[[bytes], None] | None = sent.append
+            self.cut: Callable[[str], None] | None = cut.append
 
         def on_close(self, listener: Any) -> None: ...
 
@@ -206,13 +208,14 @@ def test_what_waits_is_bounded() -> None:
     assert [frame[:1] for frame in sent] == [b"a", b"x", b"y", b"z"]
     seat.release()
     assert len(sent) == 4 and not seat.is_broken
-    # Who does not is sent nothing of it: the subscription fails.
-    stranger = Seat(Client(), 5)
-    stranger.hold()
-    for letter in (b"x", b"y", b"z"):
-        stranger.send(letter * (MOST_HELD // 2), 6)
-    stranger.release()
-    assert stranger.is_broken and len(sent) == 4
+    # Who does not is sent nothing of it: the subscription fails, or its client is cut.
+    for ends, told in ((Seat.abandon, []), (Seat.release, [LOST])):
+        stranger = Seat(Client(), 5)
+        stranger.hold()
+        for letter in (b"x", b"y", b"z"):
+            stranger.send(letter * (MOST_HELD // 2), 6)
+        ends(stranger)
+        assert stranger.is_broken and len(sent) == 4 and cut == told
 
 
 async def test_pipes_see_notifications_before_they_are_sent_in_order(open_home: Any, eventually: Any) -> None:
