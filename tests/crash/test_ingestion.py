@@ -20,7 +20,7 @@ FIRST_INSTANT = 1_700_000_000_000
 SENDERS = 16
 AT_ONCE = 500
 SIZES = [
-    pytest.param(300, 10, 1, id="300"),
+    pytest.param(300, 10, 1, id="300", marks=pytest.mark.timeout(300)),
     pytest.param(50_000, 1000, 3, id="50000", marks=[pytest.mark.soak, pytest.mark.timeout(3600)]),
 ]
 
@@ -168,7 +168,6 @@ async def check_last_measures(client: Client, history: History, devices: int) ->
             assert told == {slot: entry for slot, entry in newest.items() if slot[0] in ids}
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("store", ["sqlite", "elasticsearch"])
 @pytest.mark.parametrize(("count", "devices", "kills"), SIZES)
 async def test_payloads_through_kills(
