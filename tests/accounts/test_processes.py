@@ -1,4 +1,4 @@
-"""Tokens on several servers and over restarts (design 6, 8)."""
+"""Tokens, and credentials of other systems' clients, on several servers and over restarts (design 6, 8)."""
 
 from __future__ import annotations
 
@@ -9,8 +9,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import boto3
+import msgspec
 import pytest
 import pytest_asyncio
+from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from device_manager.cli.process import free_port
 from device_manager.settings import Settings
@@ -38,11 +42,10 @@ class Pair(NamedTuple):
 async def pair(serve: Any, lasting_elasticsearch_url: str, answers: Any) -> AsyncIterator[Pair]:
     url = f"elasticsearch:{lasting_elasticsearch_url}"
     settings = new_settings(url)
-    other = new_settings(url)
+    other = msgspec.structs.replace(settings, port=free_port())
     async with serve(settings, "elasticsearch", answers) as first, serve(other, "elasticsearch", answers) as second:
         yield Pair(first, second)
-        for index in (settings.platform_index, other.platform_index):
-            await first.application.store.drop_index(index)
+        await first.application.store.drop_index(settings.platform_index)
 
 
 async def until_refused(api: Any, token: str) -> float:
@@ -52,6 +55,68 @@ async def until_refused(api: Any, token: str) -> float:
         assert time.monotonic() - started < PATIENCE
         await asyncio.sleep(0.02)
     return time.monotonic() - started
+
+
+async def foreign_status(api: Any, made: dict[str, Any]) -> int:
+    """The status that a server answers to the client of another system, who has the credential `made`."""
+    if made["interface"] == "sitewise":
+        return await asyncio.to_thread(_sitewise_status, str(api.client.base_url), made)
+    path = "/odata/v1.0/Assets" if made["interface"] == "teos" else "/api/v2.0/devices/"
+    header = "authorization" if made["interface"] == "teos" else "x-auth-token"
+    token = f"Bearer {made['token']}" if header == "authorization" else made["token"]
+    return int((await api.client.get(path, headers={header: token})).status_code)
+
+
+def _sitewise_status(url: str, made: dict[str, Any]) -> int:
+    keys = {"aws_access_key_id": made["accessKeyId"], "aws_secret_access_key": made["secretAccessKey"]}
+    config = Config(inject_host_prefix=False, retries={"total_max_attempts": 1})
+    url = url.rstrip("/") + "/sitewise"
+    client = boto3.session.Session().client(
+        "iotsitewise", endpoint_url=url, region_name=made["region"], config=config, **keys
+    )
+    try:
+        return int(client.list_portals()["ResponseMetadata"]["HTTPStatusCode"])
+    except ClientError as error:
+        return int(error.response["ResponseMetadata"]["HTTPStatusCode"])
+    finally:
+        client.close()
+
+
+async def new_credentials(api: Any) -> list[dict[str, Any]]:
+    """One credential for each interface, in an engine of their own."""
+    engine = api.name("engine")
+    await api.do("device-manager/engine:create", index=engine)
+    create = "device-manager/credentials:create"
+    interfaces = ("sitewise", "teos", "ubidots")
+    return [await api.do(create, engineId=engine, interface=interface) for interface in interfaces]
+
+
+async def test_a_revoked_credential_is_refused_at_once(api: Any) -> None:
+    """The credentials of other systems' clients, by the server that was asked to revoke them, and only those."""
+    for made in await new_credentials(api):
+        assert await foreign_status(api, made) == 200, made["interface"]
+        spared = await api.do(
+            "device-manager/credentials:create", engineId=made["engineId"], interface=made["interface"]
+        )
+        assert await foreign_status(api, spared) == 200
+        await api.do("device-manager/credentials:revoke", _id=made["_id"])
+        assert await foreign_status(api, made) in (401, 403), made["interface"]
+        assert await foreign_status(api, spared) == 200
+
+
+async def test_a_revoked_credential_is_refused_by_other_servers(pair: Pair) -> None:
+    """Within seconds, as the end of any token is."""
+    made = await new_credentials(pair.first)
+    for one in made:
+        async with asyncio.timeout(PATIENCE):  # until it knows the engine, too
+            while await foreign_status(pair.second, one) != 200:
+                pass
+    for one in made:
+        await pair.first.do("device-manager/credentials:revoke", _id=one["_id"])
+    started = time.monotonic()
+    for one in made:
+        while await foreign_status(pair.second, one) == 200:
+            assert time.monotonic() - started < PATIENCE
 
 
 async def test_a_login_on_one_server_counts_on_the_other(pair: Pair) -> None:

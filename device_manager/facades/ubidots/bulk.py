@@ -24,10 +24,10 @@ from device_manager.tasks import Progress, TaskKind, Tasks
 
 KINDS = "ubidots:"
 """Begins the names of the kinds of tasks that clients of this interface can see."""
-BATCH = 50
+BATCH = 100
 """Items that one step plans, and works off."""
-AT_ONCE = 10
-"""Items that are worked off at once."""
+AT_ONCE = 50
+"""Items that are worked off at once: as many as share a commit well."""
 
 ActAs = Callable[[ForeignCaller], Actor]
 

@@ -26,7 +26,8 @@ NAME, LABEL, DESCRIPTION, TAGS, ACTIVE = (
 MODEL, REFERENCE = "model", "reference"
 CHANGED_BY_SLUG = Regexp(REFERENCE, "(.*[^A-Za-z0-9_.:\\-].*)|(.*-)")
 """References that do not stand in labels as they are."""
-MOST_MODELS = 1000
+MOST_MODELS = 100
+"""Branches of a query."""
 DAY = 86_400_000
 END_OF_TIME = 8_640_000_000_000_000
 """Milliseconds since 1970 that no date reaches."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from device_manager.query.tree import MATCH_ALL, MATCH_NONE, Bool, Prefix, Query, Term, Wildcard
+from device_manager.query.tree import MATCH_ALL, MATCH_NONE, Bool, Prefix, Query, Term, Terms, Wildcard
 
 SPECIAL = re.compile(r"([*?\\])")
 
@@ -58,13 +58,20 @@ def text_query(place: Place, operator: str, wanted: str) -> Query | None:
     if any_case and not wanted.isascii():
         return None  # stores fold letters of ASCII only
     if operator == "in":
-        return any_of(_equal(place, part.strip(), any_case=False) for part in wanted.split(","))
+        return _one_of(place, [part.strip() for part in wanted.split(",")])
     name = operator[1:] if any_case else operator
     if name == "exact":
         return _equal(place, wanted, any_case=any_case)
     if name == "startswith":
         return _begins(place, wanted, any_case=any_case)
     return _holds(place, wanted, at_end=name == "endswith", any_case=any_case)
+
+
+def _one_of(place: Place, wanted: Sequence[str]) -> Query:
+    if not place.field:
+        return MATCH_ALL if place.prefix in wanted else MATCH_NONE
+    rests = tuple(rest for text in wanted if (rest := _after(place.prefix, text, any_case=False)))
+    return Terms(place.field, rests) if rests else MATCH_NONE
 
 
 def _equal(place: Place, wanted: str, *, any_case: bool) -> Query:

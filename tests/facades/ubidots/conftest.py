@@ -4,18 +4,50 @@ from __future__ import annotations
 
 import asyncio
 import json
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
-import httpx
 import pytest
 import pytest_asyncio
+import requests
 
 from device_manager.app import Application
 from device_manager.call import Call
 from device_manager.security.foreign_credentials import Interface
 
 BULK = "/api/v2.0/devices/_/bulk/delete/"
+
+
+class Http:
+    """A session of `requests`, beside the event loop that the server runs on.
+
+    Attributes:
+        headers: of every request.
+    """
+
+    def __init__(self, url: str, token: str) -> None:
+        self._url = url
+        self._session = requests.Session()
+        self.headers = self._session.headers
+        self.headers["X-Auth-Token"] = token
+
+    async def request(self, verb: str, path: str, **options: Any) -> requests.Response:
+        """The answer; `path` may be a whole address."""
+        url = path if path.startswith("http") else self._url + path
+        return await asyncio.to_thread(self._session.request, verb, url, timeout=60, **options)
+
+    async def get(self, path: str, **options: Any) -> requests.Response:
+        """The answer to GET."""
+        return await self.request("GET", path, **options)
+
+    async def post(self, path: str, **options: Any) -> requests.Response:
+        """The answer to POST."""
+        return await self.request("POST", path, **options)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._session.close()
 
 
 class Client:
@@ -27,7 +59,7 @@ class Client:
         self.token: str = made["token"]
         self.api_key: str = made["apiKey"]
         self.url = f"http://127.0.0.1:{application.gateway.port}"
-        self.http = httpx.AsyncClient(base_url=self.url, headers={"X-Auth-Token": self.token})
+        self.http = Http(self.url, self.token)
 
     async def core(self, controller: str, action: str, body: Any = None, **args: Any) -> Any:
         """The result of an action, in the engine."""
@@ -36,11 +68,7 @@ class Client:
 
     async def json(self, verb: str, path: str, status: int, body: Any = None, **headers: str) -> Any:
         """The body of an answer that has to have a status."""
-        answer = (
-            await self.http.request(verb, path, json=body, headers=headers)
-            if body is not None
-            else (await self.http.request(verb, path, headers=headers))
-        )
+        answer = await self.http.request(verb, path, json=body, headers=headers)
         assert answer.status_code == status, answer.text
         return answer.json() if answer.content else None
 
@@ -72,6 +100,13 @@ class Client:
         return [row["label"] for row in (await self.json("GET", f"/api/v2.0/devices/?{query}", 200))["results"]]
 
 
+async def new_client(application: Application, engine: str) -> Client:
+    """A client of a new engine."""
+    await application.router.call("device-manager/engine", "create", args={"index": engine})
+    known = application.security.foreign_credentials
+    return Client(application, engine, await known.create(Interface.UBIDOTS, engine, None, Call()))
+
+
 MakeClient = Callable[[str], Awaitable[Client]]
 
 
@@ -81,21 +116,26 @@ async def make_client(application: Application) -> AsyncIterator[MakeClient]:
     made: list[Client] = []
 
     async def make(engine: str) -> Client:
-        await application.router.call("device-manager/engine", "create", args={"index": engine})
-        known = application.security.foreign_credentials
-        client = Client(application, engine, await known.create(Interface.UBIDOTS, engine, None, Call()))
-        made.append(client)
-        return client
+        made.append(await new_client(application, engine))
+        return made[-1]
 
     yield make
     for client in made:
-        await client.http.aclose()
+        client.http.close()
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def client(make_client: MakeClient, engine: str) -> Client:
     """A client with an engine of its own."""
     return await make_client(engine)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def shared(application: Application) -> AsyncIterator[Client]:
+    """A client whose engine the tests of a module share: each uses labels of its own, and counts nothing."""
+    client = await new_client(application, f"plant-{uuid.uuid4().hex[:12]}")
+    yield client
+    client.http.close()
 
 
 async def _run(*command: str) -> str:

@@ -12,6 +12,9 @@ from typing import Any
 
 import pytest
 
+from device_manager.call import Call
+from device_manager.security.foreign_credentials import Interface
+
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 BULK = "/api/v2.0/devices/_/bulk/delete/"
 ON = {"X-Bulk-Operation": "True"}
@@ -82,9 +85,9 @@ async def test_what_is_refused(client: Any) -> None:
     bodies = (b"{}", b"[]", b"[5]", b'["~"]', b'[{"label": "x"}]', b'["~a"', b'["~a", 5]', b'[""]')
     too_many = b"[" + b",".join(b'"~d%d"' % number for number in range(1001)) + b"]"
     for body in (*bodies, too_many):
-        answer = await client.http.post(BULK, content=body, headers={**ON, "Content-Type": "application/json"})
+        answer = await client.http.post(BULK, data=body, headers={**ON, "Content-Type": "application/json"})
         assert (answer.status_code, answer.json()["code"]) == (400, 400001), body
-    answer = await client.http.post(BULK, content=b'["~a"]', headers={**ON, "Content-Type": "text/plain"})
+    answer = await client.http.post(BULK, data=b'["~a"]', headers={**ON, "Content-Type": "text/plain"})
     assert (answer.status_code, answer.json()["code"]) == (415, 415001)
 
     answer = await client.http.request("DELETE", BULK, json=["~a"], headers=ON)
@@ -96,16 +99,16 @@ async def test_what_is_refused(client: Any) -> None:
     assert (await client.ended(answer.json()["task"]["id"]))["result"]["deleted"] == [first["id"]]
 
 
-async def test_unknown_and_doubled_keys(client: Any) -> None:
+async def test_unknown_and_doubled_keys(shared: Any) -> None:
     """Case 4."""
-    first, second = await client.add("a"), await client.add("b")
+    first, second = await shared.add("a"), await shared.add("b")
     unknown = "0" * 24
-    task = await client.bulk_delete([first["id"], "~a", unknown, {"id": first["id"]}, "~b", "no id at all"])
+    task = await shared.bulk_delete([first["id"], "~a", unknown, {"id": first["id"]}, "~b", "no id at all"])
     assert task["status"] == "SUCCESS"
     result = {"deleted": [first["id"], second["id"]], "notFound": [unknown, "no id at all"], "errors": []}
     assert task["result"] == result
     assert task["progress"] == {"total": 4, "done": 4, "failed": 2}
-    again = await client.bulk_delete([first["id"]])
+    again = await shared.bulk_delete([first["id"]])
     assert again["result"] == {"deleted": [], "notFound": [first["id"]], "errors": []}
 
 
@@ -130,21 +133,34 @@ async def test_what_a_list_of_ids_says_can_be_deleted(client: Any) -> None:
     assert await client.labels() == []
 
 
-async def test_nothing_of_another_engine(client: Any, make_client: Any, engine: str) -> None:
-    """Case 9."""
-    other = await make_client(f"{engine}-b")
-    theirs = await other.add("a")
-    variable = await other.json("POST", "/api/v2.0/devices/~a/variables", 201, {"label": "t"})
-    task = await client.bulk_delete([theirs["id"], "~a"])
-    assert task["result"] == {"deleted": [], "notFound": [theirs["id"], "~a"], "errors": []}
-    for path in (f"/api/v2.0/devices/{theirs['id']}", "/api/v2.0/devices/~a", f"/api/v2.0/variables/{variable['id']}"):
-        for verb in ("GET", "DELETE"):
-            assert (await client.json(verb, path, 404))["code"] == 404001
-    assert (await other.json("GET", f"/api/v2.0/tasks/{task['id']}/", 404))["code"] == 404001
-    assert (await other.json("GET", "/api/v2.0/tasks/", 200))["results"] == []
-    assert await other.labels() == ["a"]
-    assert await client.labels() == []
-    mine = await client.add("a")
+async def test_nothing_of_another_engine(client: Any, shared: Any) -> None:
+    """Case 9; a credential whose user may do anything reaches no more."""
+    theirs = await shared.add("theirs", name="Theirs")
+    variable = await shared.json("POST", "/api/v2.0/devices/~theirs/variables", 201, {"label": "t"})
+    task = await shared.bulk_delete(["~nobody"])
+    known = client.application.security.foreign_credentials
+    powerful = await known.create(Interface.UBIDOTS, client.engine, "admin", Call())
+    for token in (client.token, powerful["token"]):
+        client.http.headers["X-Auth-Token"] = token
+        keys = [theirs["id"], "~theirs"]
+        ended = await client.bulk_delete(keys)
+        assert ended["result"] == {"deleted": [], "notFound": keys, "errors": []}
+        ended = await client.bulk("PATCH", "/api/v2.0/devices/_/bulk/update/", [{"id": keys[0], "name": "Mine"}])
+        assert ended["result"] == {"updated": [], "notFound": keys[:1], "errors": []}
+        ended = await client.bulk("POST", "/api/v2.0/variables/_/bulk/delete/", [variable["id"]])
+        assert ended["result"] == {"deleted": [], "notFound": [variable["id"]], "errors": []}
+        for path in (f"devices/{theirs['id']}", "devices/~theirs", f"variables/{variable['id']}"):
+            for verb in ("GET", "DELETE"):
+                assert (await client.json(verb, f"/api/v2.0/{path}", 404))["code"] == 404001
+            span = f"_/values/delete/?startDate=0&endDate={2**42}"
+            await client.json("POST", f"/api/v2.0/{path}/{span}", 404)
+        assert (await client.json("GET", f"/api/v2.0/tasks/{task['id']}/", 404))["code"] == 404001
+        assert task["id"] not in json.dumps(await client.json("GET", "/api/v2.0/tasks/", 200))
+        assert await client.labels() == []
+        assert (await client.json("GET", "/api/v2.0/variables/", 200))["results"] == []
+    assert (await shared.json("GET", "/api/v2.0/devices/~theirs", 200))["name"] == "Theirs"
+    assert (await shared.json("GET", f"/api/v2.0/variables/{variable['id']}", 200))["label"] == "t"
+    mine = await client.add("theirs")
     assert mine["id"] != theirs["id"]
 
 

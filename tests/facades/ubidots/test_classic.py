@@ -9,9 +9,7 @@ import pytest
 from ubidots import ApiClient
 from ubidots.apiclient import UbidotsError400, UbidotsError404, UbidotsForbiddenError
 
-from device_manager.facades.ubidots.authentication import Authentication
-from device_manager.facades.ubidots.errors import UbidotsError
-from device_manager.facades.ubidots.exchange import Incoming
+from device_manager.call import Call
 from device_manager.security.foreign_credentials import Interface, Proof, proof_key
 from device_manager.storage.contract import Transaction
 
@@ -109,19 +107,20 @@ async def test_tokens(client: Any) -> None:
     assert (await client.http.get(lists, headers={"X-Auth-Token": client.token})).json()["code"] == 401002
 
 
-async def test_too_many_requests(client: Any) -> None:
-    """A credential may have a rate, whichever of its tokens are used."""
-    application = client.application
-    rated = Authentication(application.security.foreign_credentials, 60, 2)
-    shown = Incoming("GET", (), (), {"x-auth-token": client.token}, b"", "")
-    with pytest.raises(UbidotsError) as refused:
-        for _ in range(5):  # of which three are in one second at least
-            await rated.caller(shown)
-    assert (refused.value.status, refused.value.body["code"], refused.value.headers) == (
-        429,
-        429001,
-        {"retry-after": "1"},
-    )
+async def test_too_many_requests(shared: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A credential may have a rate, whichever of its tokens are used; others go on."""
+    known = shared.application.security.foreign_credentials
+    other = await known.create(Interface.UBIDOTS, shared.engine, None, Call())
+    interface = shared.application.gateway.service.foreign.find(b"/api/v2.0/devices/").interface
+    monkeypatch.setattr(interface._authentication, "_rate", 1)
+    path = "/api/v2.0/devices/?fields=id"
+    while (answer := await shared.http.get(path)).status_code == 200:
+        pass
+    assert (answer.status_code, answer.json()["code"], answer.headers["retry-after"]) == (429, 429001, "1")
+    assert (await shared.http.get(path, headers={"X-Auth-Token": other["token"]})).status_code == 200
+    while (answer := await shared.http.get(path)).status_code == 429:
+        await asyncio.sleep(0.05)
+    assert answer.status_code == 200
 
 
 async def put_expiry(client: Any, token: str, at: int) -> None:

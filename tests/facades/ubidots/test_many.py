@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from device_manager.cli.process import ServerProcess
+from device_manager.facades.ubidots.bulk import AT_ONCE
 
 ENGINE = "many"
 MODEL, ROOM, TYPE = "UbidotsManyProbe", "UbidotsManyRoom", "ubidotsManyHeat"
@@ -158,7 +159,7 @@ async def test_a_kill_half_way(
     told = Counter(deleted.read_text().split())
     assert set(told.values()) == {1}
     assert set(told) <= set(ids[:number])
-    assert len(told) >= number - 20, "what the process had not told yet when it died"
+    assert len(told) >= number - 2 * AT_ONCE, "what the process had not told yet when it died"
     await server.http.aclose()
 
 
