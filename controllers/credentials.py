@@ -61,7 +61,8 @@ class CredentialsController(Controller):
              "userId": "ubidots-5f0c7be1a9d24d70", "apiKey": "q0v5Jm", "token": "T2s9cA"}
 
         Raises:
-            ApiError: `device_manager.engines.not_found`, `security.profile.not_found`, `api.assert.invalid_argument`.
+            ApiError: `device_manager.engines.not_found`, `security.profile.not_found`, `closing`,
+                `api.assert.invalid_argument`.
         """
         if REGIONS.fullmatch(region) is None:
             raise api_error("api.assert.invalid_argument", "region", "a region such as eu-west-1, or *")

@@ -190,7 +190,7 @@ class Closings:
                     decide, dry_run=call.dry_run, refresh=call.refresh if refresh is None else refresh
                 )
             except BeingClosed as refused:
-                if attempt == ATTEMPTS or not self._is_left_behind(refused.mark):
+                if call.dry_run or attempt == ATTEMPTS or not self._is_left_behind(refused.mark):
                     raise
                 await self._take_back(refused.key, refused.mark)
         raise AssertionError("the last attempt returns or raises")

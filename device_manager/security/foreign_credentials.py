@@ -17,13 +17,13 @@ from device_manager.call import Call
 from device_manager.errors import api_error
 from device_manager.query.search import Search
 from device_manager.query.tree import MATCH_ALL, Query, Term
+from device_manager.security.accounts import Accounts
 from device_manager.security.definitions import FACADE_ROLE
 from device_manager.security.documents import profile_key, user_key
 from device_manager.security.memory import GENERATION, SecurityMemory, raise_generation
 from device_manager.security.places import Collections, Place
 from device_manager.security.sealing import Sealer
 from device_manager.security.signing import Signer
-from device_manager.security.users import Users
 from device_manager.storage.contract import INTERNAL_INDEX, Document, Key, Store, Transaction
 from device_manager.storage.stamps import created, stamp_now
 from device_manager.storage.steps import step
@@ -127,17 +127,17 @@ class ForeignCredentials:
         store: where they are.
         collections: makes their collection.
         memory: tells when what is remembered of them is no longer true.
-        users: the users that they stand for.
+        accounts: makes the users that they stand for.
         platform: the platform index, which models belong to.
     """
 
     def __init__(
-        self, store: Store, collections: Collections, memory: SecurityMemory, users: Users, platform: str
+        self, store: Store, collections: Collections, memory: SecurityMemory, accounts: Accounts, platform: str
     ) -> None:
         self._store = store
         self._collections = collections
         self._memory = memory
-        self._users = users
+        self._accounts = accounts
         self._platform = platform
         self._sealer = Sealer(Signer(store, collections), "facade credentials")
         self._version = -1
@@ -180,7 +180,7 @@ class ForeignCredentials:
             session: of an access key.
 
         Raises:
-            ApiError: `security.profile.not_found`.
+            ApiError: `security.profile.not_found`, `closing`.
         """
         await self._ready()
         id, stamp = f"{interface}-{secrets.token_hex(8)}", stamp_now(call.user_id)
@@ -190,12 +190,12 @@ class ForeignCredentials:
 
         def decide(tx: Transaction) -> Content:
             content = {"profileIds": [profile or self._own_profile(tx, engine, call.user_id)], "clients": interface}
-            self._users.add(tx, id, content, (), call.user_id)
+            self._accounts.users.add(tx, id, content, (), call.user_id)
             for key, source in documents.items():
                 tx.create(key.index, key.collection, created(source, stamp), key.id)
             return {"_id": id, **about, **proofs}
 
-        return await self._store.transact(decide, dry_run=call.dry_run, refresh=True)
+        return await self._accounts.closings.transact(decide, call, refresh=True)
 
     async def add_token(self, interface: Interface, caller: ForeignCaller, expires_at: int) -> str:
         """A further token of a credential, good until `expires_at` (milliseconds since 1970); expired ones go."""

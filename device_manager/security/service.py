@@ -35,7 +35,7 @@ class Security:
         self.accounts = Accounts(store, self.collections, self.tokens, self.memory, settings)
         self.first_admin = FirstAdmin(store, self.accounts.users, self.accounts.closings)
         self.foreign_credentials = ForeignCredentials(
-            store, self.collections, self.memory, self.accounts.users, settings.platform_index
+            store, self.collections, self.memory, self.accounts, settings.platform_index
         )
         self.guard = RightsGuard(
             self.memory,
