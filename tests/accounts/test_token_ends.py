@@ -41,7 +41,12 @@ async def until_empty(api: Any, room: str) -> None:
     await wait_for(is_empty)
 
 
-async def test_everybody_is_told_that_a_token_has_expired(api: Any, sockets: Any) -> None:
+async def test_tokens_expire(api: Any, sockets: Any) -> None:
+    """Side by side, as each of these has to wait for tokens to end."""
+    await asyncio.gather(everybody_is_told_that_a_token_has_expired(api, sockets), refreshed_ones_go_on(api, sockets))
+
+
+async def everybody_is_told_that_a_token_has_expired(api: Any, sockets: Any) -> None:
     user = await api.new_user()
     brief, lasting = await api.login(user.username, expiresIn=5000), user.jwt
     place = api.name()
@@ -99,7 +104,8 @@ async def test_deleted_users_and_keys_end_subscriptions(api: Any, sockets: Any) 
         assert (await by_session.ask("server:now", jwt=user.jwt))["error"]["id"] == "security.token.invalid"
 
 
-async def test_subscriptions_go_on_with_the_new_token(api: Any, sockets: Any) -> None:
+async def refreshed_ones_go_on(api: Any, sockets: Any) -> None:
+    """Subscriptions of a token that was refreshed, or of a connection that logged in again, rest on the new one."""
     user = await api.new_user()
     brief = await api.login(user.username, expiresIn=6000)
     place = api.name()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -230,12 +231,13 @@ async def test_what_callers_hand_over_stays_theirs(api: Any) -> None:
     """Clients send back what they read, `_kuzzle_info` included; plugins may hold the same content."""
     users, kuid = api.application.security.accounts.users, (await api.new_user()).kuid
     info = {"author": "somebody else", "createdAt": 1}
-    for write in (
+    writes: tuple[Callable[[dict[str, Any]], Awaitable[Any]], ...] = (
         lambda content: users.update(kuid, content, Call()),
         lambda content: users.replace(kuid, content, Call()),
         lambda content: users.upsert(kuid, content, {}, {}, Call()),
         lambda content: users.create(api.name("user"), content, {}, Call()),
-    ):
+    )
+    for write in writes:
         content = {"profileIds": ["default"], "name": "Jane", "_kuzzle_info": info}
         written = await write(content)
         assert content == {"profileIds": ["default"], "name": "Jane", "_kuzzle_info": info}

@@ -229,7 +229,7 @@ def fortress(
 ) -> Iterator[Fortress]:
     """The one server on each store."""
     servers = open_servers(request, tmp_path_factory.mktemp("fortress"))
-    fortress = Fortress(servers(store=request.param))
+    fortress = Fortress(servers(store=request.param, settings={"password_memory": 8192, "password_passes": 1}))
     fortress.build()
     yield fortress
     fortress.http.close()

@@ -8,8 +8,6 @@ import socket
 import struct
 from typing import Any
 
-import pytest
-
 STATIONS = {"index": "ours", "collection": "stations"}
 HANDSHAKE = (
     b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -107,54 +105,52 @@ def raw(fortress: Any, path: bytes, user: str = "tenant", verb: bytes = b"GET") 
     return int(head.split(b" ")[1]), json.loads(body) if body.startswith(b"{") else {}
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        b"/ours/../theirs/stations/s1",
-        b"/ours/%2e%2e/theirs/stations/s1",
-        b"/ours%2f..%2ftheirs/stations/s1",
-        b"//theirs//stations//s1",
-        b"/theirs/stations/s1/",
-        b"/th%65irs/stations/s1",
-        b"/theirs;a=b/stations/s1",
-        b"/theirs%00/stations/s1",
-        b"/ours/stations/..%2f..%2ftheirs%2fstations%2fs1",
-        b"/%c0%ae%c0%ae/theirs/stations/s1",
-        b"/%25%6b%75%7a%7a%6c%65/users/root",
-        b"/%25kuzzle/users/root",
-        b"/device-manager-internal/tokens/x",
-        b"/ours,theirs/stations/_search",
-        b"/*/stations/_search",
-        b"/_all/_all/_search",
-        b"/ours/stations/s1?index=theirs",
-        b"/ours/stations/s1#/../../theirs/stations/s1",
-        b"http://x/theirs/stations/s1",
-        b"/_/device-manager/theirs/devices/Thermometer-theirs-1",
-        b"/_/device-manager/ours/..%2ftheirs/devices/Thermometer-theirs-1",
-        b"/ours/stations/%0d%0aX-Evil:%201",
-        b"/ours/stations/s1%0d%0aX-Evil:%201%0d%0a%0d%0a<script>",
-        b"/ours/stations/" + b"x" * 20_000,
-        b"/" + b"a/" * 5000,
-        b"/ours/stations/%",
-        b"/ours/stations/%zz",
-        b"/ours/stations/\xff\xfe",
-    ],
-    ids=lambda path: path.decode("latin-1")[:40],
+PATHS = (
+    b"/ours/../theirs/stations/s1",
+    b"/ours/%2e%2e/theirs/stations/s1",
+    b"/ours%2f..%2ftheirs/stations/s1",
+    b"//theirs//stations//s1",
+    b"/theirs/stations/s1/",
+    b"/th%65irs/stations/s1",
+    b"/theirs;a=b/stations/s1",
+    b"/theirs%00/stations/s1",
+    b"/ours/stations/..%2f..%2ftheirs%2fstations%2fs1",
+    b"/%c0%ae%c0%ae/theirs/stations/s1",
+    b"/%25%6b%75%7a%7a%6c%65/users/root",
+    b"/%25kuzzle/users/root",
+    b"/device-manager-internal/tokens/x",
+    b"/ours,theirs/stations/_search",
+    b"/*/stations/_search",
+    b"/_all/_all/_search",
+    b"/ours/stations/s1?index=theirs",
+    b"/ours/stations/s1#/../../theirs/stations/s1",
+    b"http://x/theirs/stations/s1",
+    b"/_/device-manager/theirs/devices/Thermometer-theirs-1",
+    b"/_/device-manager/ours/..%2ftheirs/devices/Thermometer-theirs-1",
+    b"/ours/stations/%0d%0aX-Evil:%201",
+    b"/ours/stations/s1%0d%0aX-Evil:%201%0d%0a%0d%0a<script>",
+    b"/ours/stations/" + b"x" * 20_000,
+    b"/" + b"a/" * 5000,
+    b"/ours/stations/%",
+    b"/ours/stations/%zz",
+    b"/ours/stations/\xff\xfe",
 )
-def test_paths_lead_nowhere_else(fortress: Any, path: bytes) -> None:
-    status, answer = raw(fortress, path)
-    assert status in (200, 400, 403, 404, 412, 414, 431), answer
-    assert "nobodyelse" not in json.dumps(answer)
-    if status == 200:
-        assert answer["index"] == "ours"
+
+
+def test_paths_lead_nowhere_else(fortress: Any) -> None:
+    for path in PATHS:
+        status, answer = raw(fortress, path)
+        assert status in (200, 400, 403, 404, 412, 414, 431), (path, answer)
+        assert "nobodyelse" not in json.dumps(answer), path
+        if status == 200:
+            assert answer["index"] == "ours", path
 
 
 LITERALS = ["users", "roles", "profiles", "credentials", "ms", "admin", "cluster", "debug", "validations", "api-keys",
             "strategies", "devices", "metrics"]  # fmt: skip
 
 
-@pytest.mark.parametrize("store_of", [LITERALS])
-def test_indices_may_be_called_like_routes(fortress: Any, store_of: list[str]) -> None:
+def test_indices_may_be_called_like_routes(fortress: Any) -> None:
     """A name that also starts a route neither hides its documents nor opens the route."""
     name = "users"
     fortress.do("root", "index:create", index=name)
@@ -162,7 +158,7 @@ def test_indices_may_be_called_like_routes(fortress: Any, store_of: list[str]) -
     fortress.do("root", "document:create", index=name, collection="stations", _id="s1", body={"name": "x"})
     status, answer = raw(fortress, b"/users/stations/s1", "root")
     assert (status, answer["result"]["_source"]["name"]) == (200, "x")
-    for literal in store_of:
+    for literal in LITERALS:
         status, answer = raw(fortress, f"/{literal}/stations/s1".encode())
         assert status in (403, 404), (literal, answer)
     fortress.do("root", "index:delete", index=name)

@@ -10,8 +10,6 @@ import itertools
 import json
 from typing import Any
 
-import pytest
-
 MARK = "nobodyelse"
 FORBIDDEN = "security.rights.forbidden"
 OURS = {"index": "ours", "collection": "stations"}
@@ -43,13 +41,12 @@ LOOKUPS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("name", LOOKUPS)
-def test_searches_stay_where_they_are(fortress: Any, name: str) -> None:
-    for action in ("search", "count", "deleteByQuery"):
-        message = {"controller": "document", "action": action, **OURS, "body": LOOKUPS[name], "dryRun": True}
+def test_searches_stay_where_they_are(fortress: Any) -> None:
+    for (name, body), action in itertools.product(LOOKUPS.items(), ("search", "count", "deleteByQuery")):
+        message = {"controller": "document", "action": action, **OURS, "body": body, "dryRun": True}
         answer = fortress.ask("tenant", message)
-        assert MARK not in json.dumps(answer), (action, answer)
-        assert answer["status"] in (200, 400), (action, answer)
+        assert MARK not in json.dumps(answer), (name, action, answer)
+        assert answer["status"] in (200, 400), (name, action, answer)
         if action == "search" and answer["status"] == 200:
             assert {hit["index"] for hit in answer["result"]["hits"]} <= {"ours"}
 
@@ -262,3 +259,28 @@ def test_listings_show_our_own_alone(fortress: Any) -> None:
         "tenant", {"controller": "index", "action": "mDelete", "body": {"indexes": ["theirs", "device-manager"]}}
     )
     assert fortress.do("root", "index:exists", index="theirs") is True
+
+
+def test_ones_own_account_is_nobody_elses(fortress: Any) -> None:
+    """Whoever is named beside the token counts for nothing, or is refused."""
+    named = {"_id": "stranger", "userId": "stranger", "kuid": "stranger", "jwt": fortress.tokens["tenant"]}
+    local = named | {"strategy": "local"}
+    assert fortress.do(None, "auth:getCurrentUser", **named)["_id"] == "tenant"
+    assert fortress.do(None, "auth:getMyRights", **named) == fortress.do("tenant", "auth:getMyRights")
+    assert fortress.do(None, "auth:getMyCredentials", **local) == {"username": "tenant", "kuid": "tenant"}
+    updated = fortress.do(None, "auth:updateSelf", **named, body={"kuid": "stranger"}, dryRun=True)
+    assert updated["_id"] == "tenant"
+    for body in ({"_id": "stranger"}, {"profileIds": ["admin"]}):
+        assert fortress.refused(None, "auth:updateSelf", **named, body=body)["id"] == "api.assert.forbidden_argument"
+    made = fortress.do(None, "auth:createApiKey", **named | {"_id": "new"}, body={"description": "x"}, dryRun=True)
+    assert made["_source"]["userId"] == "tenant"
+    for body, refused in (
+        ({"password": "evil", "kuid": "stranger"}, "rejected"),
+        ({"username": "stranger"}, "username_taken"),
+    ):
+        for action in ("updateMyCredentials", "validateMyCredentials"):
+            assert (
+                fortress.refused(None, f"auth:{action}", **local, body=body)["id"] == f"security.credentials.{refused}"
+            )
+    asked = {"controller": "document", "action": "get", **THEIRS, "userId": "root", "jwt": fortress.tokens["root"]}
+    assert fortress.do(None, "auth:checkRights", **named, body=asked) == {"allowed": False}

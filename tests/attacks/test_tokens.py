@@ -5,11 +5,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import itertools
 import json
 import time
 from typing import Any
-
-import pytest
 
 INVALID = "security.token.invalid"
 UNREADABLE = "network.http.unexpected_error"
@@ -113,9 +112,12 @@ def test_a_session_token_is_no_api_key_nor_the_other_way_round(fortress: Any) ->
     assert refusal["error"]["id"] == "security.token.refresh_forbidden"
 
 
-@pytest.mark.parametrize("username", ["root", "nobody", "", "x" * 10_000, "root\x00", "%", "*", {"$ne": ""}, ["root"]])
-def test_no_password_opens_nothing(fortress: Any, username: object) -> None:
-    for password in ("", "wrong", None, {"$ne": ""}, [PASSWORD], "x" * 100_000, "\ud800"):
+USERNAMES = ("root", "nobody", "", "x" * 10_000, "root\x00", "%", "*", {"$ne": ""}, ["root"])
+PASSWORDS = ("", "wrong", None, {"$ne": ""}, [PASSWORD], "x" * 100_000, "\ud800")
+
+
+def test_no_password_opens_nothing(fortress: Any) -> None:
+    for username, password in itertools.product(USERNAMES, PASSWORDS):
         body = {"username": username, "password": password}
         answer = fortress.ask(None, {"controller": "auth", "action": "login", "strategy": "local", "body": body})
         assert answer["status"] in (400, 401, 429), (body, answer)

@@ -162,19 +162,19 @@ KEYS = ["__proto__", "constructor", "prototype", "toString", "hasOwnProperty", "
         "x" * 1000]  # fmt: skip
 
 
-@pytest.mark.parametrize("key", KEYS)
-def test_documents_keep_their_keys_or_are_refused(fortress: Any, key: str) -> None:
-    source = {key: {"polluted": 1}, "n": 1}
-    body = {"controller": "document", "action": "create", **STATIONS, "body": source}
-    answer = fortress.ask("tenant", body)
-    assert answer["status"] in (200, 400), answer
-    if answer["status"] == 200:
-        read = fortress.do("tenant", "document:get", **STATIONS, _id=answer["result"]["_id"])["_source"]
-        read.pop("_kuzzle_info")
-        assert read == source
-        changed = {"controller": "document", "action": "update", **STATIONS, "_id": answer["result"]["_id"]}
-        answer = fortress.ask("tenant", changed | {"body": {key: {"more": 2}}, "source": True})
-        assert answer["status"] in (200, 400), answer
+def test_documents_keep_their_keys_or_are_refused(fortress: Any) -> None:
+    for key in KEYS:
+        source = {key: {"polluted": 1}, "n": 1}
+        body = {"controller": "document", "action": "create", **STATIONS, "body": source}
+        answer = fortress.ask("tenant", body)
+        assert answer["status"] in (200, 400), (key, answer)
+        if answer["status"] == 200:
+            read = fortress.do("tenant", "document:get", **STATIONS, _id=answer["result"]["_id"])["_source"]
+            read.pop("_kuzzle_info")
+            assert read == source
+            changed = {"controller": "document", "action": "update", **STATIONS, "_id": answer["result"]["_id"]}
+            answer = fortress.ask("tenant", changed | {"body": {key: {"more": 2}}, "source": True})
+            assert answer["status"] in (200, 400), (key, answer)
     assert fortress.do("tenant", "auth:getCurrentUser")["_id"] == "tenant"
 
 
@@ -184,17 +184,17 @@ STRANGE = ["a/b", "..", ".", "_search", "%2e%2e", "a\x00b", "\ud800", "\u202e", 
            "'; DROP TABLE documents; --", "__proto__", "null", "0", "\ufeff", "\uffff", "é", "é"]  # fmt: skip
 
 
-@pytest.mark.parametrize("id", [*LONG, *TOO_LONG, *STRANGE], ids=lambda id: ascii(id)[1:25])
-def test_ids_are_kept_or_refused(fortress: Any, id: str) -> None:
+def test_ids_are_kept_or_refused(fortress: Any) -> None:
     """An accepted id is found again by each way, and no other document is."""
-    answer = fortress.ask("tenant", {"controller": "document", "action": "create", **STATIONS, "_id": id, "body": {}})
-    assert answer["status"] in (200, 400), answer
-    assert (answer["status"] == 200) <= (id not in TOO_LONG)
-    if id in LONG:
-        assert answer["status"] == 200, answer
-    for action in ("get", "exists", "delete"):
-        other = fortress.ask("tenant", {"controller": "document", "action": action, **STATIONS, "_id": id})
-        if answer["status"] == 200 and action != "delete" and id != "_search":
-            assert other["status"] == 200, other
-            assert other["result"] is True or other["result"]["_id"] == id
-        assert other["status"] in (200, 400, 404), other
+    for id in (*LONG, *TOO_LONG, *STRANGE):
+        made = fortress.ask("tenant", {"controller": "document", "action": "create", **STATIONS, "_id": id, "body": {}})
+        assert made["status"] in (200, 400), made
+        assert (made["status"] == 200) <= (id not in TOO_LONG)
+        if id in LONG:
+            assert made["status"] == 200, made
+        for action in ("get", "exists", "delete"):
+            other = fortress.ask("tenant", {"controller": "document", "action": action, **STATIONS, "_id": id})
+            if made["status"] == 200 and action != "delete" and id != "_search":
+                assert other["status"] == 200, other
+                assert other["result"] is True or other["result"]["_id"] == id
+            assert other["status"] in (200, 400, 404), other
