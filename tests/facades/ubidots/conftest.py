@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -29,13 +31,15 @@ class Http:
     def __init__(self, url: str, token: str) -> None:
         self._url = url
         self._session = requests.Session()
+        self._threads = ThreadPoolExecutor(20)  # of its own: the server needs those of the loop
         self.headers = self._session.headers
         self.headers["X-Auth-Token"] = token
 
     async def request(self, verb: str, path: str, **options: Any) -> requests.Response:
         """The answer; `path` may be a whole address."""
         url = path if path.startswith("http") else self._url + path
-        return await asyncio.to_thread(self._session.request, verb, url, timeout=60, **options)
+        send = functools.partial(self._session.request, verb, url, timeout=60, **options)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, send)
 
     async def get(self, path: str, **options: Any) -> requests.Response:
         """The answer to GET."""
@@ -48,6 +52,7 @@ class Http:
     def close(self) -> None:
         """Close all connections."""
         self._session.close()
+        self._threads.shutdown()
 
 
 class Client:
