@@ -112,9 +112,9 @@ class Application:
             is_engine=lambda name: name in self.twins.catalogue.engines,
         )
         self.statistics = Statistics(self.router, lambda: self.gateway.connections)
-        self.metrics = figures_of(self)
         self.security.accounts.roles.actions = self.router.registry.table
         self.realtime = open_realtime(self.store, self.events, settings, self.security, self.router.registry)
+        self.metrics = figures_of(self)
         self.documents.collections.followed = self.realtime.collections
         self.plugins = self._load_plugins()
         self.security.accounts.add_logins(self.plugins.strategies())

@@ -6,16 +6,17 @@ Parts of the product count in plain attributes and know nothing of this module; 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from device_manager.metrics import Metrics, Timings
+from device_manager.metrics import Metrics, Read, Timings
 from device_manager.router.router import Router
 
 if TYPE_CHECKING:
     from device_manager.app import Application
+    from device_manager.redis_connection import RedisConnection
 
 T = TypeVar("T")
 
@@ -31,6 +32,8 @@ def figures_of(application: Application) -> Metrics:
     _ingestion(metrics, application)
     _realtime(metrics, application)
     _accounts(metrics, application)
+    if application.settings.redis:
+        _redis(metrics, application)
     return metrics
 
 
@@ -189,6 +192,32 @@ def _accounts(metrics: Metrics, application: Application) -> None:
     metrics.counter("password_hashes", "Passwords hashed.", lambda: _by_one(accounts.passwords.work), ("kind",))
     metrics.counter(
         "logins_held_up", "Logins that came too early after failed ones.", lambda: accounts.guessing.refused
+    )
+
+
+def _redis(metrics: Metrics, application: Application) -> None:
+    from device_manager.memory_storage.in_redis import RedisStorage  # loads a client that others do not need
+    from device_manager.realtime.bus.shared import RedisBus
+
+    bus, storage = application.realtime.bus, application.memory_storage
+    if not isinstance(bus, RedisBus) or not isinstance(storage, RedisStorage):
+        return
+    connections = (*bus.connections, storage.connection)
+
+    def each(read: Callable[[RedisConnection], float]) -> Read:
+        return lambda: {(connection.purpose,): read(connection) for connection in connections}
+
+    labels = ("purpose",)
+    metrics.gauge(
+        "redis_connected", "1 while Redis answers, 0 while it does not.", each(lambda one: not one.is_away), labels
+    )
+    metrics.counter("redis_losses", "How often Redis stopped answering.", each(lambda one: one.losses), labels)
+    text = "Since Redis last answered: by so much reading the log of notifications lags, about 1 when all is well."
+    metrics.gauge("redis_silence_seconds", text, each(lambda one: one.silence), labels)
+    metrics.gauge(
+        "redis_unconfirmed",
+        "Changes of this server that did not come back from the log in Redis yet.",
+        lambda: bus.outbox.waiting,
     )
 
 

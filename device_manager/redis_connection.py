@@ -51,6 +51,10 @@ class RedisConnection:
         connections: sockets that are open at most; further commands wait for one.
         decodes: answers are text; otherwise bytes.
 
+    Attributes:
+        purpose: see above.
+        losses: how often it stopped answering.
+
     Raises:
         InvalidSettings: the URL cannot be read.
     """
@@ -65,7 +69,9 @@ class RedisConnection:
         connections: int = 16,
         decodes: bool = False,
     ) -> None:
-        self._purpose = purpose
+        self.purpose = purpose
+        self.losses = 0
+        self._answered = time.monotonic()
         self._away_since: float | None = None
         self._asked = 0.0
         try:
@@ -89,6 +95,16 @@ class RedisConnection:
             self.database = kwargs["db"] = database
         self._client = redis.asyncio.Redis(connection_pool=pool)
         self._client.response_callbacks.clear()
+
+    @property
+    def is_away(self) -> bool:
+        """Whether it did not answer when it was last asked."""
+        return self._away_since is not None
+
+    @property
+    def silence(self) -> float:
+        """Seconds since it last answered."""
+        return time.monotonic() - self._answered
 
     async def run(self, *words: Word) -> Any:
         """The raw reply to one command.
@@ -145,14 +161,16 @@ class RedisConnection:
         self._asked = time.monotonic()
         if self._away_since is None:
             self._away_since = self._asked
-            log.error("Redis does not answer", purpose=self._purpose, host=self.host, port=self.port, reason=str(error))
+            self.losses += 1
+            log.error("Redis does not answer", purpose=self.purpose, host=self.host, port=self.port, reason=str(error))
         return api_error("services.cache.not_connected")
 
     def _found(self) -> None:
+        self._answered = time.monotonic()
         if self._away_since is not None:
             away = round(time.monotonic() - self._away_since, 1)
             self._away_since = None
-            log.warning("Redis answers again", purpose=self._purpose, host=self.host, port=self.port, seconds=away)
+            log.warning("Redis answers again", purpose=self.purpose, host=self.host, port=self.port, seconds=away)
 
     async def close(self) -> None:
         """Let go of the sockets."""

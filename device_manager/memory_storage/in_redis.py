@@ -52,21 +52,21 @@ class RedisStorage:
                 f'Unusable setting "redis_memory_database": database {number} of the Redis is where the servers keep '
                 "what is their own; take another number, or another one at the end of the URL."
             )
-        self._connection = RedisConnection(
+        self.connection = RedisConnection(
             settings.redis, "memory storage", database=number, deadline=settings.redis_deadline, decodes=True
         )
 
     async def run(self, *words: Word) -> Any:
         """See `MemoryStorage`."""
         try:
-            return await self._connection.run(*words)
+            return await self.connection.run(*words)
         except ResponseError as error:
             raise refusal(error) from error
 
     async def run_together(self, commands: Sequence[Command]) -> list[Any]:
         """See `MemoryStorage`."""
         try:
-            replies = await self._connection.run_together(commands)
+            replies = await self.connection.run_together(commands)
         except ResponseError as error:
             raise refusal(error) from error
         return [refusal(reply) if isinstance(reply, ResponseError) else reply for reply in replies]
@@ -75,7 +75,7 @@ class RedisStorage:
         """See `MemoryStorage`."""
         probes = [words if words[0] in PLAIN else ("EVAL", MEASURE, 0, *words) for words in commands]
         sizes: list[tuple[int, int]] = []
-        for found in await self._connection.run_together(probes, atomic=False) if probes else ():
+        for found in await self.connection.run_together(probes, atomic=False) if probes else ():
             if isinstance(found, ResponseError):
                 found = 0
             sizes.append((found, found) if isinstance(found, int) else (found[0], found[1]))
@@ -84,11 +84,11 @@ class RedisStorage:
     async def is_healthy(self) -> bool:
         """See `MemoryStorage`."""
         try:
-            await self._connection.run("PING")
+            await self.connection.run("PING")
         except (ApiError, ResponseError):
             return False
         return True
 
     async def close(self) -> None:
         """See `MemoryStorage`."""
-        await self._connection.close()
+        await self.connection.close()

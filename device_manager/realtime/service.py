@@ -69,7 +69,7 @@ class Realtime:
         presence = Presence(self.rooms, bus, events, node)
         entitlements = Entitlements(self.rooms, rights or EveryoneMay(), lambda ended: self._membership.leave(ended))
         self.delivery = Delivery(self.rooms, events, entitlements, most_waiting=settings.realtime_log_entries)
-        self._bus = bus
+        self.bus = self._bus = bus
         self._node = node
         self._max_conditions = settings.realtime_conditions
         self._presence = presence

@@ -14,7 +14,7 @@ PAGE = Path(__file__).parent.parent.parent / "docs" / "operations.md"
 
 async def test_the_page_is_complete(tmp_path: Path) -> None:
     page = PAGE.read_text()
-    application = Application(Settings(store=f"sqlite:{tmp_path}"))
+    application = Application(Settings(store=f"sqlite:{tmp_path}", redis="redis://127.0.0.1:1"))
     names = set()
     for figure in application.metrics.described:
         name = figure.name + ("_total" if figure.kind == "counter" else "")

@@ -51,4 +51,5 @@ async def test_callers_are_refused_at_once_while_it_is_away() -> None:
         with pytest.raises(ApiError) as refused:
             await connection.run("PING")
         assert refused.value.is_unavailable
+    assert connection.is_away and connection.losses == 1
     await connection.close()

@@ -107,5 +107,10 @@ class Outbox:
         return (outgoing for outgoing in self._waiting if not outgoing.is_told)
 
     @property
+    def waiting(self) -> int:
+        """Entries that did not come back yet."""
+        return len(self._waiting)
+
+    @property
     def _is_full(self) -> bool:
         return len(self._waiting) + len(self._recent) > self._most or self._bytes > self._most_bytes

@@ -61,6 +61,9 @@ class RedisBus:
         age: seconds for which collections are logged after the last client has left.
         deadline: seconds that Redis may take to answer.
 
+    Attributes:
+        connections, outbox: to the Redis, and what did not come back from it yet.
+
     Raises:
         InvalidSettings: the URL cannot be read.
     """
@@ -75,8 +78,9 @@ class RedisBus:
         self._age = age
         self._connection = RedisConnection(url, "bus", deadline=deadline)
         self._reading = RedisConnection(url, "bus, reading", deadline=deadline + READING, connections=1)
+        self.connections = (self._connection, self._reading)
         self._log = EntryLog(entries, most_bytes, age, 0)
-        self._outbox = Outbox(entries, most_bytes)
+        self.outbox = Outbox(entries, most_bytes)
         self._leases = Leases(self._connection, self.server, self._log, age, entries)
         self._presence = Presence(self._connection, self.server)
         self._signals: list[Command] = []
@@ -146,13 +150,13 @@ class RedisBus:
 
     def publish(self, entry: Entry) -> None:
         """See `Bus.publish`."""
-        outgoing = self._outbox.add(entry, encode_entry(entry))
+        outgoing = self.outbox.add(entry, encode_entry(entry))
         if self.is_connected:
             self._has_work.set()
         else:
             outgoing.is_told = True
             self._tell(entry, None)
-        for given_up in self._outbox.overflow():
+        for given_up in self.outbox.overflow():
             if not given_up.is_told:
                 self._tell(given_up.entry, None)
 
@@ -233,9 +237,9 @@ class RedisBus:
             log.error("notifications stay in this server until Redis answers again", reason=reason)
         self._trouble = reason
         self._is_connected.clear()
-        self._outbox.send_again()
+        self.outbox.send_again()
         self._signals.clear()
-        for outgoing in self._outbox.untold():
+        for outgoing in self.outbox.untold():
             outgoing.is_told = True
             self._tell(outgoing.entry, None)
 
@@ -254,7 +258,7 @@ class RedisBus:
         elif keys.run != self._keys.run:
             # The new run may have lost the end of the log, or all of it.
             self._log.restart(await self._first(keys))
-            self._outbox.send_all_again()
+            self.outbox.send_all_again()
         starts = [(await self._leases.announce(keys, place))[1] for place in self._leases.own]
         await self._leases.renew(keys)
         oldest = await self._first(keys)
@@ -332,7 +336,7 @@ class RedisBus:
         return sequence > known
 
     def _take_own(self, sequence: int) -> None:
-        for outgoing in self._outbox.came_back(sequence):
+        for outgoing in self.outbox.came_back(sequence):
             if not outgoing.is_told:
                 self._tell(outgoing.entry, self._log.number if outgoing.sequence == sequence else None)
 
@@ -362,15 +366,15 @@ class RedisBus:
             await self._send(keys)
 
     async def _send(self, keys: Keys) -> None:
-        while batch := self._outbox.unsent(BATCH):
+        while batch := self.outbox.unsent(BATCH):
             words: list[str | bytes | int] = [self.server, self._entries, max(int(self._age), 60)]
             for item in batch:
                 place = msgspec.msgpack.encode((item.entry.index, item.entry.collection))
                 words += (item.sequence, place, item.data)
             await self._connection.run_script(PUBLISH, [keys.log, keys.sent], words)
-            self._outbox.note_sent(batch[-1].sequence)
-        if self._outbox.has_lost:
-            self._outbox.has_lost = False
+            self.outbox.note_sent(batch[-1].sequence)
+        if self.outbox.has_lost:
+            self.outbox.has_lost = False
             self._signal("lost")
         while commands := [*self._signals[:BATCH], *self._presence.take_changes(keys, BATCH, ALIVE)]:
             del self._signals[:BATCH]
