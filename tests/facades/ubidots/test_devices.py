@@ -215,4 +215,5 @@ async def test_measures_stay_if_so_configured(shared: Any) -> None:
     twin = await reading.get(actor, "~pump")
     await writing.delete(actor, twin)
     await shared.json("GET", f"{DEVICES}~pump", 404)
+    await application.store.refresh(shared.engine, "measures")
     assert (await shared.core("devices", "getMeasures", _id=twin.id))["total"] == 1
