@@ -18,7 +18,7 @@ import pytest
 from device_manager.cli.client import Client
 from device_manager.cli.process import ServerProcess
 
-sys.path.insert(0, str(Path(__file__).parent / "incumbent"))  # for `kuzzle_platform`
+sys.path.insert(0, str(Path(__file__).parent / "incumbent"))  # for `kuzzle_platform` and its mappings
 
 _engines = itertools.count(1)
 

@@ -16,7 +16,8 @@ from typing import Any
 
 import httpx
 import pytest
-from kuzzle_platform import KEYWORD, MEASURED_AT, MINUTE, PASSWORD, KuzzlePlatform
+from kuzzle_mappings import KEYWORD
+from kuzzle_platform import MEASURED_AT, MINUTE, PASSWORD, KuzzlePlatform
 
 from device_manager.cli.client import CallRefused, Client
 from device_manager.cli.process import ServerProcess

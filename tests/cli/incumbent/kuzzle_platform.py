@@ -12,11 +12,9 @@ import json
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import httpx
-
-Source = dict[str, Any]
+from kuzzle_mappings import DEVICE_METADATA, FREE, INFO, KEYWORD, METADATA, Mappings, Source, strict, with_fields
 
 PLATFORM = "device-manager"
 MADE_AT = 1_600_000_000_000
@@ -25,29 +23,12 @@ MINUTE = 60_000
 PASSWORD = "correct horse"
 CREDENTIALS = "%plugin-kuzzle-plugin-auth-passport-local"
 
-KEYWORD: Source = {"type": "keyword"}
-NAME: Source = {"type": "keyword", "fields": {"text": {"type": "text"}}}
-DATE: Source = {"type": "date"}
-FREE: Source = {"type": "object", "dynamic": "false"}
-INFO: Source = {
-    "properties": {"author": KEYWORD, "createdAt": DATE, "updater": KEYWORD, "updatedAt": DATE},
-}
-METADATA: Source = {"properties": {"floor": {"type": "integer"}, "owner": KEYWORD}}
-DEVICE_METADATA: Source = {"properties": {"serial": KEYWORD}}
-VALUES: Source = {"properties": {"temperature": {"type": "float"}, "humidity": {"type": "float"}}}
-SLOTS: Source = {"properties": {"name": KEYWORD, "type": KEYWORD}}
-PAIR: Source = {"properties": {"asset": KEYWORD, "device": KEYWORD}}
-
 ROOM_SLOTS = [{"name": "indoor", "type": "temperature"}, {"name": "damp", "type": "humidity"}]
 THERMOMETER_SLOTS = [{"name": "temp", "type": "temperature"}, {"name": "hum", "type": "humidity"}]
 
 
 def info(at: int = MADE_AT) -> Source:
     return {"author": "-1", "createdAt": at, "updatedAt": None, "updater": None}
-
-
-def strict(properties: Source) -> Source:
-    return {"dynamic": "strict", "properties": properties | {"_kuzzle_info": INFO}}
 
 
 @dataclass
@@ -73,6 +54,10 @@ class KuzzlePlatform:
     linked: int = 5
     measures: int = 4
     historizes: bool = True
+
+    @property
+    def _mappings(self) -> Mappings:
+        return Mappings(self.version)
 
     @property
     def engines(self) -> dict[str, str]:
@@ -130,30 +115,12 @@ class KuzzlePlatform:
         plugin = {"type": "device-manager", "device-manager": {"provisioningStrategy": "auto"}}
         documents = [("plugin--device-manager", plugin), *engines]
         self._collection("&device-manager", "config", strict(config), documents)
-        self._collection("&device-manager", "models", self._models_mapping(), self._models())
-        self._collection("&device-manager", "devices", self._provisioning_mapping(), self._provisioning())
+        self._collection("&device-manager", "models", self._mappings.models(), self._models())
+        self._collection("&device-manager", "devices", self._mappings.provisioning(), self._provisioning())
         payloads = {name: KEYWORD for name in ("uuid", "deviceModel", "apiAction", "state", "reason")}
         frame = {"uuid": "p-1", "deviceModel": "Thermometer", "valid": True, "payload": {"raw": "AQ=="}}
         mapping = strict(payloads | {"valid": {"type": "boolean"}, "payload": FREE})
         self._collection("&device-manager", "payloads", mapping, [("p-1", frame)])
-
-    def _models_mapping(self) -> Source:
-        free = ("metadataMappings", "defaultMetadata", "metadataDetails", "metadataGroups")
-        twin = {"model": KEYWORD, "measures": {"properties": {"type": KEYWORD, "name": KEYWORD}}}
-        group: Source = {"model": KEYWORD} | dict.fromkeys(free, FREE)
-        if self.version == 3:
-            models = {"properties": {"assets": KEYWORD, "devices": KEYWORD}}
-            group["affinity"] = {"properties": {"type": KEYWORD, "strict": {"type": "boolean"}, "models": models}}
-        return strict(
-            {
-                "type": KEYWORD,
-                "engineGroup": KEYWORD,
-                "measure": {"properties": {"type": KEYWORD, "valuesMappings": FREE}},
-                "asset": {"properties": twin | dict.fromkeys((*free, "tooltipModels", "locales"), FREE)},
-                "device": {"properties": twin | dict.fromkeys(free, FREE)},
-                "group": {"properties": group},
-            }
-        )
 
     def _models(self) -> Iterator[tuple[str, Source]]:
         for type in ("temperature", "humidity"):
@@ -177,13 +144,6 @@ class KuzzlePlatform:
         if self.version == 3:
             group["affinity"] = {"type": ["assets"], "models": {"assets": [], "devices": []}, "strict": False}
         yield "model-group-Floor", {"type": "group", "engineGroup": "commons", "group": group}
-
-    def _provisioning_mapping(self) -> Source:
-        if self.version == 2:
-            return self._devices_mapping()
-        last = {"type": KEYWORD, "measureName": KEYWORD, "measuredAt": DATE, "values": VALUES}
-        twin = {"model": NAME, "reference": NAME, "engineId": NAME, "measureSlots": SLOTS}
-        return strict(twin | {"provisionedAt": DATE, "lastMeasuredAt": DATE, "lastMeasures": {"properties": last}})
 
     def _provisioning(self) -> Iterator[tuple[str, Source]]:
         for engine in self.engines:
@@ -241,82 +201,23 @@ class KuzzlePlatform:
         self._collection(index, "config", strict({"type": KEYWORD, "group": KEYWORD}), [])
         # Collections of old servers lack their alias.
         assets = dict(self._asset(engine, number) for number in range(self.rooms))
-        self._collection(index, "assets", self._assets_mapping(), assets.items(), alias=self.version == 3)
+        self._collection(index, "assets", self._mappings.assets(), assets.items(), alias=self.version == 3)
         devices = (self._device(engine, number) for number in range(self.linked))
-        self._collection(index, "devices", self._devices_mapping(), devices)
-        self._collection(index, "measures", self._measures_mapping(), self._measures(engine))
-        self._collection(index, "assets-history", self._history_mapping(), self._history(engine, assets))
+        self._collection(index, "devices", self._mappings.devices(), devices)
+        self._collection(index, "measures", self._mappings.measures(), self._measures(engine))
+        self._collection(index, "assets-history", self._mappings.history(), self._history(engine, assets))
         if self.version == 2:
-            self._collection(index, "assets-groups", self._old_groups_mapping(), self._old_groups())
+            self._collection(index, "assets-groups", self._mappings.old_groups(), self._old_groups())
         else:
-            self._collection(index, "groups", self._groups_mapping(), self._groups())
+            self._collection(index, "groups", self._mappings.groups(), self._groups())
         invoices = [(str(number), {"total": number, "lines": [{"of": engine}]}) for number in range(3)]
         self._collection(index, "invoices", {"dynamic": "true"}, invoices)
-
-    @property
-    def _memberships(self) -> Source:
-        return {
-            "properties": {"id" if self.version == 2 else "path": NAME if self.version == 3 else KEYWORD, "date": DATE}
-        }
-
-    @property
-    def _of_version_2(self) -> Source:
-        """What twins of version 2 have beside."""
-        embedded = {"type": KEYWORD, "name": KEYWORD, "measuredAt": DATE, "payloadUuids": KEYWORD, "originId": KEYWORD}
-        measures = {name: {"properties": embedded | {"values": VALUES}} for name in ("indoor", "damp", "temp", "hum")}
-        return {"measures": {"properties": measures}, "lastMeasuredAt": DATE}
-
-    def _assets_mapping(self) -> Source:
-        twin = {"model": NAME, "reference": NAME, "metadata": METADATA, "groups": self._memberships}
-        if self.version == 2:
-            names = {"properties": {"asset": KEYWORD, "device": KEYWORD, "type": KEYWORD}}
-            linked = {"properties": {"_id": KEYWORD, "measureNames": names}}
-            return strict(twin | self._of_version_2 | {"linkedDevices": linked, "softTenant": KEYWORD})
-        texts = {"properties": {"friendlyName": NAME, "description": {"type": "text"}}}
-        locales = {"dynamic": "false", "properties": {"en": texts, "fr": texts}}
-        links = {"properties": {"deviceId": KEYWORD, "measureSlots": PAIR}}
-        return strict(twin | {"modelLocales": locales, "measureSlots": SLOTS, "linkedMeasures": links})
-
-    def _devices_mapping(self) -> Source:
-        twin = {"model": NAME, "reference": NAME, "engineId": NAME, "metadata": DEVICE_METADATA}
-        twin["groups"] = self._memberships
-        if self.version == 2:
-            return strict(twin | self._of_version_2 | {"assetId": NAME})
-        links = {"properties": {"assetId": KEYWORD, "measureSlots": PAIR}}
-        return strict(twin | {"measureSlots": SLOTS, "linkedMeasures": links})
-
-    def _measures_mapping(self) -> Source:
-        asset = {"_id": KEYWORD, "model": KEYWORD, "reference": KEYWORD, "measureName": KEYWORD, "metadata": METADATA}
-        origin = {"type": KEYWORD, "_id": KEYWORD, "measureName": KEYWORD, "deviceModel": KEYWORD}
-        origin |= {"reference": KEYWORD, "payloadUuids": KEYWORD, "deviceMetadata": DEVICE_METADATA}
-        both = {"groups": self._memberships}
-        contexts = {"asset": {"properties": asset | both}, "origin": {"properties": origin | both}}
-        return strict({"type": KEYWORD, "measuredAt": DATE, "values": VALUES} | contexts)
-
-    def _history_mapping(self) -> Source:
-        event = {
-            "name": KEYWORD,
-            "metadata": {"properties": {"names": KEYWORD}},
-            "link": {"properties": {"deviceId": KEYWORD}},
-            "unlink": {"properties": {"deviceId": KEYWORD}},
-            "measure": {"properties": {"names": KEYWORD}},
-        }
-        snapshot = {"properties": self._assets_mapping()["properties"]}
-        return strict({"id": KEYWORD, "timestamp": DATE, "event": {"properties": event}, "asset": snapshot})
-
-    def _old_groups_mapping(self) -> Source:
-        group = {"name": NAME, "parent": KEYWORD, "children": KEYWORD, "model": NAME, "lastUpdate": DATE}
-        return strict(group | {"metadata": {"properties": {"level": {"type": "integer"}}}, "colour": KEYWORD})
 
     def _old_groups(self) -> Iterator[tuple[str, Source]]:
         building: Source = {"name": "Building", "parent": None, "children": ["floor-1"], "model": None, "metadata": {}}
         yield "building", building | {"lastUpdate": MADE_AT, "_kuzzle_info": info()}
         floor: Source = {"name": "First floor", "parent": "building", "children": [], "model": "Floor", "colour": "red"}
         yield "floor-1", floor | {"metadata": {"level": 1}, "lastUpdate": MADE_AT, "_kuzzle_info": info()}
-
-    def _groups_mapping(self) -> Source:
-        group = {"name": NAME, "path": NAME, "model": NAME, "lastUpdate": DATE}
-        return strict(group | {"metadata": {"properties": {"level": {"type": "integer"}}}})
 
     def _groups(self) -> Iterator[tuple[str, Source]]:
         for id, path, model, metadata in (
@@ -443,10 +344,6 @@ def batches(documents: Iterable[tuple[str, Source]], size: int) -> Iterator[list
     rest = iter(documents)
     while batch := list(itertools.islice(rest, size)):
         yield batch
-
-
-def with_fields(mapping: Source, fields: Source) -> Source:
-    return mapping | {"properties": mapping["properties"] | fields}
 
 
 def pbkdf2_credentials(name: str) -> Source:
