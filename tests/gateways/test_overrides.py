@@ -16,8 +16,8 @@ from device_manager.gateways.websocket import WebSocketProtocol
 OURS = {
     WebSocketProtocol: {
         "answer", "answer_heard", "answer_later", "busy", "check_deadlines", "close", "count_incoming",
-        "cut_slow_reader", "discards", "fail", "finish", "read", "receive_frame", "receive_message", "receive_upgrade",
-        "refuse", "route", "send_answer", "write_last",
+        "cut_for_loss", "cut_slow_reader", "discards", "fail", "finish", "read", "receive_frame", "receive_message",
+        "receive_upgrade", "refuse", "route", "send_answer", "write_last",
     },
     HttpProtocol: {
         "ask_for_body", "become_websocket", "break_off", "busy", "check_deadlines", "count_bodies", "decline_upgrade",
