@@ -44,10 +44,10 @@ def settings() -> dict[str, Any]:
 async def application(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, settings: dict[str, Any]
 ) -> AsyncIterator[Application]:
-    """One server a store, in this process."""
+    """One server a store, in this process; no users of other tests close it to strangers."""
     url = f"sqlite:{tmp_path_factory.mktemp('facades')}"
     if request.param == "elasticsearch":
-        url = f"elasticsearch:{request.getfixturevalue('elasticsearch_url')}"
+        url = f"elasticsearch:{request.getfixturevalue('emptied_cluster')()}"
     application = Application(Settings(store=url, port=0, **settings))
     await application.start()
     yield application
