@@ -69,7 +69,7 @@ check: $(TESTING)  ## Lint, formatting, types and layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	MYPYPATH=tests/elasticsearch:tests/tasks/victim:tests/cli/incumbent $(BIN)/mypy --explicit-package-bases conftest.py tests examples benchmarks
+	MYPYPATH=tests/elasticsearch:tests/tasks/victim:tests/cli/incumbent $(BIN)/mypy --explicit-package-bases tests examples benchmarks
 	$(BIN)/lint-imports
 
 docs: $(RUNTIME)  ## Write the pages of docs/ that follow from the code
