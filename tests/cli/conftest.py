@@ -18,7 +18,8 @@ import pytest
 from device_manager.cli.client import Client
 from device_manager.cli.process import ServerProcess
 
-sys.path.insert(0, str(Path(__file__).parent / "incumbent"))  # for `kuzzle_platform` and its mappings
+sys.path.insert(0, str(Path(__file__).parent / "incumbent"))
+from kuzzle_platform import KuzzlePlatform  # found only now
 
 _engines = itertools.count(1)
 
@@ -118,3 +119,15 @@ def make_fleet(
         return Fleet(engine, server.url, asyncio.run(fill()))
 
     return make
+
+
+@pytest.fixture
+def write_platform(empty_cluster: str) -> Callable[..., KuzzlePlatform]:
+    """Fills the cluster with a platform of version 2 or 3 and nothing else but empty collections of this product."""
+
+    def write(version: int, **size: Any) -> KuzzlePlatform:
+        platform = KuzzlePlatform(empty_cluster, version, **size)
+        platform.write()
+        return platform
+
+    return write

@@ -67,24 +67,16 @@ class CreateAssetModel(Idempotent, frozen=True, kw_only=True):
     tags: Tags | None = None
 
 
-class KnownProperty(Input, frozen=True, kw_only=True):
+class KnownProperty(PropertyDefinition, frozen=True, kw_only=True):
     """A property of a model as it is going to be; without an id it is a new one."""
 
-    name: Name
-    data_type: PropertyDataType
-    type: PropertyType
     id: CustomId | None = None
-    external_id: ExternalId | None = None
-    unit: Unit | None = None
 
 
-class KnownHierarchy(Input, frozen=True, kw_only=True):
+class KnownHierarchy(HierarchyDefinition, frozen=True, kw_only=True):
     """A hierarchy of a model as it is going to be; without an id it is a new one."""
 
-    name: Name
-    child_asset_model_id: CustomId
     id: CustomId | None = None
-    external_id: ExternalId | None = None
 
 
 class UpdateAssetModel(Idempotent, frozen=True, kw_only=True):

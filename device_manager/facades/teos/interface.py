@@ -117,7 +117,10 @@ class Teos(ForeignInterface):
         self._sparks = Sparks(store, self._assets, self._wallets, self._transactions, settings.teos_ledger)
         self._balances = Balances(store, self._wallets, chain)
         twins.tasks.register(Committing(router, store, chain, telling, twins.platform).kind)
-        self._handlers: dict[Place, Handler] = {
+        self._handlers = self._handlers_by_place()
+
+    def _handlers_by_place(self) -> dict[Place, Handler]:
+        handlers: dict[Place, Handler] = {
             ("GET", "ping", False, ""): self._ping,
             ("GET", "assets", False, ""): self._list_assets,
             ("POST", "assets", False, ""): self._create_asset,
@@ -148,8 +151,9 @@ class Teos(ForeignInterface):
             ("DELETE", "wallets", True, ""): self._remove_wallet,
         }
         for table in TABLES:
-            self._handlers["GET", table, False, ""] = self._table
-            self._handlers["GET", table, True, ""] = self._table_entry
+            handlers["GET", table, False, ""] = self._table
+            handlers["GET", table, True, ""] = self._table_entry
+        return handlers
 
     async def answer(self, request: ForeignRequest) -> ForeignAnswer:
         """See `ForeignInterface.answer`."""

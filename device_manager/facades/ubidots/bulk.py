@@ -17,6 +17,8 @@ from device_manager.facades.acting import Actor
 from device_manager.facades.ubidots.content import ID_BYTES
 from device_manager.facades.ubidots.errors import UbidotsError, no_bulk_header, translated
 from device_manager.facades.ubidots.exchange import V2, Exchange, answer
+from device_manager.facades.ubidots.reading import DeviceReading
+from device_manager.facades.ubidots.writing import DeviceWriting
 from device_manager.router.foreign import ForeignAnswer
 from device_manager.security.foreign_credentials import ForeignCaller
 from device_manager.storage.stamps import Source
@@ -95,6 +97,10 @@ class BulkWork(ABC):
     Two notes stand between an item and what is done about it: first what is going to be done, then that it was. So
     work that is repeated, because its process died, can tell what it has done itself from what others did before.
 
+    Args:
+        reading: finds devices and their variables.
+        writing: writes them.
+
     Attributes:
         type: its name, as clients see it.
         outcome: member of the result that lists the ids of what was worked off.
@@ -102,6 +108,10 @@ class BulkWork(ABC):
 
     type: str
     outcome: str
+
+    def __init__(self, reading: DeviceReading, writing: DeviceWriting) -> None:
+        self._reading = reading
+        self._writing = writing
 
     @abstractmethod
     async def plan(self, actor: Actor, items: Sequence[Any], options: Source, done: frozenset[str]) -> Plan:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from device_manager.facades.ubidots.bodies import REQUIRED
 from device_manager.facades.ubidots.bulk import ActAs, BulkSettings, BulkTasks
-from device_manager.facades.ubidots.bulk_deletion import DeviceDeletion, read_keys
+from device_manager.facades.ubidots.bulk_deletion import DeviceDeletion
+from device_manager.facades.ubidots.bulk_keys import read_keys
 from device_manager.facades.ubidots.bulk_variables import DEVICE, END, START, ValueDeletion, VariableDeletion, all_keys
 from device_manager.facades.ubidots.bulk_writing import WHOLE, DeviceChanges, DeviceCreation, read_changes, read_new
 from device_manager.facades.ubidots.content import LABEL_SIGN, device_id

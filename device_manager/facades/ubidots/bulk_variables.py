@@ -8,8 +8,7 @@ from typing import Any
 from device_manager.facades.acting import Actor
 from device_manager.facades.ubidots.bulk import BulkWork, Plan, Planned
 from device_manager.facades.ubidots.content import LABEL_SIGN, find_variable, variable_id, variables_of
-from device_manager.facades.ubidots.reading import DeviceReading, Twin
-from device_manager.facades.ubidots.writing import DeviceWriting
+from device_manager.facades.ubidots.reading import Twin
 from device_manager.storage.stamps import Source
 
 DEVICE = "device"
@@ -19,16 +18,7 @@ START, END = "start", "end"
 
 
 class VariableWork(BulkWork):
-    """Something that is done to variables by their keys.
-
-    Args:
-        reading: finds them.
-        writing: writes their devices.
-    """
-
-    def __init__(self, reading: DeviceReading, writing: DeviceWriting) -> None:
-        self._reading = reading
-        self._writing = writing
+    """Something that is done to variables by their keys."""
 
     async def plan(self, actor: Actor, items: Sequence[Any], options: Source, done: frozenset[str]) -> Plan:
         """See `BulkWork.plan`: the items are ids or, of one device, labels with `~` too."""

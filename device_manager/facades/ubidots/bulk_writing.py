@@ -8,11 +8,10 @@ from typing import Any
 from device_manager.facades.acting import Actor
 from device_manager.facades.ubidots.bodies import REQUIRED, checked_each
 from device_manager.facades.ubidots.bulk import BulkWork, Plan, Planned, refused
-from device_manager.facades.ubidots.bulk_deletion import is_key
+from device_manager.facades.ubidots.bulk_keys import is_key
 from device_manager.facades.ubidots.content import LABEL_SIGN, device_id
 from device_manager.facades.ubidots.errors import invalid
-from device_manager.facades.ubidots.reading import DeviceReading
-from device_manager.facades.ubidots.writing import DEVICE, TAKEN, DeviceWriting
+from device_manager.facades.ubidots.writing import DEVICE, TAKEN
 from device_manager.storage.stamps import Source
 
 WHOLE = "whole"
@@ -20,19 +19,10 @@ WHOLE = "whole"
 
 
 class DeviceCreation(BulkWork):
-    """Creates devices. What each is going to be called here is planned, so creating it again finds it.
-
-    Args:
-        reading: finds devices.
-        writing: creates them.
-    """
+    """Creates devices. What each is going to be called here is planned, so creating it again finds it."""
 
     type = "devices.bulk_create"
     outcome = "created"
-
-    def __init__(self, reading: DeviceReading, writing: DeviceWriting) -> None:
-        self._reading = reading
-        self._writing = writing
 
     async def plan(self, actor: Actor, items: Sequence[Any], options: Source, done: frozenset[str]) -> Plan:
         """See `BulkWork.plan`: the items are bodies."""
@@ -61,19 +51,10 @@ class DeviceCreation(BulkWork):
 
 
 class DeviceChanges(BulkWork):
-    """Changes devices, each as its item says.
-
-    Args:
-        reading: finds devices.
-        writing: changes them.
-    """
+    """Changes devices, each as its item says."""
 
     type = "devices.bulk_update"
     outcome = "updated"
-
-    def __init__(self, reading: DeviceReading, writing: DeviceWriting) -> None:
-        self._reading = reading
-        self._writing = writing
 
     async def plan(self, actor: Actor, items: Sequence[Any], options: Source, done: frozenset[str]) -> Plan:
         """See `BulkWork.plan`: the items are `[key, body]`."""

@@ -11,6 +11,7 @@ import boto3
 import pytest
 import pytest_asyncio
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from device_manager.app import Application
 from device_manager.call import Call
@@ -101,6 +102,23 @@ async def run(method: Callable[..., Any], **members: Any) -> Any:
 def call() -> Callable[..., Awaitable[Any]]:
     """Calls a method of a client beside the event loop."""
     return run
+
+
+async def refusal(name: str, status: int, calling: Awaitable[Any]) -> dict[str, Any]:
+    """The answer to a call that is refused by an error of a name."""
+    with pytest.raises(ClientError) as caught:
+        await calling
+    response: dict[str, Any] = caught.value.response
+    assert (response["Error"]["Code"], response["ResponseMetadata"]["HTTPStatusCode"]) == (name, status)
+    assert response["Error"]["Message"] and response["message"] == response["Error"]["Message"]
+    assert uuid.UUID(response["ResponseMetadata"]["RequestId"])
+    return response
+
+
+@pytest.fixture(scope="session")
+def refused() -> Callable[..., Awaitable[dict[str, Any]]]:
+    """Expects that a call is refused: `await refused("InvalidRequestException", 400, calling)`."""
+    return refusal
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session", params=["sqlite", "elasticsearch"])

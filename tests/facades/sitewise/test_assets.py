@@ -14,19 +14,11 @@ from botocore.exceptions import ClientError
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 Call = Callable[..., Awaitable[Any]]
+Refused = Callable[..., Awaitable[dict[str, Any]]]
 Site = Any
 MODELS, ASSETS = "device-manager/models", "device-manager/assets"
 FLOW = {"name": "Flow rate", "dataType": "DOUBLE", "unit": "m3/h", "type": {"measurement": {}}}
 MAKER = {"name": "Maker", "dataType": "STRING", "type": {"attribute": {"defaultValue": "Acme"}}}
-
-
-async def refused(name: str, status: int, calling: Awaitable[Any]) -> dict[str, Any]:
-    """The answer to a call that is refused by an error of a name."""
-    with pytest.raises(ClientError) as caught:
-        await calling
-    response: dict[str, Any] = caught.value.response
-    assert (response["Error"]["Code"], response["ResponseMetadata"]["HTTPStatusCode"]) == (name, status)
-    return response
 
 
 async def wait(call: Call, client: Any, waiter: str, **members: Any) -> None:
@@ -54,7 +46,7 @@ async def pump(site: Site, call: Call) -> str:
     return await new_model(call, site.client())
 
 
-async def test_8_models_and_assets_are_native_ones_too(site: Site, call: Call) -> None:
+async def test_8_models_and_assets_are_native_ones_too(site: Site, call: Call, refused: Refused) -> None:
     client = site.client()
     name = f"Cooling pump {uuid.uuid4().hex[:6]}"
     made = await call(
@@ -138,7 +130,7 @@ async def test_models_of_native_clients_are_asset_models(site: Site, call: Call)
     assert (await call(client.list_asset_models, assetModelTypes=["INTERFACE"]))["assetModelSummaries"] == []
 
 
-async def test_10_ids_and_aliases_of_all_kinds_are_found(site: Site, call: Call, pump: str) -> None:
+async def test_10_ids_and_aliases_of_all_kinds_are_found(site: Site, call: Call, pump: str, refused: Refused) -> None:
     client = site.client()
     id = await new_asset(call, client, pump, assetExternalId="pump.01")
     asset = await call(client.describe_asset, assetId="externalId:pump.01")
@@ -162,7 +154,7 @@ async def test_10_ids_and_aliases_of_all_kinds_are_found(site: Site, call: Call,
     assert (await refused("ResourceAlreadyExistsException", 409, taken))["resourceId"] == id
 
 
-async def test_what_models_cannot_have_is_refused(site: Site, call: Call, pump: str) -> None:
+async def test_what_models_cannot_have_is_refused(site: Site, call: Call, pump: str, refused: Refused) -> None:
     client = site.client()
     metric = {"expression": "1", "variables": [], "window": {"tumbling": {"interval": "1h"}}}
     computed = {"name": "Sum", "dataType": "DOUBLE", "type": {"metric": metric}}
@@ -189,7 +181,7 @@ async def test_what_models_cannot_have_is_refused(site: Site, call: Call, pump: 
     assert [(one["name"], one["dataType"]) for one in described["assetModelProperties"]] == [("Maker", "INTEGER")]
 
 
-async def test_11_assets_with_relatives_stay(site: Site, call: Call, pump: str) -> None:
+async def test_11_assets_with_relatives_stay(site: Site, call: Call, pump: str, refused: Refused) -> None:
     client = site.client()
     hall = await new_model(
         call, client, assetModelHierarchies=[{"name": "Pumps", "childAssetModelId": pump, "externalId": "pumps"}]
@@ -227,7 +219,7 @@ async def test_11_assets_with_relatives_stay(site: Site, call: Call, pump: str) 
     await wait(call, client, "asset_not_exists", assetId=parent)
 
 
-async def test_nothing_is_a_part_of_itself(site: Site, call: Call) -> None:
+async def test_nothing_is_a_part_of_itself(site: Site, call: Call, refused: Refused) -> None:
     client = site.client()
     id = str(uuid.uuid4())
     inner = await new_model(call, client)

@@ -8,27 +8,18 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 Call = Callable[..., Awaitable[Any]]
+Refused = Callable[..., Awaitable[dict[str, Any]]]
 Site = Any
 MODELS, ASSETS = "device-manager/models", "device-manager/assets"
 FLOW = {"name": "Flow", "dataType": "DOUBLE", "unit": "m3/h", "type": {"measurement": {}}}
 MAKER = {"name": "Maker", "dataType": "STRING", "type": {"attribute": {"defaultValue": "Acme"}}}
 
 
-async def refused(name: str, status: int, calling: Awaitable[Any]) -> dict[str, Any]:
-    """The answer to a call that is refused by an error of a name."""
-    with pytest.raises(ClientError) as caught:
-        await calling
-    response: dict[str, Any] = caught.value.response
-    assert (response["Error"]["Code"], response["ResponseMetadata"]["HTTPStatusCode"]) == (name, status)
-    return response
-
-
-async def test_a_model_changes_with_its_assets(site: Site, call: Call) -> None:
+async def test_a_model_changes_with_its_assets(site: Site, call: Call, refused: Refused) -> None:
     client, name = site.client(), f"Pump {uuid.uuid4()}"
     made = await call(
         client.create_asset_model,
@@ -120,7 +111,7 @@ async def models(call: Call, client: Any) -> list[dict[str, Any]]:
     return summaries
 
 
-async def test_what_a_model_cannot_become(site: Site, call: Call) -> None:
+async def test_what_a_model_cannot_become(site: Site, call: Call, refused: Refused) -> None:
     client, name = site.client(), f"Pump {uuid.uuid4()}"
     inner = (await call(client.create_asset_model, assetModelName=f"{name} inner"))["assetModelId"]
     id = (

@@ -10,13 +10,13 @@ from typing import Any
 import msgspec
 import pytest
 import pytest_asyncio
-from botocore.exceptions import ClientError
 
 from device_manager.errors import api_error
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 Call = Callable[..., Awaitable[Any]]
+Refused = Callable[..., Awaitable[dict[str, Any]]]
 Site = Any
 GROUPS, ASSETS = "device-manager/groups", "device-manager/assets"
 
@@ -74,17 +74,6 @@ async def project(site: Site, call: Call) -> Project:
     return project
 
 
-async def refused(name: str, status: int, calling: Awaitable[Any]) -> dict[str, Any]:
-    """The answer to a call that is refused by an error of a name."""
-    with pytest.raises(ClientError) as caught:
-        await calling
-    response: dict[str, Any] = caught.value.response
-    assert (response["Error"]["Code"], response["ResponseMetadata"]["HTTPStatusCode"]) == (name, status)
-    assert response["Error"]["Message"] and response["message"] == response["Error"]["Message"]
-    assert uuid.UUID(response["ResponseMetadata"]["RequestId"])
-    return response
-
-
 async def test_1_what_is_unknown_is_told_and_the_rest_is_done(project: Project) -> None:
     known, other = await project.new_assets(2)
     assert await project.associate([known, known, other]) == []
@@ -135,7 +124,7 @@ async def test_2_an_unknown_project_is_not_found(project: Project) -> None:
     assert project.written == []
 
 
-async def test_3_what_the_client_does_not_check_is_refused(project: Project) -> None:
+async def test_3_what_the_client_does_not_check_is_refused(project: Project, refused: Refused) -> None:
     (known,) = await project.new_assets(1)
     await project.associate([known])
     many = [known, *(str(uuid.uuid4()) for _ in range(100))]
@@ -152,7 +141,7 @@ async def test_3_what_the_client_does_not_check_is_refused(project: Project) -> 
     assert await project.assets() == {known}
 
 
-async def test_4_a_token_makes_one_request(project: Project) -> None:
+async def test_4_a_token_makes_one_request(project: Project, refused: Refused) -> None:
     known, other = await project.new_assets(2)
     await project.associate([known, other])
     token = str(uuid.uuid4())
@@ -169,7 +158,7 @@ async def test_4_a_token_makes_one_request(project: Project) -> None:
     assert len(project.written) == written + 1
 
 
-async def test_5_pages_hold_still_while_assets_leave(project: Project) -> None:
+async def test_5_pages_hold_still_while_assets_leave(project: Project, refused: Refused) -> None:
     ids = await project.new_assets(120)
     assert await project.associate(ids[:100]) == []
     assert await project.associate(ids[100:]) == []
@@ -199,7 +188,9 @@ async def test_5_pages_hold_still_while_assets_leave(project: Project) -> None:
     assert (await page)["assetIds"] == []
 
 
-async def test_what_pipes_refuse_is_told_of_each(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_pipes_refuse_is_told_of_each(
+    project: Project, monkeypatch: pytest.MonkeyPatch, refused: Refused
+) -> None:
     kept, other, in_already = await project.new_assets(3)
     await project.associate([in_already])
     refusal = api_error("plugin.runtime.unexpected_error", "the hall is closed")
