@@ -7,10 +7,10 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Protocol
-from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
+from proxy import Proxy
 
 from device_manager.errors import ApiError
 from device_manager.settings import Settings
@@ -31,39 +31,22 @@ class Node(Protocol):
     def resume(self) -> None: ...
 
 
-class Proxy:
-    """Passes bytes on; swallows the next answer, and cuts that connection, when told to."""
+class LossyProxy(Proxy):
+    """Swallows the next answer, and cuts that connection, when told to."""
 
-    def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
-        self._target = parts.hostname, parts.port
-        self.swallows = False
+    swallows = False
 
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        upstream, sender = await asyncio.open_connection(*self._target)
-        await asyncio.gather(self._pass(reader, sender), self._answer(upstream, writer), return_exceptions=True)
-
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while data := await reader.read(1 << 16):
-            writer.write(data)
-        writer.close()
-
-    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while data := await reader.read(1 << 16):
-            if self.swallows:
-                self.swallows = False
-                break
-            writer.write(data)
-        writer.close()
+    async def answered(self, data: bytes) -> bool:
+        """See `Proxy.answered`."""
+        swallowed, self.swallows = self.swallows, False
+        return not swallowed
 
 
 @pytest_asyncio.fixture
-async def proxy(elasticsearch_url: str) -> AsyncIterator[tuple[Proxy, str]]:
-    """A proxy in front of the cluster, and its URL."""
-    proxy = Proxy(elasticsearch_url)
-    server = await asyncio.start_server(proxy.serve, "127.0.0.1", 0)
-    yield proxy, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    server.close()
+async def lossy(elasticsearch_url: str) -> AsyncIterator[LossyProxy]:
+    """Such a proxy in front of the cluster."""
+    async with LossyProxy(elasticsearch_url) as proxy:
+        yield proxy
 
 
 @pytest.mark.parametrize("step", ["intended", "committing"])
@@ -71,17 +54,16 @@ async def test_lost_answer_changes_nothing_about_the_outcome(
     step: str,
     store: ElasticsearchStore,
     index: str,
-    proxy: tuple[Proxy, str],
+    lossy: LossyProxy,
     linked: Callable[[str], Awaitable[list[str]]],
     history: Callable[[], Awaitable[list[str]]],
 ) -> None:
-    lossy, url = proxy
     losses = iter([step])
 
     def on_step(reached: str) -> None:
         lossy.swallows = reached == step and next(losses, None) is not None
 
-    other = ElasticsearchStore(url, Settings(), on_step=on_step)
+    other = ElasticsearchStore(lossy.url, Settings(), on_step=on_step)
     await other.start()
     told: list[Change] = []
     other.on_commit(told.extend)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator
-from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
+from proxy import Proxy
 
 from device_manager.settings import Settings
 from device_manager.storage.contract import Transaction
@@ -23,49 +23,32 @@ SLOW = 1.5 * GRACE
 LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
 
 
-class SlowForLargeRequests:
-    """Passes bytes on; large requests wait before they reach the cluster, small ones do not."""
+class SlowForLargeRequests(Proxy):
+    """Large requests wait before they reach the cluster, small ones do not."""
 
-    def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
-        self._target = parts.hostname, parts.port
-        self.delayed = 0
+    delayed = 0
 
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        upstream, sender = await asyncio.open_connection(*self._target)
-        await asyncio.gather(self._ask(reader, sender), self._answer(upstream, writer), return_exceptions=True)
-
-    async def _ask(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while data := await reader.read(1 << 16):
-            declared = LENGTH.search(data)
-            if declared and int(declared[1]) > LARGE:
-                self.delayed += 1
-                await asyncio.sleep(SLOW)
-            writer.write(data)
-        writer.close()
-
-    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while data := await reader.read(1 << 16):
-            writer.write(data)
-        writer.close()
+    async def asked(self, data: bytes) -> None:
+        """See `Proxy.asked`."""
+        declared = LENGTH.search(data)
+        if declared and int(declared[1]) > LARGE:
+            self.delayed += 1
+            await asyncio.sleep(SLOW)
 
 
 @pytest_asyncio.fixture
-async def proxy(elasticsearch_url: str) -> AsyncIterator[tuple[SlowForLargeRequests, str]]:
-    """Such a proxy in front of the cluster, and its URL."""
-    proxy = SlowForLargeRequests(elasticsearch_url)
-    server = await asyncio.start_server(proxy.serve, "127.0.0.1", 0)
-    yield proxy, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    server.close()
+async def slow(elasticsearch_url: str) -> AsyncIterator[SlowForLargeRequests]:
+    """Such a proxy in front of the cluster."""
+    async with SlowForLargeRequests(elasticsearch_url) as proxy:
+        yield proxy
 
 
 async def test_a_transaction_that_takes_longer_than_the_grace_time(
-    proxy: tuple[SlowForLargeRequests, str], store: ElasticsearchStore, index: str
+    slow: SlowForLargeRequests, store: ElasticsearchStore, index: str
 ) -> None:
-    slow, url = proxy
     settings = Settings(recovery_grace=GRACE, transaction_retries=3, store_deadline=60)
-    owner = ElasticsearchStore(url, settings)
-    neighbour = ElasticsearchStore(url, settings)
+    owner = ElasticsearchStore(slow.url, settings)
+    neighbour = ElasticsearchStore(slow.url, settings)
     for one in (owner, neighbour):
         await one.start()
     text = "x" * 200

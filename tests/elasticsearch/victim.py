@@ -17,6 +17,7 @@ import sys
 from typing import Any
 
 from device_manager.errors import ApiError
+from device_manager.logs import configure_logging
 from device_manager.settings import Settings
 from device_manager.storage.contract import Key, Transaction
 from device_manager.storage.elasticsearch.store import ElasticsearchStore
@@ -89,4 +90,5 @@ async def main(url: str, index: str, mode: str, step: str, grace: float) -> None
 
 
 if __name__ == "__main__":
+    configure_logging("warning")  # to standard error: the test reads the other
     asyncio.run(main(sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4], float(sys.argv[5])))

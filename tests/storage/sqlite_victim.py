@@ -11,6 +11,7 @@ import random
 import sys
 from pathlib import Path
 
+from device_manager.logs import configure_logging
 from device_manager.settings import Settings
 from device_manager.storage.contract import Key, Transaction
 from device_manager.storage.sqlite.store import SqliteStore
@@ -53,4 +54,5 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
+    configure_logging("warning")  # to standard error: the test reads the other
     asyncio.run(main())

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from device_manager.call import Call
+from device_manager.logs import configure_logging
 from device_manager.settings import Settings
 from device_manager.storage.contract import INTERNAL_INDEX
 from device_manager.storage.opening import open_store
@@ -35,4 +36,5 @@ async def main() -> None:
     await store.close()
 
 
+configure_logging("warning")  # to standard error: the test reads the other
 asyncio.run(main())
