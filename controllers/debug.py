@@ -10,7 +10,7 @@ import asyncio
 import platform
 import tracemalloc
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 
@@ -131,16 +131,12 @@ class DebugController(Controller):
         return await asyncio.to_thread(method) if method is _snapshot else method()
 
     @action()
-    def add_listener(self, event: str) -> None:
+    def add_listener(self, event: str) -> NoReturn:
         """Listen to an event of the session; it has none, so every event is refused.
 
         Example request:
 
             {"controller": "debug", "action": "addListener", "event": "Debugger.paused"}
-
-        Example result:
-
-            null
 
         Raises:
             ApiError: `core.debugger.not_enabled`, `method_not_found`.

@@ -68,6 +68,14 @@ def test_statistics(ask: Ask) -> None:
     assert "startTime" in error["message"]
 
 
+def test_what_runs_and_whether_it_is_well(ask: Ask) -> None:
+    info = ask("server:info")["result"]["serverInfo"]["kuzzle"]
+    assert info["application"] == {"name": "device-manager"}
+    assert ask("server:publicApi")["result"] == info["api"]["routes"]
+    names = ("internalCache", "memoryStorage", "storageEngine")
+    assert ask("server:healthCheck")["result"] == {"status": "green", "services": dict.fromkeys(names, "green")}
+
+
 def test_metrics_capabilities_and_settings(ask: Ask, server: ServerProcess) -> None:
     metrics = ask("server:metrics")["result"]
     assert metrics["api"] == {"concurrentRequests": 0, "pendingRequests": 0}

@@ -36,6 +36,13 @@ def test_a_redis_that_goes_and_comes_back(start_server: Any, redis_server: Any, 
         wait(lambda: figures("silence_seconds")["bus, reading"] > 1.5)
         assert client.get("/ms/greeting").json()["error"]["id"] == "services.cache.not_connected"
         assert figures("connected")["memory storage"] == 0
+        health = client.get("/_healthCheck").json()
+        assert (health["status"], health["error"]["id"]) == (500, "core.fatal.service_unavailable")
+        assert health["result"]["services"] == {
+            "internalCache": "red",
+            "memoryStorage": "red",
+            "storageEngine": "green",
+        }
         redis_server.start()
         wait(lambda: figures("connected")["bus, reading"] == figures("connected")["bus"] == 1)
         assert figures("losses_total")["bus, reading"] >= 1

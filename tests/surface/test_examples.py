@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import typing
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 import jsonschema_rs
 import msgspec
@@ -26,15 +26,15 @@ def mistakes(bound: BoundAction, text: ActionText, operation: dict[str, Any], co
     """What is wrong with the examples of an action."""
     if not text.summary.endswith((".", "`", ":")):
         yield f"the summary is no sentence: {text.summary!r}"
-    if text.request is None or text.result is None:
-        yield "there is no example request or no example result"
+    annotation = result_type(bound.method)
+    if text.request is None or (text.result is None) is not (annotation is NoReturn):
+        yield "there is no example request or no example result, or a result of what never succeeds"
         return
     message = json.loads(text.request)
     if (message.get("controller"), message.get("action")) != (bound.controller, bound.action):
         yield "the example is one of another action"
     bound.bind(parse(json.loads(text.request), Connection("test", "websocket")))
-    result = json.loads(text.result)
-    annotation = result_type(bound.method)
+    result = json.loads(text.result or "null")
     if annotation is not Any and _is_struct(annotation):
         msgspec.convert(result, annotation)
     if operation:
