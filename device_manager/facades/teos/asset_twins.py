@@ -8,6 +8,7 @@ import orjson
 
 from device_manager.errors import ApiError
 from device_manager.facades.acting import Actor
+from device_manager.facades.teos.kinds import AMENDMENT, LINKING, UNLINKING
 from device_manager.facades.teos.records import Source
 
 CONTROLLER, MODELS = "device-manager/assets", "device-manager/models"
@@ -25,6 +26,8 @@ KEYWORDS = {
     "AssetClassCode": "assetClassCode",
 }
 """Members of an asset's document, and where they are in the metadata of its twin: filters find assets by them."""
+SEEN = frozenset({AMENDMENT, LINKING, UNLINKING})
+"""Types of transactions that change what is in the metadata of a twin that exists."""
 METADATA: Source = {
     MEMBER: {
         "properties": {
@@ -67,9 +70,7 @@ async def create_twin(actor: Actor, transaction: str, source: Source) -> None:
     await _write_model(actor)
     document = orjson.loads(source["data"])["Asset"]
     content = {
-        **{own: document[name] for name, own in KEYWORDS.items()},
-        "description": document["Description"],
-        "documentHash": source["internal"]["documentHash"],
+        **_described(document, source["internal"]["documentHash"]),
         "transaction": transaction,
         "placedAt": source["onCreated"],
         "assetLinkIds": [],
@@ -97,6 +98,23 @@ async def _write_model(actor: Actor) -> None:
     await actor.call(MODELS, "writeAsset", body=model)
 
 
-async def show_links(actor: Actor, id: str, links: list[str]) -> None:
-    """Write the links of an asset where clients of other interfaces see them."""
-    await actor.call(CONTROLLER, "update", _id=twin_of(id), body={"metadata": {MEMBER: {"assetLinkIds": links}}})
+def seen_of(kind: str, record: Source) -> Source:
+    """What clients of other interfaces see of what transactions of a type change.
+
+    Args:
+        kind: one of `SEEN`.
+        record: of the asset.
+    """
+    if kind == AMENDMENT:
+        return _described(record["document"], record["documentHash"])
+    return {"assetLinkIds": record["links"]}
+
+
+async def show(actor: Actor, id: str, seen: Source) -> None:
+    """Write something of an asset where clients of other interfaces see it. Raises what `create_twin` raises."""
+    await actor.call(CONTROLLER, "update", _id=twin_of(id), body={"metadata": {MEMBER: seen}})
+
+
+def _described(document: Source, digest: str) -> Source:
+    own = {own: document[name] for name, own in KEYWORDS.items()}
+    return own | {"description": document["Description"], "documentHash": digest}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -12,7 +11,6 @@ from device_manager.facades.identities import Identities
 from device_manager.facades.teos.asset_set import BATCH, AssetSet, Found
 from device_manager.facades.teos.asset_twins import CONTROLLER, MODEL, read_twin, twin_of
 from device_manager.facades.teos.identity import derived_number, number_of, text_of
-from device_manager.facades.teos.ledger import canonical
 from device_manager.facades.teos.odata.translation import literals_of
 from device_manager.facades.teos.odata.tree import Node
 from device_manager.facades.teos.records import ASSET, RECORDS, Source, instant, record_key, records_of
@@ -148,11 +146,6 @@ class Assets:
         return [id for key, id in keys.items() if key in present]
 
 
-def document_hash(document: Source) -> str:
-    """SHA-256 of an asset's document without its footer, in hexadecimal digits."""
-    return hashlib.sha256(canonical({name: value for name, value in document.items() if name != "footer"})).hexdigest()
-
-
 def _shown(asset: Asset, engine: str, present: Iterable[Key]) -> dict[str, Any]:
     record, info = asset.record, asset.source.get("_kuzzle_info") or {}
     document: Source = {} if record is None else record["document"]
@@ -174,7 +167,7 @@ def _shown(asset: Asset, engine: str, present: Iterable[Key]) -> dict[str, Any]:
         "AssetLinkIds": links,
         "CreatedInTeosOn": instant(in_teos),
         "CreatedInBlockchainOn": None if record is None else instant(record["createdAt"]),
-        "AmendedInBlockchainOn": None,
+        "AmendedInBlockchainOn": None if record is None else instant(record.get("amendedAt")),
         "BlockchainHash": None if record is None else "0x" + record["documentHash"],
         "DocumentDbHash": None if record is None else record["documentHash"],
         "TransactionId": None if record is None else record["transaction"],

@@ -39,6 +39,7 @@ class TeosController(Controller):
     async def verify_ledger(self, engine_id: str, from_: Number = 1, to: Number | None = None) -> dict[str, Any]:
         """Recompute the hashes, parents, transactions and signers of the blocks of a ledger, or of a part of it.
 
+        What blocks say of documents and links is compared with the calls that were signed.
         Keep `headHash` somewhere else: a ledger that was written anew as a whole is valid in itself, and has another.
         `firstBadBlock` is null when everything is right, and `reason` says what is wrong with that block.
 

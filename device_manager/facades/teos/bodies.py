@@ -14,7 +14,7 @@ class Member(NamedTuple):
     """What a body may hold.
 
     Attributes:
-        kind: `string`, `strings`, `boolean`, `objects` or `amount`.
+        kind: `string`, `strings`, `boolean`, `objects`, `amount`, or `fixed` for what nobody can change.
         required: whether it has to be there.
     """
 
@@ -44,6 +44,14 @@ ASSET: Shape = {
         ("UnitOfMeasureCode", "CurrencyCode", "SparkFactor", "SparkFactorModifier", "AssetClassCode"), OPTIONAL
     ),
     "CustomDefinitionItems": Member("objects"),
+}
+AMENDMENT: Shape = {
+    **dict.fromkeys(("Name", "Description", "LanguageCode", "JurisdictionCode"), OPTIONAL),
+    "CustomDefinitionItems": Member("objects"),
+    **dict.fromkeys(
+        ("Author", "UnitOfMeasureCode", "CurrencyCode", "SparkFactor", "SparkFactorModifier", "AssetClassCode"),
+        Member("fixed"),
+    ),
 }
 ITEM: Shape = {
     **dict.fromkeys(("Key", "Name", "Value"), REQUIRED),
@@ -95,6 +103,8 @@ def bind(content: Any, shape: Shape, prefix: str = "") -> dict[str, Any]:
 def _reason(name: str, member: Member, value: Any) -> str:
     if value is None:
         return f"The property '{name}' is missing." if member.required else ""
+    if member.kind == "fixed":
+        return f"The property '{name}' cannot be amended: it stays as it was when the asset was created."
     return "" if _fits(member.kind, value) else f"The property '{name}' has a value of the wrong type."
 
 

@@ -10,10 +10,10 @@ import structlog
 
 from device_manager.errors import ApiError
 from device_manager.facades.acting import Actor
-from device_manager.facades.teos.asset_twins import create_twin, show_links
+from device_manager.facades.teos.asset_twins import SEEN, create_twin, seen_of, show
 from device_manager.facades.teos.chain.contract import Chain, Receipt
 from device_manager.facades.teos.effects import commit
-from device_manager.facades.teos.kinds import ACTIVATION, LINKING, UNLINKING
+from device_manager.facades.teos.kinds import ACTIVATION, asset_of
 from device_manager.facades.teos.ledger import Ledgers, block_fault
 from device_manager.facades.teos.records import ASSET, Source, now, record_key
 from device_manager.facades.teos.telling import Telling
@@ -115,19 +115,23 @@ class Committing:
         return await self._revoke(key, BY_SERVER, error.message)
 
     async def _show(self, source: Source) -> None:
-        """Let clients of other interfaces see the links, until they are those of the record."""
-        if source["type"] not in (LINKING, UNLINKING):
+        """Let clients of other interfaces see what changed, until it is what the record says."""
+        if source["type"] not in SEEN:
             return
-        engine, id = source["engine"], orjson.loads(source["data"])["SourceAssetId"]
-        key, seen = record_key(engine, ASSET, id), None
-        while (record := (await self._store.read((key,))).get(key)) and record.source["links"] != seen:
-            seen = record.source["links"]
+        engine, id = source["engine"], asset_of(source["type"], orjson.loads(source["data"]))
+        key = record_key(engine, ASSET, id)
+        shown: Source | None = None
+        while (record := (await self._store.read((key,))).get(key)) is not None:
+            seen = seen_of(source["type"], record.source)
+            if seen == shown:
+                return
+            shown = seen
             try:
-                await show_links(self._actor(source), id, seen)
+                await show(self._actor(source), id, seen)
             except ApiError as error:
                 if error.is_unavailable:
                     raise
-                log.warning("links are not shown to other clients", engine=engine, asset=id, reason=error.message)
+                log.warning("a change is not shown to other clients", engine=engine, asset=id, reason=error.message)
 
     async def _confirm(self, key: Key, source: Source) -> str:
         receipt = Receipt(True, int(source["gasUsed"]), source.get("minedIn", 0))

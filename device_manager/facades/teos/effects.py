@@ -13,13 +13,24 @@ import structlog
 
 from device_manager.facades.teos.asset_twins import twin_of
 from device_manager.facades.teos.chain.contract import Receipt
+from device_manager.facades.teos.documents import changes_between
 from device_manager.facades.teos.errors import Detail
-from device_manager.facades.teos.kinds import ACTIVATION, CREATION, LINKING, TRANSFER, UNLINKING, asset_of
+from device_manager.facades.teos.kinds import (
+    ACTIVATION,
+    AMENDMENT,
+    CREATION,
+    DOCUMENTING,
+    LINKING,
+    TRANSFER,
+    UNLINKING,
+    asset_of,
+)
 from device_manager.facades.teos.ledger import append, head_key
 from device_manager.facades.teos.placing import link_reasons
 from device_manager.facades.teos.records import ASSET, BALANCE, Source, balance_key, record_key
 from device_manager.facades.teos.sparks import MOST, lacking_reason, total_of
 from device_manager.facades.teos.transactions import BY_SERVER, COMMITTED, SUBMITTED, moved, own_id
+from device_manager.facades.teos.versions import new_version
 from device_manager.storage.contract import Document, Key, Transaction
 from device_manager.twins.places import asset_key
 
@@ -92,6 +103,8 @@ def commit(tx: Transaction, key: Key, receipt: Receipt, moment: int) -> str:
         effect = _created(tx, scene)
     elif scene.record is None or not all(twin in found for twin in twins):
         effect = Effect([GONE], {})
+    elif source["type"] == AMENDMENT:
+        effect = _amended(tx, scene, scene.record)
     elif source["type"] in (LINKING, UNLINKING):
         effect = _linked(tx, scene, scene.record)
     else:
@@ -110,6 +123,8 @@ def commit(tx: Transaction, key: Key, receipt: Receipt, moment: int) -> str:
         "action": source["type"],
     }
     block = append(tx, engine, content, effect.content)
+    if source["type"] in DOCUMENTING:
+        new_version(tx, block, source["onCreated"])
     done = {"gasUsed": str(receipt.gas_used), "block": block["number"], "minedIn": receipt.block}
     tx.replace(key, moved({**source, **done}, COMMITTED, moment))
     return COMMITTED
@@ -129,11 +144,25 @@ def _created(tx: Transaction, scene: Scene) -> Effect:
         "transaction": own_id(scene.transaction.id),
         "placedAt": source["onCreated"],
         "createdAt": scene.moment,
+        "version": 1,
         "links": [],
         "twins": [],
     }
     tx.create(scene.place.index, scene.place.collection, record, scene.place.id)
     return Effect([], {"source": id, "created": digest, "links": []})
+
+
+def _amended(tx: Transaction, scene: Scene, record: Source) -> Effect:
+    """Give an asset its amended document, if that was made of the one which it has."""
+    internal, document = scene.transaction.source["internal"], scene.data["Asset"]
+    id, digest = document["UniqueAssetId"], internal["documentHash"]
+    if record["documentHash"] != internal["amends"]:
+        return Effect([Detail("21000", f"The asset {id} was amended after this amendment was placed.")], {})
+    version = record["version"] + 1
+    amended = {"document": document, "documentHash": digest, "version": version, "amendedAt": scene.moment}
+    tx.replace(scene.place, record | amended)
+    changes = changes_between(record["document"], document)
+    return Effect([], {"source": id, "amended": digest, "version": version, "changes": changes})
 
 
 def _linked(tx: Transaction, scene: Scene, record: Source) -> Effect:

@@ -12,8 +12,10 @@ from device_manager.facades.teos.errors import UNEXPECTED, TeosError, of_transac
 ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}", re.ASCII)
 ORDER = 0xFFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFE_BAAEDCE6_AF48A03B_BFD25E8C_D0364141
 """Of the group of points of secp256k1."""
-ACTIVATE, LINK, UNLINK = (bytes.fromhex(selector) for selector in ("583a6c45", "88ba55ac", "1294b0aa"))
-"""Selectors: activateAsset(uint96,bytes32), linkAssets(uint96,uint96[]), unlinkAssets(uint96,uint96[])."""
+ACTIVATE, AMEND = (bytes.fromhex(selector) for selector in ("583a6c45", "6645661c"))
+"""Selectors: activateAsset(uint96,bytes32), activateAmendments(uint96,bytes32)."""
+LINK, UNLINK = (bytes.fromhex(selector) for selector in ("88ba55ac", "1294b0aa"))
+"""linkAssets(uint96,uint96[]), unlinkAssets(uint96,uint96[])."""
 CREATE, DESTROY, TRANSFER = (bytes.fromhex(selector) for selector in ("fe3ba63c", "88152f3c", "8f485d69"))
 """createSparks(uint96,uint256), destroySparks(uint96,uint256), transferSparks(uint96,address,uint256)."""
 WORD = 32
@@ -77,9 +79,9 @@ def contract_address(engine: str) -> str:
     return checksummed("0x" + keccak(f"device-manager/teos:{engine}".encode())[-20:].hex())
 
 
-def activation_call(asset: int, document_hash: bytes) -> bytes:
-    """The data of a transaction that creates an asset."""
-    return ACTIVATE + asset.to_bytes(WORD) + document_hash
+def document_call(selector: bytes, asset: int, document_hash: bytes) -> bytes:
+    """The data of a transaction that gives an asset its document, the first one or an amended one."""
+    return selector + asset.to_bytes(WORD) + document_hash
 
 
 def links_call(selector: bytes, source: int, targets: Sequence[int]) -> bytes:

@@ -6,24 +6,30 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Any
 
-from device_manager.facades.teos.assets import document_hash
+from device_manager.facades.teos.documents import document_hash
 from device_manager.facades.teos.errors import TeosError
-from device_manager.facades.teos.ledger import Ledgers
+from device_manager.facades.teos.kinds import DOCUMENTING
+from device_manager.facades.teos.ledger import Ledgers, hash_of
 from device_manager.facades.teos.records import (
     ASSET,
     BALANCE,
     LEDGER,
     RECORDS,
+    VERSION,
     Source,
     balance_key,
     is_made,
     record_key,
     records_of,
+    version_key,
 )
+from device_manager.facades.teos.versions import version_of
 from device_manager.storage.contract import Document, Store
 
 ATTEMPTS = 5
 """Looks at a ledger that grows meanwhile."""
+OF_RECORDS = frozenset({"engine", "kind", "placedAt"})
+"""Members of the records of versions that do not come from blocks."""
 
 
 @dataclass(slots=True)
@@ -31,19 +37,26 @@ class Sum:
     """What blocks add up to.
 
     Attributes:
-        assets: `{created, links, sparks}` by id.
+        assets: `{documentHash, version, amendedAt, links, sparks}` by id.
         balances: sparks by the id of the balance's record.
+        versions: hashes of what their blocks say of the versions of assets, by the ids of their records.
     """
 
     engine: str
     assets: dict[str, Source] = field(default_factory=dict)
     balances: dict[str, str] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
 
     def add(self, block: Source) -> None:
         """Take in the next block."""
         effects = block["effects"]
-        asset = self.assets.setdefault(effects["source"], {"created": "", "links": [], "sparks": "0"})
-        asset |= {name: effects[name] for name in asset if name in effects}
+        asset = self.assets.setdefault(effects["source"], {"documentHash": "", "links": [], "sparks": "0"})
+        asset |= {name: effects[name] for name in ("links", "sparks") if name in effects}
+        if block["action"] in DOCUMENTING:
+            version = version_of(block)
+            number, amended = version["version"], block["timestamp"] if "amended" in effects else None
+            asset |= {"documentHash": version["documentHash"], "version": number, "amendedAt": amended}
+            self.versions[version_key(self.engine, version["asset"], number).id] = hash_of(version)
         for address, amount in effects.get("balances", {}).items():
             id = balance_key(self.engine, effects["source"], address).id
             if amount == "0":
@@ -59,8 +72,12 @@ def _asset_fault(wanted: Source | None, record: Source) -> str:
         return f"its links are {record['links']} instead of {wanted['links']}"
     if record.get("sparks", "0") != wanted["sparks"]:
         return f"it has {record.get('sparks', '0')} sparks instead of {wanted['sparks']}"
-    if not record["documentHash"] == wanted["created"] == document_hash(record["document"]):
+    if not record["documentHash"] == wanted["documentHash"] == document_hash(record["document"]):
         return "its document is not the one that was signed"
+    if record.get("version") != wanted["version"]:
+        return f"its version is {record.get('version')} instead of {wanted['version']}"
+    if record.get("amendedAt") != wanted["amendedAt"]:
+        return f"it was amended at {record.get('amendedAt')} instead of {wanted['amendedAt']}"
     if record["author"] != record["document"]["Author"]:
         return "its author is not the one of its document"
     return ""
@@ -80,7 +97,12 @@ async def _faults(store: Store, ledgers: Ledgers, engine: str) -> list[tuple[str
         amount, stored = total.balances.pop(document.id, "0"), document.source["amount"]
         if amount != stored:
             found.append((document.id, f"it is a balance of {stored} sparks instead of {amount}"))
-    return found + [(id, f"it is gone, with its {amount} sparks") for id, amount in total.balances.items()]
+    found += [(id, f"it is gone, with its {amount} sparks") for id, amount in total.balances.items()]
+    async for document in _records(store, engine, VERSION):
+        content = {name: value for name, value in document.source.items() if name not in OF_RECORDS}
+        if total.versions.pop(document.id, "") != hash_of(content):
+            found.append((document.id, "its block says something else of this version of an asset"))
+    return found + [(id, "it is gone, what a version of an asset changed") for id in total.versions]
 
 
 async def _records(store: Store, engine: str, kind: str) -> AsyncGenerator[Document, None]:

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib.metadata import version
-from typing import Any
-from urllib.parse import quote
 
 from device_manager.errors import ApiError
 from device_manager.events import EventBus
 from device_manager.facades.acting import Actor
-from device_manager.facades.teos.assets import Asset, Assets
-from device_manager.facades.teos.balances import Balances, total_amount
+from device_manager.facades.teos.answering import NAMES, Answering, Handler, Place, accepted
+from device_manager.facades.teos.asset_routes import AssetRoutes
+from device_manager.facades.teos.assets import Assets
+from device_manager.facades.teos.balances import Balances
 from device_manager.facades.teos.chain.contract import Chain
 from device_manager.facades.teos.committing import Committing
 from device_manager.facades.teos.errors import TeosError, not_found, translated, unauthorised
-from device_manager.facades.teos.kinds import CREATION, DESTRUCTION, TRANSFER
-from device_manager.facades.teos.odata.listing import Listed, select
 from device_manager.facades.teos.odata.metadata import metadata_json, metadata_xml, service_document
-from device_manager.facades.teos.odata.options import Options, page_of, read_options
-from device_manager.facades.teos.odata.schema import ASSET as ASSET_TYPE
-from device_manager.facades.teos.odata.schema import ATTRIBUTE, ENTITY_SETS
+from device_manager.facades.teos.odata.options import page_of, read_options
+from device_manager.facades.teos.odata.schema import ATTRIBUTE
 from device_manager.facades.teos.odata.schema import BALANCE as BALANCE_TYPE
 from device_manager.facades.teos.odata.schema import TRANSACTION as TRANSACTION_TYPE
 from device_manager.facades.teos.odata.schema import WALLET as WALLET_TYPE
@@ -47,22 +43,15 @@ from device_manager.twins.domain import Twins
 SERVICES = ("/odata/v0.8", "/odata/v0.9", "/odata/v1.0", "/odata/v1.1")
 OUTSIDE = ("/version", "/health/summary", "/health/details")
 EVENTS = "/api/v1.1/events/queue"
-NAMES = {name.lower(): name for name in ENTITY_SETS}
 SETS = frozenset(NAMES)
 NOT_PLANNED = frozenset(
     {"settings", "controllers", "supplies", "warps", "invoices", "sparkoperations", "currencies", "users"}
     | {"assetdetailclasses", "searchproperties"}
 )
 """Sets that TEOS has and this server does not."""
-UNSUPPORTED = frozenset({"amendment", "changelog", "metadata", "setcontroller", "removeassetcontroller"})
+UNSUPPORTED = frozenset({"setcontroller", "removeassetcontroller"})
 """Operations on assets that TEOS has and this server does not."""
 BEARER = "bearer "
-KEPT = "(),'=[]@"
-"""Characters that operations have in links as they are."""
-
-Handler = Callable[[Visit], Awaitable[ForeignAnswer]]
-Place = tuple[str, str, bool, str]
-"""Verb, set, whether there is a key, operation."""
 
 
 class Teos(ForeignInterface):
@@ -98,12 +87,10 @@ class Teos(ForeignInterface):
         self._collections = collections
         self._credentials = credentials
         self._platform = twins.platform
-        self._page = settings.teos_page
         self._casing = settings.teos_error_casing
-        self._window = settings.search_size
         self._rates = PerMinute(settings.teos_rate)
         telling = Telling(router, events)
-        self._assets = Assets(store, settings.teos_ledger, settings.search_size)
+        assets = Assets(store, settings.teos_ledger, settings.search_size)
         self._wallets = Wallets(store)
         self._transactions = Transactions(
             store,
@@ -113,26 +100,18 @@ class Teos(ForeignInterface):
             binds_chain=settings.teos_require_chain_id,
             numbers_states=settings.teos_state_format == "number",
         )
-        self._placing = Placing(self._assets, self._wallets, self._transactions, settings.teos_ledger)
-        self._sparks = Sparks(store, self._assets, self._wallets, self._transactions, settings.teos_ledger)
+        placing = Placing(assets, self._wallets, self._transactions, settings.teos_ledger)
+        sparks = Sparks(store, assets, self._wallets, self._transactions, settings.teos_ledger)
+        self._answering = Answering(settings.teos_page, settings.search_size)
+        self._asset_routes = AssetRoutes(store, assets, placing, sparks, self._answering)
         self._balances = Balances(store, self._wallets, chain)
         twins.tasks.register(Committing(router, store, chain, telling, twins.platform).kind)
         self._handlers = self._handlers_by_place()
 
     def _handlers_by_place(self) -> dict[Place, Handler]:
         handlers: dict[Place, Handler] = {
+            **self._asset_routes.by_place(),
             ("GET", "ping", False, ""): self._ping,
-            ("GET", "assets", False, ""): self._list_assets,
-            ("POST", "assets", False, ""): self._create_asset,
-            ("GET", "assets", True, ""): self._asset,
-            ("POST", "assets", True, "linkassets"): self._link,
-            ("POST", "assets", True, "unlinkassets"): self._unlink,
-            ("GET", "assets", True, "getlinkedfromassetids"): self._linked_from,
-            ("GET", "assets", True, "documentdbrecord"): self._record,
-            ("GET", "assets", True, "totalamount"): self._total_amount,
-            ("POST", "assets", True, "createunits"): functools.partial(self._change_units, CREATION),
-            ("POST", "assets", True, "destroyunits"): functools.partial(self._change_units, DESTRUCTION),
-            ("POST", "assets", True, "transferunits"): functools.partial(self._change_units, TRANSFER),
             ("GET", "balances", False, ""): self._list_balances,
             ("GET", "balances", False, "my"): self._own_balances,
             ("GET", "balances", True, ""): self._balance,
@@ -243,56 +222,14 @@ class Teos(ForeignInterface):
     async def _ping(self, visit: Visit) -> ForeignAnswer:
         return ForeignAnswer(200, b"", VERSION)
 
-    async def _list_assets(self, visit: Visit) -> ForeignAnswer:
-        options = read_options(visit.query, ASSET_TYPE)
-        return await self._select(visit, await self._assets.listed(visit.actor, options.node), options)
-
-    async def _create_asset(self, visit: Visit) -> ForeignAnswer:
-        return self._accepted(visit, await self._placing.create(visit))
-
-    async def _link(self, visit: Visit) -> ForeignAnswer:
-        return self._accepted(visit, await self._placing.change_links(visit, is_link=True))
-
-    async def _unlink(self, visit: Visit) -> ForeignAnswer:
-        return self._accepted(visit, await self._placing.change_links(visit, is_link=False))
-
-    async def _asset(self, visit: Visit) -> ForeignAnswer:
-        options = read_options(visit.query, ASSET_TYPE)
-        asset = await self._found(visit)
-        [entity] = await self._assets.shown(visit.engine, [asset])
-        return visit.answer(options.shown(entity), "Assets/$entity")
-
-    async def _linked_from(self, visit: Visit) -> ForeignAnswer:
-        ids = await self._assets.linked_from(visit.engine, await self._found(visit))
-        return visit.answer({"value": ids}, "Collection(Edm.String)")
-
-    async def _record(self, visit: Visit) -> ForeignAnswer:
-        asset = await self._found(visit)
-        if asset.record is None:
-            raise not_found(f"The asset {asset.id} has no document.", uniqueAssetId=asset.id)
-        return visit.answer(asset.record["document"], "")
-
-    async def _total_amount(self, visit: Visit) -> ForeignAnswer:
-        return visit.answer({"value": total_amount(await self._found(visit))}, "Edm.String")
-
-    async def _change_units(self, kind: str, visit: Visit) -> ForeignAnswer:
-        return self._accepted(visit, await self._sparks.place(visit, kind))
-
-    async def _found(self, visit: Visit) -> Asset:
-        key = str(visit.route.key)
-        asset = await self._assets.find(visit.actor, key)
-        if asset is None:
-            raise not_found(f"There is no asset {key}.", uniqueAssetId=key)
-        return asset
-
     async def _list_transactions(self, visit: Visit) -> ForeignAnswer:
         options = read_options(visit.query, TRANSACTION_TYPE)
-        return await self._select(visit, self._transactions.listed(visit.engine), options)
+        return await self._answering.select(visit, self._transactions.listed(visit.engine), options)
 
     async def _own_transactions(self, visit: Visit) -> ForeignAnswer:
         visit.need_user()
         options = read_options(visit.query, TRANSACTION_TYPE)
-        return await self._select(visit, self._transactions.listed(visit.engine, visit.kuid), options)
+        return await self._answering.select(visit, self._transactions.listed(visit.engine, visit.kuid), options)
 
     async def _transaction(self, visit: Visit) -> ForeignAnswer:
         options = read_options(visit.query, TRANSACTION_TYPE)
@@ -304,7 +241,7 @@ class Teos(ForeignInterface):
         return visit.answer(dict(parameters), "Teos.Api.Model.SigningParameters")
 
     async def _submit(self, visit: Visit) -> ForeignAnswer:
-        return self._accepted(visit, await self._transactions.submit(visit, str(visit.route.key)))
+        return accepted(visit, await self._transactions.submit(visit, str(visit.route.key)))
 
     async def _revoke(self, visit: Visit) -> ForeignAnswer:
         await self._transactions.revoke(visit, str(visit.route.key))
@@ -312,12 +249,12 @@ class Teos(ForeignInterface):
 
     async def _list_wallets(self, visit: Visit) -> ForeignAnswer:
         options = read_options(visit.query, WALLET_TYPE)
-        return await self._select(visit, self._wallets.listed(visit.engine), options)
+        return await self._answering.select(visit, self._wallets.listed(visit.engine), options)
 
     async def _own_wallets(self, visit: Visit) -> ForeignAnswer:
         visit.need_user()
         options = read_options(visit.query, WALLET_TYPE)
-        return await self._select(visit, self._wallets.listed(visit.engine, visit.kuid), options)
+        return await self._answering.select(visit, self._wallets.listed(visit.engine, visit.kuid), options)
 
     async def _create_wallet(self, visit: Visit) -> ForeignAnswer:
         return visit.answer(await self._wallets.create(visit), "Wallets/$entity", 201)
@@ -333,16 +270,16 @@ class Teos(ForeignInterface):
 
     async def _list_balances(self, visit: Visit) -> ForeignAnswer:
         options = read_options(visit.query, BALANCE_TYPE)
-        return await self._select(visit, await self._balances.listed(visit), options)
+        return await self._answering.select(visit, await self._balances.listed(visit), options)
 
     async def _own_balances(self, visit: Visit) -> ForeignAnswer:
         visit.need_user()
         options = read_options(visit.query, BALANCE_TYPE)
-        return await self._select(visit, await self._balances.listed(visit, own=True), options)
+        return await self._answering.select(visit, await self._balances.listed(visit, own=True), options)
 
     async def _asset_balances(self, visit: Visit) -> ForeignAnswer:
         options = read_options(visit.query, BALANCE_TYPE)
-        return await self._select(visit, await self._balances.of_assets(visit), options)
+        return await self._answering.select(visit, await self._balances.of_assets(visit), options)
 
     async def _ether_balances(self, visit: Visit) -> ForeignAnswer:
         return visit.answer({"value": await self._balances.of_ether(visit)}, "Collection(Teos.Api.Model.EthBalance)")
@@ -353,7 +290,7 @@ class Teos(ForeignInterface):
     async def _table(self, visit: Visit) -> ForeignAnswer:
         options = read_options(visit.query, ATTRIBUTE)
         found = options.ordered(options.matching(rows(visit.route.set)), ATTRIBUTE)
-        return self._listing(visit, list(page_of(found, options, self._page)), len(found), options)
+        return self._answering.listing(visit, list(page_of(found, options, self._answering.page)), len(found), options)
 
     async def _table_entry(self, visit: Visit) -> ForeignAnswer:
         code = visit.route.names.get("code", visit.route.key)
@@ -362,23 +299,6 @@ class Teos(ForeignInterface):
             if (row["Code"], row["LanguageCode"]) == (code, language):
                 return visit.answer(dict(row), f"{NAMES[visit.route.set]}/$entity")
         raise not_found(f"There is no entry {visit.route.key}.")
-
-    def _accepted(self, visit: Visit, entity: dict[str, Any]) -> ForeignAnswer:
-        return visit.answer(entity, "Transactions/$entity", 202)
-
-    async def _select(self, visit: Visit, listed: Listed, options: Options) -> ForeignAnswer:
-        found = await select(listed, options, self._page, self._window)
-        return self._listing(visit, found.entities, found.total, options)
-
-    def _listing(self, visit: Visit, shown: Sequence[dict[str, Any]], total: int, options: Options) -> ForeignAnswer:
-        route = visit.route
-        name = NAMES[route.set]
-        content: dict[str, Any] = {"@odata.count": total} if options.counted else {}
-        content["value"] = [options.shown(entity) for entity in shown]
-        path = f"{visit.base}/{name}" + (f"/{quote(route.operation_text, safe=KEPT)}" if route.operation else "")
-        if link := options.next_link(path, len(shown), total):
-            content["@odata.nextLink"] = link
-        return visit.answer(content, name)
 
 
 def _outside(mount: str) -> ForeignAnswer:

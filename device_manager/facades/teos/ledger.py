@@ -8,7 +8,18 @@ from typing import Any, NamedTuple
 import orjson
 
 from device_manager.facades.teos.errors import TeosError
-from device_manager.facades.teos.ethereum import keccak, read_transaction
+from device_manager.facades.teos.ethereum import (
+    ACTIVATE,
+    AMEND,
+    LINK,
+    UNLINK,
+    document_call,
+    keccak,
+    links_call,
+    read_transaction,
+)
+from device_manager.facades.teos.identity import number_of
+from device_manager.facades.teos.kinds import ACTIVATION, AMENDMENT, LINKING, UNLINKING
 from device_manager.facades.teos.records import HEAD, LEDGER, Source, block_key, is_made, record_key
 from device_manager.query.search import Sort
 from device_manager.query.tree import Bool, Query, Range, Term
@@ -99,6 +110,7 @@ def block_fault(block: Source, number: int, parent: str | None) -> str:
         if hash_of(block["effects"]) != block["effectsHash"]:
             return "its effects are not those that it was made with"
         signed = read_transaction(bytes.fromhex(block["rawTx"].removeprefix("0x")))
+        call = _call_of(block)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         return f"it cannot be read: {error!r}"
     except TeosError as error:
@@ -107,7 +119,28 @@ def block_fault(block: Source, number: int, parent: str | None) -> str:
         return error.message
     if signed.hash != block["txHash"]:
         return "its raw transaction has another hash"
-    return "" if signed.sender == block["from"] else "its raw transaction was signed by somebody else"
+    if signed.sender != block["from"]:
+        return "its raw transaction was signed by somebody else"
+    return "" if call in (None, signed.data) else "its effects are not what was signed"
+
+
+def _call_of(block: Source) -> bytes | None:
+    """The call that had to be signed for the effects of a block; None where it does not follow from them."""
+    kind, effects = block["action"], block["effects"]
+    if kind in (ACTIVATION, AMENDMENT):
+        selector, digest = (ACTIVATE, effects["created"]) if kind == ACTIVATION else (AMEND, effects["amended"])
+        return document_call(selector, _number(effects["source"]), bytes.fromhex(digest))
+    if kind in (LINKING, UNLINKING):
+        selector, targets = (LINK, effects["added"]) if kind == LINKING else (UNLINK, effects["removed"])
+        return links_call(selector, _number(effects["source"]), [_number(target) for target in targets])
+    return None
+
+
+def _number(id: str) -> int:
+    number = number_of(id)
+    if number is None:
+        raise ValueError(f"{id} is no id of an asset")
+    return number
 
 
 class Ledgers:

@@ -9,38 +9,18 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from device_manager.facades.teos.asset_twins import CONTROLLER
-from device_manager.facades.teos.assets import Asset, Assets, document_hash
-from device_manager.facades.teos.bodies import ASSET, ITEM, LINKS, bind, bind_body
-from device_manager.facades.teos.errors import PRECONDITIONS, VALIDATION, Detail, invalid, refused
-from device_manager.facades.teos.ethereum import LINK, UNLINK, activation_call, links_call
+from device_manager.facades.teos.assets import Asset, Assets
+from device_manager.facades.teos.bodies import AMENDMENT as AMENDMENT_BODY
+from device_manager.facades.teos.bodies import ASSET, LINKS, bind_body
+from device_manager.facades.teos.documents import DESCRIPTIVE, amended_members, document_hash, new_document
+from device_manager.facades.teos.errors import PRECONDITIONS, Detail, invalid, refused, unusable
+from device_manager.facades.teos.ethereum import ACTIVATE, AMEND, LINK, UNLINK, document_call, links_call
 from device_manager.facades.teos.identity import ledger_of, new_number, number_of, text_of, user_guid
-from device_manager.facades.teos.kinds import ACTIVATION, LINKING, UNLINKING
+from device_manager.facades.teos.kinds import ACTIVATION, AMENDMENT, LINKING, UNLINKING
 from device_manager.facades.teos.records import Source, instant, now
-from device_manager.facades.teos.tables import (
-    CLASSES,
-    COUNTRIES,
-    DEFAULT_CLASS,
-    DEFAULT_FACTOR,
-    DEFAULT_UNIT,
-    LANGUAGES,
-    MONEY,
-    UNITS,
-)
 from device_manager.facades.teos.transactions import Plan, Transactions
 from device_manager.facades.teos.visit import Visit
-from device_manager.facades.teos.wallets import Wallets, checked_address
-
-CODES = (
-    (2003, "LanguageCode", LANGUAGES),
-    (2004, "JurisdictionCode", COUNTRIES),
-    (2005, "UnitOfMeasureCode", UNITS),
-    (2007, "AssetClassCode", CLASSES),
-)
-"""Members that have to be in a table: number of the refusal, name, table."""
-ITEM_DEFAULTS: Source = {"Type": "STRING", "SectionsPath": ["General"], "SectionsPathNames": ["GENERAL"]}
-
-LONGEST_FACTOR = 77
-"""Digits of a spark factor: amounts are numbers of 256 bits."""
+from device_manager.facades.teos.wallets import Wallets
 
 
 class Placing:
@@ -67,7 +47,7 @@ class Placing:
             ApiError: the caller may not create assets.
         """
         await visit.actor.check(CONTROLLER, "create")
-        document = _document(bind_body(visit.body, ASSET))
+        document = new_document(bind_body(visit.body, ASSET))
         number = new_number(self._ledger)
         document["UniqueAssetId"] = text_of(number)
         document["CreatedInTeosOn"] = instant(now())
@@ -75,7 +55,7 @@ class Placing:
         if not await self._wallets.may_sign(visit, author):
             raise refused(PRECONDITIONS, (issuer_reason(visit, document["UniqueAssetId"], author),))
         digest = document_hash(document)
-        call = activation_call(number, bytes.fromhex(digest))
+        call = document_call(ACTIVATE, number, bytes.fromhex(digest))
         plan = Plan(ACTIVATION, author, {"Asset": document}, call, {"documentHash": digest})
         return await self._transactions.place(visit, plan)
 
@@ -111,7 +91,36 @@ class Placing:
         plan = Plan(kind, source.author, data, call, {"twins": [target.twin for target in known]})
         return await self._transactions.place(visit, plan)
 
+    async def amend(self, visit: Visit) -> dict[str, Any]:
+        """Place an amendment: what describes an asset, with new values for some of its members.
+
+        Raises:
+            TeosError: 12001 and 12002 for the body, also for one that changes nothing; 22000 for codes that are
+                unknown, 21000 with the precondition that does not hold.
+            ApiError: the caller may not change assets.
+        """
+        await visit.actor.check(CONTROLLER, "update")
+        key = str(visit.route.key)
+        members = amended_members(bind_body(visit.body, AMENDMENT_BODY))
+        if not members:
+            raise unusable(f"An amendment needs at least one of {', '.join(DESCRIPTIVE)}.")
+        asset = await self._assets.find(visit.actor, key)
+        reasons = await self._source_reasons(visit, key, asset)
+        if reasons or asset is None or asset.record is None:
+            raise refused(PRECONDITIONS, reasons)
+        before: Source = asset.record["document"]
+        amended = {name: value for name, value in members.items() if before.get(name) != value}
+        if not amended:
+            raise unusable(f"The amendment changes nothing: {asset.id} has these values already.")
+        document = before | amended | {"AmendedInTeosOn": instant(now())}
+        digest = document_hash(document)
+        call = document_call(AMEND, asset.number, bytes.fromhex(digest))
+        internal = {"documentHash": digest, "amends": asset.record["documentHash"]}
+        data = {"Asset": document, "Amendment": amended}
+        return await self._transactions.place(visit, Plan(AMENDMENT, asset.record["author"], data, call, internal))
+
     async def _source_reasons(self, visit: Visit, key: str, source: Asset | None) -> list[Detail]:
+        """Why the caller cannot change an asset: it is not to be worked on, or its issuer is somebody else."""
         reasons = missing_reasons(key, source, self._ledger)
         if reasons or source is None:
             return reasons
@@ -168,30 +177,3 @@ def issuer_reason(visit: Visit, id: str, author: str) -> Detail:
     message = f"The caller does not own the address of the issuer of {id}."
     arguments = {"userId": user_guid(visit.kuid), "uniqueAssetId": id, "assetIssuerAddress": author}
     return Detail("1002", message, arguments)
-
-
-def _document(content: Source) -> Source:
-    """The document of a new asset, with defaults. Raises 22000 with everything that is wrong with it."""
-    is_money = content.get("AssetClassCode") == MONEY
-    defaults = {"UnitOfMeasureCode": DEFAULT_UNIT, "AssetClassCode": DEFAULT_CLASS, "SparkFactor": DEFAULT_FACTOR}
-    document: Source = {**defaults, "CurrencyCode": None, "SparkFactorModifier": None, **content}
-    reasons = [
-        Detail(str(code), f"'{document[name]}' is no {name}.", {"value": document[name]}, name)
-        for code, name, table in CODES
-        if document[name] not in table
-    ]
-    if is_money and not document["CurrencyCode"]:
-        reasons.append(Detail("2021", "Assets of this class need a currency.", target="CurrencyCode"))
-    if document["CurrencyCode"] and not is_money:
-        reasons.append(Detail("2023", "Only money has a currency.", target="CurrencyCode"))
-    factor = document["SparkFactor"]
-    if not (factor.isascii() and factor.isdigit() and len(factor) <= LONGEST_FACTOR and int(factor) > 0):
-        message = f"'{factor[:100]}' is no whole number above 0 with up to {LONGEST_FACTOR} digits."
-        reasons.append(Detail("2006", message, target="SparkFactor"))
-    given = content.get("CustomDefinitionItems", [])
-    items = [ITEM_DEFAULTS | bind(item, ITEM, f"CustomDefinitionItems/{at}/") for at, item in enumerate(given)]
-    if any(len(item["SectionsPath"]) != len(item["SectionsPathNames"]) for item in items):
-        reasons.append(Detail("2008", "Each section has one name.", target="CustomDefinitionItems"))
-    if reasons:
-        raise refused(VALIDATION, reasons)
-    return document | {"CustomDefinitionItems": items, "Author": checked_address(document["Author"], "Author")}

@@ -1,4 +1,4 @@
-"""Sets of entities that are records of the private index: transactions, wallets, balances (facades 3.4)."""
+"""Sets of entities that are records of the private index: transactions, wallets, balances, versions (facades 3.4)."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ class RecordSet:
         kind: of the entities.
         columns: how the store knows their properties.
         shown: an entity, from the id of its record and the record.
+        order: of the records, in which no two are equal.
     """
 
     def __init__(
@@ -37,12 +38,14 @@ class RecordSet:
         kind: EntityType,
         columns: Columns,
         shown: Callable[[str, Source], dict[str, Any]],
+        order: tuple[Sort, ...] = ORDER,
     ) -> None:
         self._store = store
         self._base = base
         self._shown = shown
         self.kind = kind
         self._columns = columns
+        self._order = order
 
     def translate(self, node: Node | None) -> Translation:
         """See `Listed.translate`."""
@@ -55,7 +58,7 @@ class RecordSet:
     async def search(self, translation: Translation, options: Options, size: int) -> Page:
         """See `Listed.search`."""
         await self._store.refresh(*RECORDS[:2])
-        sort = (*(sorted_by(options.order, self._columns) or ()), *ORDER)
+        sort = (*(sorted_by(options.order, self._columns) or ()), *self._order)
         query = all_of((self._base, translation.query))
         search = Search(query, sort=sort, offset=options.skip, size=size)
         found = await self._store.search(*RECORDS[:2], search)
@@ -64,6 +67,6 @@ class RecordSet:
     async def scan(self, query: Query) -> AsyncGenerator[list[dict[str, Any]], None]:
         """See `Listed.scan`."""
         await self._store.refresh(*RECORDS[:2])
-        pages = self._store.scan(*RECORDS[:2], all_of((self._base, query)), page=BATCH, sort=ORDER[:1])
+        pages = self._store.scan(*RECORDS[:2], all_of((self._base, query)), page=BATCH, sort=self._order[:1])
         async for page in pages:
             yield [self._shown(document.id, document.source) for document in page]

@@ -18,9 +18,12 @@ from device_manager.storage.removal import remove_matching
 
 Source = dict[str, Any]
 
-TEXTS = ("type", "hash", "correlation", "gasPrice", "gasUsed", "asset", "address", "amount")
+TEXTS = (
+    *("type", "hash", "correlation", "gasPrice", "gasUsed", "asset", "address", "amount"),
+    *("transaction", "documentHash"),
+)
 TIMES = (
-    *("updatedAt", "onSubmitted", "onCommitted", "onConfirmed"),
+    *("updatedAt", "placedAt", "onSubmitted", "onCommitted", "onConfirmed"),
     *("onRevokedByUser", "onRevokedByTxServer", "onRevokedByBlockchain"),
 )
 RECORDS = Place(
@@ -36,6 +39,7 @@ RECORDS = Place(
             "kuid": {"type": "keyword"},
             "links": {"type": "keyword"},
             "createdAt": {"type": "long"},
+            "version": {"type": "long"},
             **{name: {"type": "keyword"} for name in TEXTS},
             **{name: {"type": "long"} for name in TIMES},
         },
@@ -46,7 +50,7 @@ LEDGER = Place(
     "teos-ledger",
     {"dynamic": "false", "properties": {"engine": {"type": "keyword"}, "number": {"type": "long"}}},
 )
-ASSET, TRANSACTION, WALLET, ADDRESS, SIGNER, RAW, HEAD, BALANCE = (
+ASSET, TRANSACTION, WALLET, ADDRESS, SIGNER, RAW, HEAD, BALANCE, VERSION = (
     "asset",
     "transaction",
     "wallet",
@@ -55,10 +59,11 @@ ASSET, TRANSACTION, WALLET, ADDRESS, SIGNER, RAW, HEAD, BALANCE = (
     "raw",
     "head",
     "balance",
+    "version",
 )
 """Kinds of records: assets with their links; transactions; wallets, and whose an address is; the next nonce of a
 signer; the raw transactions that were submitted, by their hash; the newest block; the sparks that an address has of an
-asset."""
+asset; what the versions of assets changed."""
 
 
 class Member(NamedTuple):
@@ -76,6 +81,11 @@ def record_key(engine: str, kind: str, id: str) -> Key:
 def balance_key(engine: str, asset: str, address: str) -> Key:
     """Where it is written down how many sparks of an asset an address has."""
     return record_key(engine, BALANCE, f"{asset}:{address.lower()}")
+
+
+def version_key(engine: str, asset: str, number: int) -> Key:
+    """Where it is written down what a version of an asset changed; the first one has the number 1."""
+    return record_key(engine, VERSION, f"{asset}:{number}")
 
 
 def block_key(engine: str, number: int) -> Key:

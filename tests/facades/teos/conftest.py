@@ -147,6 +147,11 @@ class Issuer:
         placed: dict[str, Any] = await self.json("POST", f"/Assets('{asset}')/{operation}", 202, body)
         return placed
 
+    async def place_amendment(self, asset: str, **members: Any) -> dict[str, Any]:
+        """A transaction that is going to change what describes an asset."""
+        placed: dict[str, Any] = await self.json("POST", f"/Assets('{asset}')/Amendment", 202, members)
+        return placed
+
     async def total(self, asset: str) -> str:
         """How many sparks of an asset there are."""
         return str((await self.get(f"/Assets('{asset}')/TotalAmount"))["value"])

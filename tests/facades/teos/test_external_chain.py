@@ -104,7 +104,6 @@ def settings(rpc_url: str, node: Node) -> dict[str, Any]:
     return {**chain, "teos_confirmations": 0, "teos_poll": 0.02}
 
 
-@pytest.mark.parametrize("application", ["sqlite"], indirect=True, scope="module")
 async def test_12_the_chain_has_what_was_signed(issuer: Any, node: Node) -> None:
     poor = await issuer.place_asset("a")
     refused = await issuer.post(poor, await issuer.sign(poor))

@@ -13,7 +13,8 @@ import pytest
 
 from device_manager.app import Application
 from device_manager.facades.teos.examining import ledger_findings
-from device_manager.facades.teos.records import ASSET, HEAD, balance_key, block_key, record_key
+from device_manager.facades.teos.ledger import hash_of
+from device_manager.facades.teos.records import ASSET, HEAD, balance_key, block_key, record_key, version_key
 from device_manager.facades.teos.transactions import transaction_key
 from device_manager.settings import Settings
 from device_manager.storage.contract import Put, PutKind, Store
@@ -32,10 +33,10 @@ seen = 0
 def end(told):
     global seen
     seen += told["State"] == "Committed"
-    if seen == 3:
+    if seen == 4:
         os.kill(os.getpid(), signal.SIGKILL)
 """
-"""Ends its server when the third transaction is committed, before anything else is done about it."""
+"""Ends its server when the fourth transaction is committed, before anything else is done about it."""
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "elasticsearch"])
@@ -51,7 +52,8 @@ async def test_12_a_killed_server_leaves_block_effect_and_state_together(
     mortal = start_server(store=store, settings=soon, plugins=[str(plugin)])
     issuer = await make_distant_issuer(mortal.url, engine)
     a, b = await issuer.assets("a", "b")
-    placed = await issuer.place_links(a, b)
+    await issuer.link(a, b)
+    placed = await issuer.place_amendment(a, Name="c")
     raw = await issuer.sign(placed)
     with contextlib.suppress(httpx.TransportError):
         await issuer.post(placed, raw)
@@ -60,25 +62,26 @@ async def test_12_a_killed_server_leaves_block_effect_and_state_together(
 
     opened = open_store(Settings(store=store))
     await opened.start()
-    place, record, block = transaction_key(engine, placed["Id"]), record_key(engine, ASSET, a), block_key(engine, 3)
-    found = await opened.read([place, record, block])
-    assert (found[place].source["state"], found[record].source["links"]) == ("Committed", [b])
-    assert found[block].source["txId"] == placed["Id"]
+    place, record, block = transaction_key(engine, placed["Id"]), record_key(engine, ASSET, a), block_key(engine, 4)
+    version = version_key(engine, a, 2)
+    found = await opened.read([place, record, block, version])
+    assert (found[place].source["state"], found[record].source["document"]["Name"]) == ("Committed", "c")
+    assert found[block].source["txId"] == found[version].source["transaction"] == placed["Id"]
     await opened.close()
 
     application = Application(Settings(store=store, port=mortal.port, **soon))
     await application.start()
     assert (await issuer.settled(placed))["State"] == "Confirmed"
     assert await issuer.links(a) == [b]
-    twin = await issuer.native("assets", "get", _id=f"TeosAsset-{a}")
-    assert twin["_source"]["metadata"]["teos"]["assetLinkIds"] == [b]
+    twin = (await issuer.native("assets", "get", _id=f"TeosAsset-{a}"))["_source"]["metadata"]["teos"]
+    assert (twin["name"], twin["assetLinkIds"]) == ("c", [b])
     again = await issuer.post(placed, raw)
     assert [detail["code"] for detail in again.json()["details"]] == ["10402"]
-    assert await issuer.height() == 3
+    assert await issuer.height() == 4
     verdict = await issuer.native("teos", "verifyLedger", **{"from": 2, "to": 2})
     assert (verdict["ok"], verdict["height"]) == (True, 2)
     part = await issuer.native("teos", "exportLedger", **{"from": 2})
-    assert ([block["number"] for block in part["blocks"]], part["next"]) == ([2, 3], None)
+    assert ([block["number"] for block in part["blocks"]], part["next"]) == ([2, 3, 4], None)
     await _refusals(f"http://127.0.0.1:{mortal.port}", engine)
     await _alter(application.store, engine, 2)
     findings = (await issuer.native("engine", "check", index=engine))["findings"]
@@ -124,16 +127,23 @@ async def test_records_that_are_not_what_the_ledger_says_are_found(issuer: Any, 
     [a, b] = await issuer.assets("a", "b")
     await issuer.link(a, b)
     await issuer.submit(await issuer.place_units(a, "CreateUnits", amount=3))
+    await issuer.submit(await issuer.place_amendment(a, Name="amended"))
     store, asset = application.store, record_key(engine, ASSET, a)
     balance = balance_key(engine, a, issuer.account.address)
-    kept = await store.read((asset, balance))
-    source = kept[asset].source
+    version = version_key(engine, a, 2)
+    kept = await store.read((asset, balance, version))
+    source, changed = kept[asset].source, kept[version].source
     for key, altered in (
         (asset, source | {"links": []}),
         (asset, source | {"sparks": "4"}),
         (asset, source | {"author": "0x" + "1" * 40}),
         (asset, source | {"document": source["document"] | {"Name": "c"}}),
+        (asset, source | {"version": 1}),
+        (asset, source | {"amendedAt": source["amendedAt"] + 1}),
         (asset, None),
+        (version, changed | {"changes": []}),
+        (version, changed | {"createdAt": changed["createdAt"] + 1}),
+        (version, None),
         (balance, kept[balance].source | {"amount": "4"}),
         (balance, None),
     ):
@@ -142,12 +152,49 @@ async def test_records_that_are_not_what_the_ledger_says_are_found(issuer: Any, 
         assert (finding["kind"], finding["document"]) == ("ledger_mismatch", f"teos/{key.id}")
         await store.put([Put(PutKind.INDEX, key, kept[key].source)])
     made_up = record_key(engine, ASSET, "0x10001")
-    await store.put([Put(PutKind.INDEX, made_up, source | {"id": "0x10001"})])
-    [finding] = await ledger_findings(store, engine)
-    assert "knows nothing" in finding["text"]
-    assert (await issuer.native("engine", "check", index=engine))["findings"] == [finding]
-    await store.put([Put(PutKind.REMOVE, made_up, {})])
+    third = version_key(engine, a, 3)
+    made = [Put(PutKind.INDEX, made_up, source | {"id": "0x10001"}), Put(PutKind.INDEX, third, changed)]
+    await store.put(made)
+    of_asset, of_version = findings = await ledger_findings(store, engine)
+    assert "knows nothing" in of_asset["text"]
+    assert of_version["document"] == f"teos/{third.id}"
+    assert (await issuer.native("engine", "check", index=engine))["findings"] == findings
+    await store.put([Put(PutKind.REMOVE, put.key, {}) for put in made])
     assert (await issuer.native("engine", "check", index=engine))["findings"] == []
+
+
+async def test_a_ledger_written_anew_still_says_what_was_signed(issuer: Any, application: Any) -> None:
+    a, b = await issuer.assets("a", "b")
+    await issuer.submit(await issuer.place_amendment(a, Name="amended"))
+    await issuer.link(a, b)
+    await issuer.submit(await issuer.place_links(a, b, operation="UnlinkAssets"))
+    store, engine, height = application.store, issuer.engine, await issuer.height()
+    first = height - 4
+    keys = [block_key(engine, number) for number in range(first, height + 1)]
+    head = record_key(engine, HEAD, "")
+    kept = await store.read([*keys, head])
+    for place, change in (
+        (0, {"created": "00" * 32}),
+        (1, {"source": a}),
+        (2, {"amended": "00" * 32}),
+        (3, {"added": [a]}),
+        (4, {"removed": []}),
+        (4, {"removed": ["nothing"]}),
+    ):
+        blocks = [kept[key].source for key in keys]
+        blocks[place] = blocks[place] | {"effects": blocks[place]["effects"] | change}
+        parent = blocks[0]["parentHash"]
+        for at, block in enumerate(blocks):
+            block = {name: value for name, value in block.items() if name != "hash"}
+            block |= {"parentHash": parent, "effectsHash": hash_of(block["effects"])}
+            parent = hash_of(block)
+            blocks[at] = block | {"hash": parent}
+        await store.put([Put(PutKind.INDEX, key, block) for key, block in zip(keys, blocks, strict=True)])
+        await store.put([Put(PutKind.INDEX, head, kept[head].source | {"hash": parent})])
+        verdict = await issuer.native("teos", "verifyLedger")
+        assert (verdict["ok"], verdict["firstBadBlock"]) == (False, first + place), change
+    await store.put([Put(PutKind.INDEX, key, document.source) for key, document in kept.items()])
+    assert await issuer.height() == height
 
 
 async def _alter(store: Store, engine: str, number: int) -> None:

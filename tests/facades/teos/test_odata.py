@@ -238,6 +238,11 @@ async def test_documents_and_tables(collection: Any) -> None:
         assert model["Teos.Api.Model"]["Asset"]["$Key"] == ["Id"]
         balances = model["Teos.Api.Model"]["GetAssetsBalances"][0]
         assert [each["$Name"] for each in balances["$Parameter"]] == ["bindingParameter", "addresses", "uniqueAssetIds"]
+        amendment, log = (model["Teos.Api.Model"][name][0] for name in ("Amendment", "ChangeLog"))
+        assert amendment["$Parameter"][-1]["$Type"] == "Teos.Api.Model.CustomDefinitionItem"
+        assert log["$ReturnType"] == {"$Collection": True, "$Type": "Teos.Api.Model.AssetVersion"}
+        assert model["Teos.Api.Model"]["AssetMetaData"]["Version"]["$Type"] == "Edm.Int32"
+        assert model["Teos.Api.Model.Enums"]["TransactionType"]["ActivateAmendments"] == 11
         names = [entry["name"] for entry in (await nobody.get(f"{issuer.url}/")).json()["value"]]
         assert names[:3] == ["Assets", "Transactions", "Wallets"]
         assert (await nobody.get(f"{root}/version")).json()["version"]

@@ -10,11 +10,13 @@ from device_manager.facades.teos.odata.schema import (
     ADDRESS,
     ASSET_ID,
     ENTITY_SETS,
+    METADATA,
     STATE,
     STATES,
     STRING,
     TYPE,
     TYPES,
+    VERSION,
     EntityType,
 )
 
@@ -23,9 +25,14 @@ ENUM_MEMBERS = {STATE: {name: number for number, name in enumerate(STATES, 1)}, 
 Parameters = tuple[tuple[str, str], ...]
 TARGETS: Parameters = (("targetAssetIds", f"[{STRING}]"),)
 UNITS: Parameters = tuple((name, STRING) for name in ("amount", "type", "senderAddress", "targetAddress"))
+AMENDED: Parameters = (
+    *((name, STRING) for name in ("Name", "Description", "LanguageCode", "JurisdictionCode")),
+    ("CustomDefinitionItems", "[CustomDefinitionItem]"),
+)
 ACTIONS: dict[str, tuple[str, Parameters, str | None]] = {
     "LinkAssets": ("Asset", TARGETS, "Transaction"),
     "UnlinkAssets": ("Asset", TARGETS, "Transaction"),
+    "Amendment": ("Asset", AMENDED, "Transaction"),
     **dict.fromkeys(("CreateUnits", "DestroyUnits", "TransferUnits"), ("Asset", UNITS, "Transaction")),
     "Submit": (
         "Transaction",
@@ -38,7 +45,9 @@ ACTIONS: dict[str, tuple[str, Parameters, str | None]] = {
 ADDRESSES: Parameters = (("addresses", f"[{STRING}]"),)
 FUNCTIONS: dict[str, tuple[str, Parameters, str]] = {
     "GetLinkedFromAssetIds": ("Asset", (), f"[{STRING}]"),
+    "ChangeLog": ("Asset", (), "[AssetVersion]"),
     "DocumentDbRecord": ("Asset", (), STRING),
+    "MetaData": ("Asset", (), "AssetMetaData"),
     "TotalAmount": ("Asset", (), STRING),
     "GetSigningParameters": ("Transaction", (), "SigningParameters"),
     "GetAssetsBalances": ("[Balance]", (*ADDRESSES, ("uniqueAssetIds", f"[{STRING}]")), "[Balance]"),
@@ -68,9 +77,10 @@ def _edm(kind: str) -> str:
 
 def _types() -> tuple[dict[str, EntityType], dict[str, dict[str, str]]]:
     """Entity types and complex types, each once."""
-    entities = {kind.name: kind for kind in ENTITY_SETS.values()}
+    entities = {kind.name: kind for kind in (*ENTITY_SETS.values(), VERSION)}
     complex_types = {name: dict(properties) for kind in entities.values() for name, properties in kind.complex.items()}
-    own = {"SigningParameters": SIGNING_PARAMETERS, "EthBalance": {"Address": STRING, "Balance": STRING}}
+    balance = {"Address": STRING, "Balance": STRING}
+    own = {"SigningParameters": SIGNING_PARAMETERS, "EthBalance": balance, "AssetMetaData": METADATA}
     return entities, complex_types | own
 
 

@@ -20,12 +20,13 @@ TYPES = {
     "CreateSparks": 2,
     "DestroySparks": 3,
     "TransferSparks": 4,
+    "ActivateAmendments": 11,
     "AddAssetLinks": 43,
     "DeleteAssetLinks": 44,
 }
 """Of transactions, with their numbers."""
 
-STRING, GUID, DATE, BOOLEAN = "Edm.String", "Edm.Guid", "Edm.DateTimeOffset", "Edm.Boolean"
+STRING, GUID, DATE, BOOLEAN, WHOLE = "Edm.String", "Edm.Guid", "Edm.DateTimeOffset", "Edm.Boolean", "Edm.Int32"
 ASSET_ID, ADDRESS = "AssetId", "Address"
 """Strings that are compared as numbers, and without regard to case."""
 STATE, TYPE = "TransactionState", "TransactionType"
@@ -137,6 +138,38 @@ WALLET = EntityType(
 BALANCE = EntityType(
     "Balance", ("Address", "UniqueAssetId"), {"Address": ADDRESS, "UniqueAssetId": ASSET_ID, "Amount": STRING}
 )
+CHANGE = {"Property": STRING, "OldValue": STRING, "NewValue": STRING}
+VERSION = EntityType(
+    "AssetVersion",
+    ("UniqueAssetId", "Version"),
+    {
+        "UniqueAssetId": ASSET_ID,
+        "Version": WHOLE,
+        "Type": TYPE,
+        "TransactionId": GUID,
+        "BlockchainTransactionId": ADDRESS,
+        "SignedBy": ADDRESS,
+        "CreatedInTeosOn": DATE,
+        "CreatedInBlockchainOn": DATE,
+        "BlockchainHash": STRING,
+        "DocumentDbHash": STRING,
+        "Changes": "[AssetChange]",
+    },
+    {"AssetChange": CHANGE},
+)
+METADATA = {
+    "UniqueAssetId": ASSET_ID,
+    "Version": WHOLE,
+    "Name": STRING,
+    "Description": STRING,
+    "LanguageCode": STRING,
+    "JurisdictionCode": STRING,
+    "CustomDefinitionItems": "[CustomDefinitionItem]",
+    "AmendedInBlockchainOn": DATE,
+    "BlockchainHash": STRING,
+    "DocumentDbHash": STRING,
+}
+"""What describes an asset: what an amendment may change, and which version it is."""
 ATTRIBUTE = EntityType(
     "AttributeValue", ("Code", "LanguageCode"), {"Code": STRING, "LanguageCode": STRING, "Name": STRING}
 )
