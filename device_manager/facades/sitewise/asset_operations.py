@@ -97,7 +97,7 @@ class AssetOperations:
         definition = await self._models.of_native(visit, asset.model)
         properties: list[Content] = []
         if not input.exclude_properties:
-            aliases = await self._aliases.of_asset(visit, asset)
+            aliases = (await self._aliases.of_asset(visit, asset)).aliases
             properties = [shown_property(one, aliases.get(one.id)) for one in definition.properties]
         id = asset.foreign_id
         return {

@@ -1,4 +1,4 @@
-"""The operations on asset models, assets and their values in the table (facades 2.4)."""
+"""The operations on asset models, assets, their values and time series in the table (facades 2.4)."""
 
 from __future__ import annotations
 
@@ -35,6 +35,14 @@ from device_manager.facades.sitewise.interpolation import GetInterpolatedAssetPr
 from device_manager.facades.sitewise.operations import Operation
 from device_manager.facades.sitewise.property_operations import PropertyOperations
 from device_manager.facades.sitewise.relative_operations import RelativeOperations
+from device_manager.facades.sitewise.time_series import TimeSeries
+from device_manager.facades.sitewise.time_series_inputs import (
+    ChangeTimeSeriesAssociation,
+    DeleteTimeSeries,
+    DescribeTimeSeries,
+    ListTimeSeries,
+)
+from device_manager.facades.sitewise.time_series_lists import TimeSeriesLists
 from device_manager.facades.sitewise.value_reading import (
     BatchGetAssetPropertyValue,
     BatchGetAssetPropertyValueHistory,
@@ -45,7 +53,9 @@ from device_manager.facades.sitewise.value_reading import (
 from device_manager.facades.sitewise.values import BatchPutAssetPropertyValue, Values
 
 ASSETS_WRITTEN = ("device-manager/assets", "update")
-"""What hierarchies and aliases, which no action knows, count as for the rights of the caller."""
+"""What hierarchies, aliases and associations, which no action knows, count as for the rights of the caller."""
+ASSETS_READ, ASSETS_LISTED, ASSETS_DELETED = (("device-manager/assets", name) for name in ("get", "search", "delete"))
+"""What reading, listing and deleting time series count as."""
 PRECONDITIONS = {"if-match": "ifMatch", "if-none-match": "ifNoneMatch", "match-for-version-type": "matchForVersionType"}
 
 
@@ -111,4 +121,43 @@ def value_operations(
             every_step.__name__, "POST", f"{batch}/aggregates", every_step, aggregates.page_of_each, is_data=True
         ),
         Operation(between.__name__, "GET", "/properties/interpolated", between, interpolation.page, is_data=True),
+    ]
+
+
+def time_series_operations(series: TimeSeries, lists: TimeSeriesLists) -> list[Operation]:
+    """Time series; all members but the token stand in queries."""
+    change, delete = ChangeTimeSeriesAssociation, DeleteTimeSeries
+    members = ("alias", "assetId", "propertyId")
+    return [
+        Operation("ListTimeSeries", "GET", "/timeseries/", ListTimeSeries, lists.page, like=ASSETS_LISTED),
+        Operation(
+            "DescribeTimeSeries", "GET", "/timeseries/describe/", DescribeTimeSeries, series.describe, like=ASSETS_READ
+        ),
+        Operation(
+            "AssociateTimeSeriesToAssetProperty",
+            "POST",
+            "/timeseries/associate/",
+            change,
+            series.associate,
+            like=ASSETS_WRITTEN,
+            query=members,
+        ),
+        Operation(
+            "DisassociateTimeSeriesFromAssetProperty",
+            "POST",
+            "/timeseries/disassociate/",
+            change,
+            series.disassociate,
+            like=ASSETS_WRITTEN,
+            query=members,
+        ),
+        Operation(
+            "DeleteTimeSeries",
+            "POST",
+            "/timeseries/delete/",
+            delete,
+            series.delete,
+            like=ASSETS_DELETED,
+            query=members,
+        ),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, NamedTuple, get_args
 
@@ -157,17 +158,31 @@ def values_of(point: Point, one: Property) -> Source:
     return dict(kept)
 
 
-def point_of(measure: Source, one: Property) -> Point | None:
-    """The point that a measure keeps; None when it has no value of the property."""
+def data_type_of(value: Value) -> DataType:
+    """The type of a series that begins with a value. Raises `InvalidRequestException` when it has none."""
+    if value.null_value is not None:
+        types = {letter: data_type for data_type, letter in NULL_TYPES.items()}
+        if value.null_value.value_type not in types:
+            raise invalid(f"A data stream cannot begin with a null value of the type {value.null_value.value_type}.")
+        return types[value.null_value.value_type]
+    if value.string_value is not None:
+        return "STRING"
+    if value.boolean_value is not None:
+        return "BOOLEAN"
+    return "INTEGER" if value.integer_value is not None else "DOUBLE"
+
+
+def point_of(measure: Source, data_type: DataType, member: Sequence[str]) -> Point | None:
+    """The point that a measure keeps at `member`; None when it has no value there."""
     origin = measure.get("origin") or {}
     metadata = origin.get("apiMetadata") or {}
     at = measure["measuredAt"]
     offset, quality = metadata.get("offsetInNanos"), metadata.get("quality")
     nanoseconds = at // 1000 * BILLION + offset if isinstance(offset, int) else at * MILLION
     content: Any = measure.get("values")
-    for name in one.member:
+    for name in member:
         content = content.get(name) if isinstance(content, dict) else None
-    value = _value(content, metadata, one.data_type)
+    value = _value(content, metadata, data_type)
     return None if value is None else Point(nanoseconds, str(quality) if quality in QUALITIES else "GOOD", value)
 
 

@@ -9,12 +9,13 @@ from device_manager.facades.sitewise.asset_inputs import (
     UpdateAssetProperty,
 )
 from device_manager.facades.sitewise.asset_models import AssetModels
+from device_manager.facades.sitewise.asset_properties import property_of
 from device_manager.facades.sitewise.assets import Assets
-from device_manager.facades.sitewise.definitions import Definition, Property
-from device_manager.facades.sitewise.errors import invalid, not_found
+from device_manager.facades.sitewise.associating import Association
+from device_manager.facades.sitewise.definitions import Property
+from device_manager.facades.sitewise.errors import invalid
 from device_manager.facades.sitewise.operations import Content, said
 from device_manager.facades.sitewise.paging import Paging, page_of
-from device_manager.facades.sitewise.shapes import EXTERNAL
 from device_manager.facades.sitewise.visit import Visit
 
 
@@ -25,13 +26,17 @@ class PropertyOperations:
         assets: finds them.
         models: define their properties.
         aliases: of these.
+        association: lets data streams belong to them.
         paging: makes the tokens of pages.
     """
 
-    def __init__(self, assets: Assets, models: AssetModels, aliases: Aliases, paging: Paging) -> None:
+    def __init__(
+        self, assets: Assets, models: AssetModels, aliases: Aliases, association: Association, paging: Paging
+    ) -> None:
         self._assets = assets
         self._models = models
         self._aliases = aliases
+        self._association = association
         self._paging = paging
 
     async def page(self, visit: Visit, input: ListAssetProperties) -> Content:
@@ -39,7 +44,7 @@ class PropertyOperations:
         asset = await self._assets.require(visit, input.asset_id)
         definition = await self._models.of_native(visit, asset.model)
         shown, token = await page_of(self._paging, visit, input, definition.properties)
-        aliases = await self._aliases.of_asset(visit, asset)
+        aliases = (await self._aliases.of_asset(visit, asset)).aliases
         root = {"id": asset.foreign_id, "name": asset.name}
         summaries = [
             {
@@ -58,7 +63,7 @@ class PropertyOperations:
         asset = await self._assets.require(visit, input.asset_id)
         definition = await self._models.of_native(visit, asset.model)
         one = property_of(definition, input.property_id)
-        alias = (await self._aliases.of_asset(visit, asset)).get(one.id)
+        alias = (await self._aliases.of_asset(visit, asset)).aliases.get(one.id)
         return {
             "assetId": asset.foreign_id,
             "assetName": asset.name,
@@ -68,22 +73,19 @@ class PropertyOperations:
         }
 
     async def update(self, visit: Visit, input: UpdateAssetProperty) -> None:
-        """`UpdateAssetProperty`: the alias; units are those of the model, and nobody is notified."""
+        """`UpdateAssetProperty`: the alias, with the data stream that has it; units are those of the model."""
         asset = await self._assets.require(visit, input.asset_id)
         one = property_of(await self._models.of_native(visit, asset.model), input.property_id)
         if input.property_notification_state == "ENABLED":
             raise invalid("There are no notifications of properties here.")
         if input.property_unit not in (None, one.unit):
             raise invalid(f"The unit of the property is that of its asset model: {one.unit}.")
-        await self._aliases.give(visit, asset, one.id, input.property_alias)
-
-
-def property_of(definition: Definition, id: str) -> Property:
-    """The property of an id, or of `externalId:` and an external id. Raises `ResourceNotFoundException`."""
-    for one in definition.properties:
-        if id == one.id or (one.external_id is not None and id == EXTERNAL + one.external_id):
-            return one
-    raise not_found(f'property of the asset model "{definition.name}":', id)
+        if input.property_alias is not None:
+            entry = await self._aliases.find(visit, input.property_alias)
+            if entry is not None and entry.series is not None:
+                await self._association.associate(visit, asset, one, input.property_alias)
+                return
+        await self._aliases.give(visit, asset, one, input.property_alias)
 
 
 def shown_property(one: Property, alias: str | None) -> Content:

@@ -177,7 +177,14 @@ class Records:
         await self.decide(engine, user, write)
 
     async def page(
-        self, engine: str, kind: str, size: int, after: Sequence[Any] | None, *, parent: str | None = None
+        self,
+        engine: str,
+        kind: str,
+        size: int,
+        after: Sequence[Any] | None,
+        *,
+        parent: str | None = None,
+        clauses: Sequence[Query] = (),
     ) -> list[Record]:
         """Records in the order of their creation.
 
@@ -187,10 +194,11 @@ class Records:
             size: most records.
             after: the `place` of the record before; None begins with the first.
             parent: only those of this one; None for all.
+            clauses: what they have to satisfy beside.
         """
         await self._collections.ready(RECORDS)
         search = Search(
-            query=_query(engine, kind, parent),
+            query=Bool(filter=(_query(engine, kind, parent), *clauses)),
             size=size,
             sort=(Sort(CREATED), Sort("_id")),
             search_after=None if after is None else tuple(after),

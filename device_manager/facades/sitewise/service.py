@@ -14,8 +14,14 @@ from device_manager.facades.sitewise.asset_models import AssetModels
 from device_manager.facades.sitewise.asset_naming import AssetNaming
 from device_manager.facades.sitewise.asset_operations import AssetOperations
 from device_manager.facades.sitewise.asset_properties import AssetProperties
-from device_manager.facades.sitewise.asset_table import asset_model_operations, asset_operations, value_operations
+from device_manager.facades.sitewise.asset_table import (
+    asset_model_operations,
+    asset_operations,
+    time_series_operations,
+    value_operations,
+)
 from device_manager.facades.sitewise.assets import Assets
+from device_manager.facades.sitewise.associating import Association
 from device_manager.facades.sitewise.authentication import Authentication
 from device_manager.facades.sitewise.hierarchies import Hierarchies
 from device_manager.facades.sitewise.interface import Service
@@ -31,6 +37,8 @@ from device_manager.facades.sitewise.records import Records
 from device_manager.facades.sitewise.relative_operations import RelativeOperations
 from device_manager.facades.sitewise.table import portal_operations, project_operations, tag_operations
 from device_manager.facades.sitewise.tags import Exists, ResourceTags, Tagging
+from device_manager.facades.sitewise.time_series import TimeSeries
+from device_manager.facades.sitewise.time_series_lists import TimeSeriesLists
 from device_manager.facades.sitewise.value_history import ValueHistory
 from device_manager.facades.sitewise.value_reading import ValueReading
 from device_manager.facades.sitewise.values import Values
@@ -139,10 +147,14 @@ def _asset_side(parts: Parts, identities: Identities, exists: dict[Kind, Exists]
     )
     naming, limit = AssetNaming(hierarchies), settings.sitewise_assets
     asset_work = AssetOperations(assets, models, hierarchies, naming, aliases, paging, tags, limit=limit)
-    property_work = PropertyOperations(assets, models, aliases, paging)
-    relative_work = RelativeOperations(assets, models, hierarchies, paging)
     properties, history = AssetProperties(assets, models, aliases), ValueHistory(parts.store)
-    values = Values(properties, history, twins.measures.purging)
+    association = Association(aliases, history)
+    property_work = PropertyOperations(assets, models, aliases, association, paging)
+    relative_work = RelativeOperations(assets, models, hierarchies, paging)
+    purging, register = twins.measures.purging, twins.models.writing.register
+    values = Values(properties, aliases, history, purging, twins.ingestion, register)
+    series = TimeSeries(properties, aliases, association, history, purging)
+    lists = TimeSeriesLists(assets, models, aliases, history, twins.measures.reading, paging)
     exists |= {"asset": assets.exists, "asset-model": models.exists}
     return [
         *asset_model_operations(model_work),
@@ -153,4 +165,5 @@ def _asset_side(parts: Parts, identities: Identities, exists: dict[Kind, Exists]
             Aggregates(properties, history, paging),
             Interpolation(properties, history, paging),
         ),
+        *time_series_operations(series, lists),
     ]

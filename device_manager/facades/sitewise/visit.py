@@ -8,7 +8,7 @@ from typing import Literal
 from device_manager.facades.acting import Actor
 from device_manager.security.foreign_credentials import ForeignCaller
 
-Kind = Literal["asset", "asset-model", "portal", "project"]
+Kind = Literal["asset", "asset-model", "portal", "project", "time-series"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,16 @@ def read_measures(uuid: str, source: Source, measures: Sequence[ApiMeasure], *, 
     return list(readings.values())
 
 
+def unassigned_run(engine: str, group: str, source: Source, readings: Sequence[Reading]) -> Run:
+    """The measures of an API source about no asset; their origin says what the source calls each of them."""
+    run = Run(engine, source, {"type": "api", "indexId": engine, "assetId": None, "engineGroup": group}, None)
+    origin = api_origin(source, ())
+    for reading in readings:
+        run.sent.append(reading.id)
+        run.add(reading.id, measure_source(reading, origin | {"measureName": reading.slot}, None))
+    return run
+
+
 def typed(readings: Sequence[Reading], slots: Mapping[str, str], asset_id: str) -> list[Reading]:
     """The measures with the types of their slots. Raises `device_manager.ingestion.unknown_slot`."""
     for reading in readings:

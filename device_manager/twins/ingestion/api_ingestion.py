@@ -11,7 +11,7 @@ from device_manager.storage.contract import Document
 from device_manager.storage.stamps import Stamp
 from device_manager.twins.call import Call
 from device_manager.twins.catalogue import Catalogue
-from device_manager.twins.ingestion.api import ApiMeasure, api_run, read_measures, read_source, typed
+from device_manager.twins.ingestion.api import ApiMeasure, api_run, read_measures, read_source, typed, unassigned_run
 from device_manager.twins.ingestion.finding import measure_keys
 from device_manager.twins.ingestion.processing import Parts, Processing
 from device_manager.twins.ingestion.readings import Reading, value_errors
@@ -78,6 +78,39 @@ class ApiIngestion:
             readings = typed(untyped, slots, asset_id)
             self._refuse_values(readings, single=single)
             run = api_run(engine, group, source, asset, slots, readings, (), stored)
+            await self._processing.store_runs(uuid, (run,), Stamp(None, now), call)
+        await self._processing.finish((run,), call)
+
+    async def ingest_unassigned(
+        self,
+        engine: str,
+        measure_type: str,
+        measures: Sequence[ApiMeasure],
+        data_source: Mapping[str, object],
+        uuid: str,
+        call: Call,
+    ) -> None:
+        """Store measures of one type that are about no asset, all or none, by one write.
+
+        Args:
+            engine: where they are stored.
+            measure_type: the type of all of them.
+            measures: what was measured; the slot is the source's own name for it.
+            data_source: `{id, metadata?}`.
+            uuid: what the ids of the measures follow from.
+            call: the caller.
+
+        Raises:
+            ApiError: an unknown engine; `device_manager.ingestion.invalid_source`, `invalid_time`, `invalid_values`,
+                `not_saved`, `outcome_unknown`; what a pipe raised.
+        """
+        source = read_source(data_source)
+        untyped = read_measures(uuid, source, measures, single=False)
+        with self._parts.in_flight.one() as now:
+            group = (await self._catalogue.engine(engine)).group
+            readings = [reading._replace(type=measure_type) for reading in untyped]
+            self._refuse_values(readings, single=False)
+            run = unassigned_run(engine, group, source, readings)
             await self._processing.store_runs(uuid, (run,), Stamp(None, now), call)
         await self._processing.finish((run,), call)
 

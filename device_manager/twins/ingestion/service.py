@@ -221,6 +221,13 @@ class Ingestion:
             engine, asset_id, measures, data_source, uuid, call, single=single, is_repeatable=key is not None
         )
 
+    async def ingest_unassigned(
+        self, engine: str, measure_type: str, measures: Sequence[ApiMeasure], data_source: Source, call: Call
+    ) -> None:
+        """Store measures of one type that are about no asset; see `ApiIngestion.ingest_unassigned`."""
+        await self._catalogue.ensure()
+        await self._api.ingest_unassigned(engine, measure_type, measures, data_source, fresh_uuid(), call)
+
     async def ingest_named(
         self, source: Source, target: Source, measurements: Sequence[Any], payload_uuids: Sequence[str], call: Call
     ) -> None:

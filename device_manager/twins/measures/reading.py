@@ -8,12 +8,20 @@ from typing import NamedTuple, TypeVar
 
 from device_manager.errors import api_error
 from device_manager.query.instants import compile_format
-from device_manager.query.tree import Bool, Query, Range, Term
-from device_manager.storage.contract import Document, Key, Store
+from device_manager.query.search import Search, Sort
+from device_manager.query.tree import Bool, Exists, Query, Range, Term
+from device_manager.storage.contract import INTERNAL_INDEX, Document, Key, Store
 from device_manager.storage.finding import find, read_search
 from device_manager.storage.stamps import Source
 from device_manager.twins.catalogue import Catalogue
-from device_manager.twins.measures.last_measures import Slot, TwinKind, embedded, record_key
+from device_manager.twins.measures.last_measures import (
+    Slot,
+    TwinKind,
+    embedded,
+    record_key,
+    records_collection,
+    slot_of,
+)
 from device_manager.twins.measures.slots import SlotList, SlotRegister, list_of
 from device_manager.twins.places import MEASURES
 
@@ -176,6 +184,31 @@ class MeasureReading:
         for records in by_id.values():
             records.sort(key=lambda record: (-record["measuredAt"], record["slot"]))
         return {id: records for id, records in by_id.items() if records}
+
+    async def measured_slots(self, engine: str, twin: TwinKind, size: int, after: str | None) -> list[tuple[Slot, str]]:
+        """Slots of all twins of a kind that measured anything, each with its place: a page, in an order that stays.
+
+        Args:
+            engine: the engine.
+            twin: the kind of the twins.
+            size: most slots.
+            after: the place of the slot before; None begins with the first.
+
+        Raises:
+            ApiError: the store does not answer; there is no such engine.
+        """
+        collection = records_collection(engine)
+        if after is None:
+            await self._store.refresh(INTERNAL_INDEX, collection)
+        search = Search(
+            query=Bool(filter=(Term("twin", twin), Exists("slot"))),
+            size=size,
+            sort=(Sort("_id"),),
+            search_after=None if after is None else (after,),
+            counted=False,
+        )
+        found = await self._store.search(INTERNAL_INDEX, collection, search)
+        return [(slot_of(hit.source or {}), hit.id) for hit in found.hits]
 
     async def _read(self, keys: Sequence[Key]) -> dict[Key, Document]:
         documents: dict[Key, Document] = {}

@@ -82,7 +82,7 @@ async def test_9_what_is_wrong_is_told_of_each_entry(site: Site, call: Call, pum
         entries=[
             entry("good", [good], **pump.key("flow")),
             entry("old", [value({"doubleValue": 1}, now - 8 * 86_400)], **pump.key("flow")),
-            entry("unknown", [good], propertyAlias="/nowhere"),
+            entry("unknown", [good], assetId=str(uuid.uuid4()), propertyId=pump.properties["flow"]),
         ],
     )
     errors = {one["entryId"]: one["errors"] for one in answer["errorEntries"]}
