@@ -111,7 +111,7 @@ class Application:
             idempotency=self.idempotency,
             is_engine=lambda name: name in self.twins.catalogue.engines,
         )
-        self.statistics = Statistics(self.router, lambda: self.gateway.connections)
+        self.statistics = Statistics(self.router, lambda: self.connections)
         self.security.accounts.roles.actions = self.router.registry.table
         self.realtime = open_realtime(self.store, self.events, settings, self.security, self.router.registry)
         self.metrics = figures_of(self)
@@ -152,7 +152,14 @@ class Application:
             events=self.events,
             foreign=self._foreign(interfaces),
             websockets=False,
+            beside=self.gateway,
         )
+
+    @property
+    def connections(self) -> dict[str, int]:
+        """Connections that are open at all ports, by protocol."""
+        own = self.sitewise_gateway.connections if self.sitewise_gateway else {}
+        return {protocol: count + own.get(protocol, 0) for protocol, count in self.gateway.connections.items()}
 
     def _foreign(self, interfaces: list[ForeignInterface]) -> ForeignInterfaces:
         return ForeignInterfaces(self.router, interfaces, self._observers)

@@ -134,8 +134,8 @@ def _store(metrics: Metrics, application: Application) -> None:
 def _connections(metrics: Metrics, application: Application) -> None:
     metrics.gauge(
         "connections",
-        "Open connections.",
-        lambda: _by_one(application.gateway.connections),
+        "Open connections, to all ports.",
+        lambda: _by_one(application.connections),
         ("protocol",),
     )
     metrics.counter(

@@ -44,7 +44,7 @@ def server_parts_of(application: Application) -> ServerParts:
         },
         plugins={name: {} for name in application.plugins.names},
         first_admin=application.security.first_admin,
-        connections=lambda: application.gateway.connections,
+        connections=lambda: application.connections,
         realtime=lambda: (len(application.realtime.rooms), application.realtime.rooms.subscriptions),
     )
 

@@ -112,7 +112,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Bytes that the half-sent and waiting messages of all connections may hold together, beside 16 kB for each
     connection; beyond it WebSockets are closed with 1013 and HTTP requests refused with 503."""
     max_connections: int = 10_000
-    """Connections that are open at once; further ones are closed."""
+    """Connections to one port that are open at once; further ones are closed."""
     connection_running: int = 64
     """Requests of one WebSocket connection that run at once; further ones wait."""
     connection_waiting: int = 4096

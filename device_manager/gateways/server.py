@@ -136,6 +136,8 @@ class Gateway:
         metrics: figures for Prometheus.
         foreign: the foreign interfaces.
         websockets: whether connections may become WebSockets; those that may not are answered as plain HTTP.
+        beside: the gateway at another port of the same server, with which this one shares the memory for unfinished
+            messages and the count of refused ones.
 
     Raises:
         InvalidSettings: `metrics_networks` lists something else than networks.
@@ -151,12 +153,15 @@ class Gateway:
         metrics: Metrics | None = None,
         foreign: ForeignInterfaces | None = None,
         websockets: bool = True,
+        beside: Gateway | None = None,
     ) -> None:
         date = formatdate(usegmt=True).encode()
         events = events or EventBus()
         self._service = Service(
             router, settings, ready, events, date=date, metrics=metrics, foreign=foreign, websockets=websockets
         )
+        if beside is not None:
+            self._service.incoming, self._service.refused = beside.service.incoming, beside.service.refused
         self._server: DrainingServer | None = None
         self._serving: asyncio.Task[None] | None = None
         self._port = 0

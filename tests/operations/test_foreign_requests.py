@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 from typing import Any
 
@@ -12,8 +14,11 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from device_manager.cli.client import Client
+from device_manager.cli.process import ServerProcess
 
 ENGINE = "factory"
+CONNECTIONS = 8
+"""More than anything else has open here."""
 PROJECT = "9b520ebf-5906-4272-b4f7-c805b2a50f60"
 
 
@@ -26,6 +31,11 @@ def sitewise(url: str, keys: dict[str, Any]) -> Any:
         aws_secret_access_key=keys["secretAccessKey"],
         config=Config(inject_host_prefix=False, retries={"total_max_attempts": 1}),
     )
+
+
+def log_of(server: ServerProcess) -> list[dict[str, Any]]:
+    """The lines of a server's log."""
+    return [json.loads(line) for line in server.log.read_text().splitlines()]
 
 
 def ask_as_others(url: str, made: dict[str, dict[str, Any]]) -> dict[str, str]:
@@ -51,9 +61,29 @@ def ask_as_others(url: str, made: dict[str, dict[str, Any]]) -> dict[str, str]:
     return ids
 
 
+async def check_that_its_own_port_counts(client: Client, port: int, read_figures: Any) -> None:
+    """What comes in at a port that is for SiteWise alone stands in the same figures."""
+    refused = "device_manager_messages_refused_total", frozenset({("error", "network.http.unsupported_verb")})
+    opened = "device_manager_connections", frozenset({("protocol", "http")})
+    before = read_figures(await client.call("server", "prometheus"))
+    assert before[opened] < CONNECTIONS
+    async with contextlib.AsyncExitStack() as connections:
+        for _ in range(CONNECTIONS):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            connections.callback(writer.close)
+            writer.write(b"BREW /portals HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            assert (await reader.readline()).startswith(b"HTTP/1.1 400 ")
+        after = read_figures(await client.call("server", "prometheus"))
+        metrics = await client.call("server", "metrics")
+    assert after[refused] == before.get(refused, 0) + CONNECTIONS
+    assert after[opened] >= CONNECTIONS
+    assert metrics["network"]["connections"]["http"] >= CONNECTIONS
+
+
 @pytest.mark.parametrize("store", ["sqlite", "elasticsearch"])
 async def test_figures_statistics_and_log(start_server: Any, read_figures: Any, store: str) -> None:
-    server = start_server(store=store, settings={"access_log": True, "log_format": "json", "sitewise_port": 0})
+    settings = {"access_log": True, "log_level": "info", "log_format": "json", "sitewise_port": 0}
+    server = start_server(store=store, settings=settings)
     made: dict[str, dict[str, Any]] = {}
     async with Client(server.url) as client:
         await client.call("device-manager/engine", "create", index=ENGINE)
@@ -63,6 +93,8 @@ async def test_figures_statistics_and_log(start_server: Any, read_figures: Any, 
         ids = ask_as_others(server.url, made)
         figures = read_figures(await client.call("server", "prometheus"))
         statistics = await client.call("server", "getLastStats")
+        [port] = [line["port"] for line in log_of(server) if line["event"].startswith("serving clients of AWS")]
+        await check_that_its_own_port_counts(client, port, read_figures)
     expected = [
         ("sitewise", "DescribeProject", 404),
         ("sitewise", "ListPortals", 200),
@@ -81,8 +113,7 @@ async def test_figures_statistics_and_log(start_server: Any, read_figures: Any, 
     assert statistics["completedRequests"]["http"] >= 4
     assert statistics["failedRequests"]["http"] >= 3
     server.stop()
-    lines = [json.loads(line) for line in server.log.read_text().splitlines()]
-    access = {line["request"]: line for line in lines if line["event"] == "request"}
+    access = {line["request"]: line for line in log_of(server) if line["event"] == "request"}
     noted = {(line["controller"], line["action"], line["status"]) for line in access.values()}
     assert noted.issuperset(expected)
     for interface, error in (("sitewise", "ResourceNotFoundException"), ("ubidots", None), ("teos", "21000")):
