@@ -90,6 +90,8 @@ class Case:
     weakness: str = ""
     has_history: bool = True
     clean: bool = False
+    direct: frozenset[int] = frozenset()
+    """Owners whose one transaction writes one document, without an intent."""
 
 
 def put(pairs: tuple[tuple[str, Any], ...], key: str, value: Any) -> tuple[tuple[str, Any], ...]:
@@ -154,7 +156,7 @@ class Checker:
             if verdict is Verdict.ABORTED:
                 yield self.undo(world, number, owner, mark.flush, after="read")
                 return
-        yield self.at(world, number, owner._replace(step="intend"))
+        yield self.at(world, number, owner._replace(step="write" if number in self.case.direct else "intend"))
 
     def on_intend(self, world: World, number: int, owner: Owner) -> Iterator[World]:
         flush = self.flush(number, owner)
@@ -168,7 +170,7 @@ class Checker:
         )
         yield self.at(world, number, owner._replace(step="apply"))
 
-    def on_apply(self, world: World, number: int, owner: Owner) -> Iterator[World]:
+    def on_apply(self, world: World, number: int, owner: Owner, then: str = "wait") -> Iterator[World]:
         flush = self.flush(number, owner)
         reads = dict(owner.reads)
         items = set()
@@ -183,7 +185,7 @@ class Checker:
             if self.case.has_history:
                 items.add(Item(number, flush, str(unit), f"h{flush}#{unit}", None, frozenset({todo})))
         unanswered = frozenset((item.unit, item.doc) for item in items)
-        owner = owner._replace(step="wait", unanswered=unanswered, failed=frozenset(), reads=())
+        owner = owner._replace(step=then, unanswered=unanswered, failed=frozenset(), reads=())
         yield self.at(world._replace(items=world.items | items), number, owner)
 
     def on_wait(self, world: World, number: int, owner: Owner) -> Iterator[World]:
@@ -211,6 +213,35 @@ class Checker:
             yield self.at(world, number, owner._replace(step="committed"))
         elif world.losses:
             yield self.at(world._replace(losses=world.losses - 1), number, owner._replace(step="find"))
+
+    def on_write(self, world: World, number: int, owner: Owner) -> Iterator[World]:
+        """Of an owner without an intent: its write is the commit."""
+        flush = self.flush(number, owner)
+        images = tuple((("0", name), doc) for name, doc in owner.reads)
+        yield from self.on_apply(world._replace(images=put(world.images, flush, images)), number, owner, then="written")
+
+    def on_written(self, world: World, number: int, owner: Owner) -> Iterator[World]:
+        if not owner.unanswered and owner.failed:
+            yield self.again(world, number, owner, self.units(owner))
+        elif not owner.unanswered:
+            yield self.at(world, number, owner._replace(step="committed"))
+        elif world.losses:
+            yield self.at(world._replace(losses=world.losses - 1), number, owner._replace(step="look"))
+
+    def on_look(self, world: World, number: int, owner: Owner) -> Iterator[World]:
+        """No answer to the write: what is found where it should be, as `DirectFlush` looks at it."""
+        flush = self.flush(number, owner)
+        ((place, _),) = dict(world.images)[flush]
+        if self.case.weakness == "tries again without a fence":
+            yield self.again(world, number, owner, self.units(owner))
+            return
+        match self.undo_step(world, flush, place, dict(world.docs).get(place[1])):
+            case Undo.REMOVE | Undo.RESTORE:
+                yield self.at(world, number, owner._replace(step="committed"))
+            case Undo.FENCE:
+                yield self.again(self.write_back(world, flush, place), number, owner, self.units(owner))
+            case Undo.NOTHING:  # the caller is told that the outcome is not known
+                yield self.at(world, number, Owner(step="crashed", attempt=owner.attempt, todo=owner.todo))
 
     def on_committed(self, world: World, number: int, owner: Owner) -> Iterator[World]:
         world = world._replace(acknowledged=world.acknowledged | set(owner.todo))
@@ -350,7 +381,7 @@ class Checker:
 
     def land(self, world: World, item: Item) -> Iterator[World]:
         owner = world.owners[item.owner]
-        is_awaited = owner.step in ("wait", "commit") and self.flush(item.owner, owner) == item.flush
+        is_awaited = owner.step in ("wait", "commit", "written") and self.flush(item.owner, owner) == item.flush
         world = world._replace(items=world.items - {item})
         if not is_awaited:
             yield world

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Protocol
@@ -32,9 +33,16 @@ class Node(Protocol):
 
 
 class LossyProxy(Proxy):
-    """Swallows the next answer, and cuts that connection, when told to."""
+    """Loses the next request, or the next answer, and cuts that connection, when told to."""
 
+    loses = False
     swallows = False
+
+    async def asked(self, data: bytes) -> None:
+        """See `Proxy.asked`."""
+        lost, self.loses = self.loses, False
+        if lost:
+            raise ConnectionResetError
 
     async def answered(self, data: bytes) -> bool:
         """See `Proxy.answered`."""
@@ -79,6 +87,69 @@ async def test_lost_answer_changes_nothing_about_the_outcome(
     assert await linked("a") == await linked("b") == ["once"]
     assert await history() == ["once"]
     assert len(told) == 3
+
+
+@dataclasses.dataclass
+class Alone:
+    """A store behind a lossy proxy that writes the asset `a`, and nothing with it, and what its listeners hear."""
+
+    store: ElasticsearchStore
+    proxy: LossyProxy
+    index: str
+    told: list[Change] = dataclasses.field(default_factory=list)
+    fault: str = ""
+
+    def on_step(self, reached: str) -> None:
+        if reached == "committing" and self.fault:
+            setattr(self.proxy, self.fault, True)
+            self.fault = ""
+
+    async def append(self, name: str) -> None:
+        await self.store.transact(appender(Key(self.index, "assets", "a"), name))
+
+    async def create(self, id: str) -> None:
+        await self.store.transact(creator(self.index, id))
+
+
+@pytest_asyncio.fixture
+async def alone(store: ElasticsearchStore, index: str, lossy: LossyProxy) -> AsyncIterator[Alone]:
+    """Such a store. A document alone is written without an intent."""
+    steps: list[Callable[[str], None]] = []
+    other = ElasticsearchStore(lossy.url, Settings(), on_step=lambda reached: steps[0](reached))
+    await other.start()
+    alone = Alone(other, lossy, index)
+    steps.append(alone.on_step)
+    other.on_commit(alone.told.extend)
+    yield alone
+    await other.close()
+
+
+async def test_lost_answer_to_the_write_of_one_document(
+    alone: Alone, linked: Callable[[str], Awaitable[list[str]]]
+) -> None:
+    await alone.append("first")
+    before = alone.store.round_trips.commits
+    alone.fault = "swallows"
+    await alone.append("once")
+    assert await linked("a") == ["first", "once"]
+    alone.fault = "swallows"
+    await alone.create("new")
+    await alone.append("last")
+    assert await linked("a") == ["first", "once", "last"]
+    assert len(alone.told) == 4
+    assert alone.store.round_trips.commits - before == 3, "one for each"
+
+
+async def test_lost_write_of_one_document(alone: Alone, linked: Callable[[str], Awaitable[list[str]]]) -> None:
+    alone.fault = "loses"
+    await alone.append("once")
+    assert await linked("a") == ["once"], "what cannot arrive any more is done again"
+    alone.fault = "loses"
+    with pytest.raises(ApiError, match="its outcome is not known") as caught:
+        await alone.create("new")
+    assert caught.value.status == 503, "what is new might still arrive"
+    await alone.create("new")
+    assert [change.key.id for change in alone.told] == ["a", "new"]
 
 
 async def test_stopped_cluster(elasticsearch_node: Node, index: str) -> None:

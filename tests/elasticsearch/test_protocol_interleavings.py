@@ -72,15 +72,26 @@ def add(number: int) -> Decide:
     return lambda values: {name: (value or frozenset()) | {number} for name, value in values.items()}
 
 
+def count(number: int) -> Decide:
+    """Add the number, or what shows that it is there for the second time."""
+    return lambda values: {
+        name: (value := found or EMPTY) | {number + AGAIN if number in value else number}
+        for name, found in values.items()
+    }
+
+
 def delete(values: Values) -> Values:
     return dict.fromkeys(values)
 
 
 EMPTY: Value = frozenset()
+AGAIN = 100
 LINKS = {1: (("a", "b"), add(1)), 2: (("a", "b"), add(2))}
 ONE = {1: (("a",), add(1)), 2: (("a",), add(2))}
 PARTS = {1: (("a",), add(1)), 2: (("b", "c"), add(2)), 3: (("c",), add(3))}
 DELETES = {1: (("a",), delete), 2: (("a",), add(2))}
+MIXED = {1: (("a", "b"), count(1)), 2: (("a",), count(2))}
+COUNTS = {1: (("a",), count(1)), 2: (("a",), count(2))}
 BOTH: Values = {"a": EMPTY, "b": EMPTY}
 THREE: Values = BOTH | {"c": EMPTY}
 
@@ -93,6 +104,18 @@ RIGHT = {
     "second attempts": Case(ONE, ((1,), (2,)), {"a": EMPTY}, attempts=2, crashes=0, losses=0, has_history=False),
     "partly aborted flushes, a crash": Case(PARTS, ((1, 2), (3,)), THREE, losses=0, aborts=0, has_history=False),
     "partly aborted flushes, an abort": Case(PARTS, ((1, 2), (3,)), THREE, losses=0, crashes=0, has_history=False),
+    "without an intent, a crash and an abort": Case(
+        MIXED, ((1,), (2,)), BOTH, losses=0, attempts=2, has_history=False, direct=frozenset({1})
+    ),
+    "without an intent, a lost answer": Case(
+        MIXED, ((1,), (2,)), BOTH, crashes=0, aborts=0, attempts=2, has_history=False, direct=frozenset({1})
+    ),
+    "without intents, everything at once": Case(
+        COUNTS, ((1,), (2,)), {"a": EMPTY}, attempts=3, losses=2, has_history=False, direct=frozenset({0, 1})
+    ),
+    "without intents, a new document": Case(
+        COUNTS, ((1,), (2,)), {}, attempts=3, losses=2, has_history=False, direct=frozenset({0, 1})
+    ),
     "tombstones": Case(DELETES, ((1,), (2,)), {"a": EMPTY}, clean=True, has_history=False),
 }
 
@@ -101,6 +124,9 @@ WRONG = {
     "ignores marks": Case(LINKS, ((1,), (2,)), BOTH, has_history=False),
     "drops an aborted flush at once": Case(ONE, ((1,), (2,)), {"a": EMPTY}),
     "commits without condition": Case(LINKS, ((1,), (2,)), BOTH, has_history=False),
+    "tries again without a fence": Case(
+        COUNTS, ((1,), (2,)), {"a": EMPTY}, attempts=2, has_history=False, direct=frozenset({0, 1})
+    ),
     "drops a partly aborted flush before undoing": Case(PARTS, ((1, 2), (3,)), THREE, losses=0, aborts=0),
 }
 

@@ -31,6 +31,11 @@ class Result(NamedTuple):
         return self.status < 300
 
     @property
+    def is_decided(self) -> bool:
+        """Whether it is certain that the write was made, or that it was not: a fault of the cluster leaves it open."""
+        return self.status < 500
+
+    @property
     def is_conflict(self) -> bool:
         """Whether the document was not as the condition says."""
         return self.status == 409

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urlencode
 
 import orjson
+from aiohttp import ClientConnectorError
 from elastic_transport import AiohttpHttpNode, AsyncTransport, HttpHeaders, TransportError
 from elastic_transport.client_utils import DEFAULT, DefaultType
 from elasticsearch import AsyncElasticsearch, OrjsonSerializer
@@ -27,7 +28,8 @@ CONNECTIONS = 16
 LARGE_BODY = 1 << 20
 BULK_FIELDS = "error,errors,status,items.*.status,items.*._seq_no,items.*._primary_term,items.*._version,items.*.error"
 HEALTH_DEADLINE = 1.0
-BUSY = frozenset({429, 503})
+TOO_MANY = 429
+BUSY = frozenset({TOO_MANY, 503})
 """Statuses of a cluster that would take the same a little later."""
 _TEMPORARY = BUSY | {502, 504}
 
@@ -37,12 +39,14 @@ class NoAnswer(ApiError):
 
     Attributes:
         is_refusal: it did answer, that it has too much to do now: the same request may be taken a little later.
+        is_untaken: the request never reached it, or was sent back before any of it was done.
     """
 
-    def __init__(self, reason: str, *, is_refusal: bool = False) -> None:
+    def __init__(self, reason: str, *, is_refusal: bool = False, is_untaken: bool = False) -> None:
         kind = CATALOGUE["services.storage.unavailable"]
         super().__init__(kind.text.format(reason), status=kind.status, id=kind.id, code=kind.code, props=(reason,))
         self.is_refusal = is_refusal
+        self.is_untaken = is_untaken
 
 
 class Answer(NamedTuple):
@@ -138,10 +142,11 @@ class Cluster:
             now = time.monotonic()
             if now - self.last_answer >= self._deadline:
                 self.last_silence = now
-            raise NoAnswer(f"{method} {path.split('?')[0]}: {error.message}") from error
+            is_untaken = isinstance(error.__cause__, ClientConnectorError)
+            raise NoAnswer(f"{method} {path.split('?')[0]}: {error.message}", is_untaken=is_untaken) from error
         if meta.status in _TEMPORARY:
-            is_refusal = meta.status in BUSY
-            raise NoAnswer(f"{method} {path}: status {meta.status}, {reason(parsed)}", is_refusal=is_refusal)
+            problem = f"{method} {path}: status {meta.status}, {reason(parsed)}"
+            raise NoAnswer(problem, is_refusal=meta.status in BUSY, is_untaken=meta.status == TOO_MANY)
         self.last_answer = time.monotonic()
         return Answer(meta.status, parsed)
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from typing import NamedTuple, TypeVar
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import msgspec
 import orjson
@@ -16,55 +15,25 @@ from device_manager.storage.contract import Key
 from device_manager.storage.elasticsearch import bulks
 from device_manager.storage.elasticsearch.client import Cluster, NoAnswer, document_path, expect
 from device_manager.storage.elasticsearch.documents import delete_line
-from device_manager.storage.elasticsearch.job import Outcome, too_many_changes
+from device_manager.storage.elasticsearch.job import too_many_changes
 from device_manager.storage.elasticsearch.names import TRANSACTIONS_ALIAS
 from device_manager.storage.elasticsearch.protocol import Head, Image, State
 from device_manager.storage.elasticsearch.recovery import Images, Recovery, part_id
 from device_manager.storage.elasticsearch.settlement import FlushDocument
-
-T = TypeVar("T")
-StepObserver = Callable[[str], None]
-"""Called with `intended`, `applied`, `committing` and `committed`; tests stop the process there."""
+from device_manager.storage.elasticsearch.units import (
+    PAUSE,
+    Failure,
+    Failures,
+    StepObserver,
+    Unit,
+    failure_of,
+    tombstone_lines,
+    until_answered,
+)
 
 PART_BYTES = 4 << 20
 COMMIT_WITHIN = 600.0
 """Seconds after the intent beyond which a commit is not even tried: an aborted intent is only kept for an hour."""
-PAUSE = 0.2
-"""Seconds between two questions to a cluster that does not answer."""
-
-
-class Write(NamedTuple):
-    """One document of a flush: the line that writes it and the document as it was."""
-
-    key: Key
-    line: bytes
-    image: Image
-    is_tombstone: bool
-
-
-class Unit(NamedTuple):
-    """Transactions that share documents: they commit or abort as a whole."""
-
-    number: str
-    outcomes: list[Outcome]
-    writes: list[Write]
-
-
-class Failure(NamedTuple):
-    """Why a unit was aborted.
-
-    Attributes:
-        problem: what the callers are told when they are not to try again.
-        is_final: another attempt would fail in the same way.
-        collections: index and collection of writes whose alias is gone.
-    """
-
-    problem: ApiError
-    is_final: bool = False
-    collections: frozenset[tuple[str, str]] = frozenset()
-
-
-Failures = dict[str, Failure]
 
 
 class TooLate(Exception):
@@ -194,7 +163,7 @@ class Flush:
             if result.is_done:
                 self.seq_nos[write.key] = (result.seq_no, result.primary_term)
             elif unit.number not in failures or result.is_refused:
-                failures[unit.number] = _failure(write, result)
+                failures[unit.number] = failure_of(write, result)
         return failures
 
     @contextlib.asynccontextmanager
@@ -343,39 +312,9 @@ class Flush:
         Raises:
             NoAnswer: some may be left; they do no harm.
         """
-        lines = []
-        for unit in self._units:
-            for write in unit.writes:
-                if write.is_tombstone and write.key in self.seq_nos:
-                    seq_no, term = self.seq_nos[write.key]
-                    lines.append(delete_line(write.image.index, write.key.id, seq_no, term))
-        await bulks.write(self._cluster, lines)
+        await bulks.write(self._cluster, tombstone_lines(self._units, self.seq_nos))
         parts: int = self._intent.raw.get("parts", 0)
         await self._recovery.remove_parts(part_id(self.name, number + 1) for number in range(parts))
 
     def _any_id(self) -> str:
         return next((write.key.id for unit in self._units for write in unit.writes), self.name)
-
-
-def _failure(write: Write, result: bulks.Result) -> Failure:
-    """Why the unit of `write` has to be aborted."""
-    if result.is_refused:
-        return Failure(result.refusal(write.key.id), is_final=True)
-    if result.is_gone:
-        return Failure(NoAnswer(result.problem), collections=frozenset({(write.key.index, write.key.collection)}))
-    if result.is_conflict:
-        return Failure(too_many_changes(write.key.id))
-    return Failure(NoAnswer(result.problem))
-
-
-async def until_answered(ask: Callable[[], Awaitable[T]]) -> T:
-    """Ask again and again until the cluster answers."""
-    while True:
-        try:
-            return await ask()
-        except NoAnswer:
-            await asyncio.sleep(PAUSE)
-
-
-def observe_nothing(_: str) -> None:
-    """Observes no step."""

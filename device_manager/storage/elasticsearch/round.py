@@ -16,7 +16,6 @@ from device_manager.storage.elasticsearch.documents import (
     marked,
     tombstone,
 )
-from device_manager.storage.elasticsearch.flush import Unit, Write
 from device_manager.storage.elasticsearch.job import Job, Outcome
 from device_manager.storage.elasticsearch.names import alias_name
 from device_manager.storage.elasticsearch.protocol import Image, Mark, Verdict, parse_mark
@@ -31,6 +30,7 @@ from device_manager.storage.elasticsearch.state import (
     MissingDocuments,
     RoundState,
 )
+from device_manager.storage.elasticsearch.units import Unit, Write
 from device_manager.storage.elasticsearch.view import View
 
 ENOUGH_DOCUMENTS = 1000

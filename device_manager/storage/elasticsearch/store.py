@@ -16,7 +16,6 @@ from device_manager.storage.elasticsearch.catalogue import Catalogue
 from device_manager.storage.elasticsearch.client import Cluster
 from device_manager.storage.elasticsearch.collections import FORGETS_REMOVED, Collections
 from device_manager.storage.elasticsearch.deadlines import Deadlines
-from device_manager.storage.elasticsearch.flush import StepObserver, observe_nothing
 from device_manager.storage.elasticsearch.flushids import FlushIds
 from device_manager.storage.elasticsearch.indices import Indices, resolved
 from device_manager.storage.elasticsearch.job import Job
@@ -29,6 +28,7 @@ from device_manager.storage.elasticsearch.refresher import Refresher
 from device_manager.storage.elasticsearch.search import Searcher, seconds_text
 from device_manager.storage.elasticsearch.settlement import Settlement
 from device_manager.storage.elasticsearch.sweep import Sweeper
+from device_manager.storage.elasticsearch.units import StepObserver, observe_nothing
 from device_manager.storage.elasticsearch.writer import Writer
 from device_manager.storage.scanning import pages_of
 

@@ -16,14 +16,18 @@ from device_manager.storage.contract import Change, Key
 from device_manager.storage.elasticsearch.catalogue import Catalogue
 from device_manager.storage.elasticsearch.client import Cluster, NoAnswer
 from device_manager.storage.elasticsearch.deadlines import Deadlines
-from device_manager.storage.elasticsearch.flush import Failure, Failures, Flush, StepObserver, Unit
+from device_manager.storage.elasticsearch.direct import DirectFlush
+from device_manager.storage.elasticsearch.flush import Flush
 from device_manager.storage.elasticsearch.flushids import FlushIds
 from device_manager.storage.elasticsearch.job import Job, too_many_changes
 from device_manager.storage.elasticsearch.reads import Reader
 from device_manager.storage.elasticsearch.recovery import Recovery
 from device_manager.storage.elasticsearch.round import Decided, Round
 from device_manager.storage.elasticsearch.settlement import Settlement
+from device_manager.storage.elasticsearch.units import Failure, Failures, StepObserver, Unit
 from device_manager.storage.watching import RoundTrips
+
+AnyFlush = Flush | DirectFlush
 
 _log = structlog.get_logger(__name__)
 
@@ -72,7 +76,7 @@ class Writer:
         self._newest: OrderedDict[Key, int] = OrderedDict()
         self._lane: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._flight: tuple[Flush, list[Unit]] | None = None
+        self._flight: tuple[AnyFlush, list[Unit]] | None = None
 
     def submit(self, job: Job) -> None:
         """Queue a transaction; its future is answered in the end."""
@@ -171,7 +175,17 @@ class Writer:
                 self._settle(unit)
         if not units:
             return None
-        flush = Flush(
+        flush = self._flush(name, units)
+        self._settlement.begin(name)
+        self._flight = (flush, units)
+        writing = asyncio.create_task(self._write(flush, units))
+        self._background(writing)
+        return writing
+
+    def _flush(self, name: str, units: list[Unit]) -> AnyFlush:
+        if all(len(unit.writes) == 1 for unit in units):
+            return DirectFlush(name, units, self._cluster, on_step=self._on_step, count=self._count_commit)
+        return Flush(
             name,
             units,
             self._cluster,
@@ -181,13 +195,8 @@ class Writer:
             on_step=self._on_step,
             count=self._count_commit,
         )
-        self._settlement.begin(name)
-        self._flight = (flush, units)
-        writing = asyncio.create_task(self._write(flush, units))
-        self._background(writing)
-        return writing
 
-    async def _write(self, flush: Flush, units: list[Unit]) -> None:
+    async def _write(self, flush: AnyFlush, units: list[Unit]) -> None:
         failures: Failures | None = None
         try:
             failures = await flush.run(lambda: self._doomed(units))
@@ -213,7 +222,7 @@ class Writer:
             if any(outcome.job.is_expired for outcome in unit.outcomes)
         }
 
-    def _finish(self, flush: Flush, units: list[Unit], failures: Failures) -> None:
+    def _finish(self, flush: AnyFlush, units: list[Unit], failures: Failures) -> None:
         needs_cleaning = False
         for key, (seq_no, _) in flush.seq_nos.items():
             self._newest[key] = seq_no
@@ -274,7 +283,7 @@ class Writer:
         if not job.future.done():
             self._enqueue(job)
 
-    def _clean(self, flush: Flush, units: list[Unit]) -> None:
+    def _clean(self, flush: AnyFlush, units: list[Unit]) -> None:
         """Remove tombstones in the background; their documents take part in no other flush meanwhile."""
         keys = [write.key for unit in units for write in unit.writes if write.is_tombstone]
         name = flush.name + CLEANING
@@ -282,7 +291,7 @@ class Writer:
         self._settlement.begin(name)
         self._background(asyncio.create_task(self._clean_up(flush, keys, name)))
 
-    async def _clean_up(self, flush: Flush, keys: list[Key], name: str) -> None:
+    async def _clean_up(self, flush: AnyFlush, keys: list[Key], name: str) -> None:
         try:
             await flush.clean()
         except ApiError as error:
