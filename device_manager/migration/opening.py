@@ -11,7 +11,7 @@ from device_manager.errors import ApiError
 from device_manager.migration.destination import Copy, Destination, InPlace, Nowhere
 from device_manager.migration.lookups import Lookups
 from device_manager.migration.mapping import UNMARKED, UNREADABLE
-from device_manager.migration.run import TASK, Outcome, Tell, run_dry, run_task
+from device_manager.migration.run import TASK, Outcome, Tell, Work, run_dry, run_task
 from device_manager.migration.stages import Stages
 from device_manager.migration.survey import Survey, survey
 from device_manager.migration.tally import Remark, Tally
@@ -21,6 +21,7 @@ from device_manager.storage.elasticsearch.store import ElasticsearchStore
 from device_manager.storage.opening import open_store
 from device_manager.tasks.records import TaskRecord, TaskState, read_task, task_key
 from device_manager.twins.doctor import Doctor
+from device_manager.twins.places import CONFIG
 
 SCHEME = "elasticsearch"
 
@@ -78,7 +79,8 @@ async def migrate(order: Order, listener: Listener) -> Result:
 
     Raises:
         InvalidSettings: data that is not on Elasticsearch, or a copy into itself.
-        StoreError: there is no device manager, the target is in use, a store cannot be opened.
+        StoreError: there is no device manager, the target is in use or holds a part of other data, a store cannot be
+            opened.
         ApiError: a store does not answer.
     """
     scheme, _, url = order.settings.store.partition(":")
@@ -131,31 +133,49 @@ async def _beside(order: Order, source: ElasticsearchStore, listener: Listener, 
     target = open_store(order.into)
     await target.start()
     try:
-        await _refuse_what_is_in_use(target)
+        await _refuse_what_is_in_use(target, await _identity(source, settings.platform_index))
         outcome = await _apply(found, source, Copy(target), order.into, listener)
         return await _checked(outcome, found, target, order.into, listener, aliases)
     finally:
         await target.close()
 
 
-async def _refuse_what_is_in_use(target: Store) -> None:
-    """Copying goes into an empty store, or into one that an earlier run began to fill and did not finish."""
-    if not await target.indices():
-        return
+async def _identity(source: Store, platform: str) -> str:
+    """Tells this data from any other: the name that the cluster gave the collection of its engines, used only once."""
+    uuid: str = (await source.settings(platform, CONFIG))["uuid"]
+    return uuid
+
+
+async def _refuse_what_is_in_use(target: Store, source: str) -> None:
+    """Copying goes into an empty store, or into one that an earlier run began to fill with the same data."""
+    begun, is_empty = await _begun(target), not await target.indices()
+    if begun is None:
+        if not is_empty:
+            raise StoreError("There is data already where --into points: a copy goes into an empty store.")
+    elif begun.state is TaskState.FINISHED:
+        if not is_empty:
+            raise StoreError(
+                "There is a finished copy already where --into points. Copying again would bring back what was deleted "
+                "there since: let --into point to an empty store. `device-manager doctor` looks for damage in the copy."
+            )
+    elif (work := Work.of(begun)).source != source:
+        engines = ", ".join(sorted({stage.index for stage in work.plan if stage.does == "map_engine"})) or "none"
+        raise StoreError(
+            "There is a half-finished copy of other data where --into points; its engines: "
+            f"{engines}. Let --into point to an empty store, or finish that copy from the data that it was begun with."
+        )
+
+
+async def _begun(target: Store) -> TaskRecord | None:
+    """The copy that an earlier run began; None if there was none."""
     key = task_key(TASK)
     try:
         document = (await target.read((key,))).get(key)
     except ApiError as error:
         if not error.is_unknown_place:
             raise
-        document = None
-    if document is None:
-        raise StoreError("There is data already where --into points: a copy goes into an empty store.")
-    if read_task(document).state is TaskState.FINISHED:
-        raise StoreError(
-            "There is a finished copy already where --into points. Copying again would bring back what was deleted "
-            "there since: let --into point to an empty store. `device-manager doctor` looks for damage in the copy."
-        )
+        return None
+    return None if document is None else read_task(document)
 
 
 async def _apply(
@@ -166,7 +186,8 @@ async def _apply(
     stages = Stages(source, destination, Lookups(source, found, platform), platform)
     store = destination.store
     assert store is not None  # noqa: S101  # nowhere is for dry runs
-    return await run_task(store, stages, found.stages, settings.recovery_grace, listener.done, listener.resuming)
+    work = Work(await _identity(source, platform), found.stages)
+    return await run_task(store, stages, work, settings.recovery_grace, listener.done, listener.resuming)
 
 
 async def _checked(

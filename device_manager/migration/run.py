@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -111,15 +111,32 @@ class Outcome(msgspec.Struct):
     error: str | None = None
 
 
+class Work(NamedTuple):
+    """What a run is to do.
+
+    Attributes:
+        source: tells the data that is read from any other.
+        plan: the stages, in order.
+    """
+
+    source: str
+    plan: list[Stage]
+
+    @classmethod
+    def of(cls, record: TaskRecord) -> Work:
+        """What a task was begun with."""
+        return cls(record.arguments.get("source", ""), msgspec.convert(record.arguments["stages"], list[Stage]))
+
+
 async def run_task(
-    store: Store, stages: Stages, plan: list[Stage], grace: float, tell: Tell, resuming: Callable[[TaskRecord], None]
+    store: Store, stages: Stages, work: Work, grace: float, tell: Tell, resuming: Callable[[TaskRecord], None]
 ) -> Outcome:
     """Run the task to its end, or go on with one that was interrupted.
 
     Args:
         store: where the task is kept.
         stages: runs stages.
-        plan: the stages of a new task.
+        work: of a new task; one that goes on keeps its own.
         grace: seconds after which an interrupted one counts as given up.
         tell: told how many documents are done.
         resuming: told the task that is gone on with.
@@ -129,7 +146,7 @@ async def run_task(
     """
     tasks = Tasks(store, grace=grace)
     tasks.register(MigrationTask(stages).kind)
-    arguments = {"stages": msgspec.to_builtins(plan)}
+    arguments = {"source": work.source, "stages": msgspec.to_builtins(work.plan)}
     try:
         await tasks.prepare()
         record = await tasks.start(TASK, arguments, Call(), TASK)

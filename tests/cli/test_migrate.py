@@ -10,9 +10,10 @@ import sqlite3
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
 import pytest
@@ -263,6 +264,18 @@ def contents(database: Path) -> list[tuple[Any, ...]]:
         return db.execute(query).fetchall()
 
 
+@contextlib.contextmanager
+def another_platform(url: str, index: str) -> Iterator[None]:
+    """A platform without engines in an index of its own of the same cluster."""
+    paths = [f"/%26{index}.{collection}" for collection in ("config", "models")]
+    with httpx.Client(base_url=url, timeout=60) as client:
+        for path in paths:
+            client.put(path, json={"aliases": {f"@{unquote(path)[1:]}": {}}}).raise_for_status()
+        yield
+        for path in paths:
+            client.delete(path).raise_for_status()
+
+
 @pytest.mark.timeout(300)
 def test_a_killed_migration_goes_on(
     write_platform: WritePlatform,
@@ -284,6 +297,12 @@ def test_a_killed_migration_goes_on(
     copying = (*arguments, "--into", f"sqlite:{tmp_path / 'copy'}", "--apply")
     database = tmp_path / "copy" / DATABASE
     kill_copying(start_command(*copying), database, 1000)
+    with another_platform(platform.url, "other"):
+        begun = contents(database)
+        refused = run_command(*copying, "--platform-index", "other")
+        assert (refused.status, refused.output) == (2, "")
+        assert f"half-finished copy of other data where --into points; its engines: {platform.hotel}." in refused.errors
+        assert contents(database) == begun, "nothing was written"
     copied = run_command(*copying)
     assert (copied.status, copied.json["findings"], copied.json["resumed"]) == (0, {}, True), copied.errors
     assert {name: copied.json["kinds"][name]["documents"] for name in SHAPED} == expected
