@@ -171,17 +171,24 @@ class Issuer:
 MakeIssuer = Callable[..., Awaitable[Issuer]]
 
 
+Credential = dict[str, Any]
+
+
 @pytest_asyncio.fixture(loop_scope="session")
 async def make_issuer() -> AsyncIterator[MakeIssuer]:
-    """Makes issuers: of an application, in an engine that may be there already, with a wallet."""
+    """Makes issuers: of an application, in an engine that may be there already, with a wallet.
+
+    Each is a user of its own unless it is given the credential of another one.
+    """
     made: list[Issuer] = []
 
-    async def make(application: Application, engine: str) -> Issuer:
+    async def make(application: Application, engine: str, credential: Credential | None = None) -> Issuer:
         if engine not in application.twins.catalogue.engines:
             await application.router.call("device-manager/engine", "create", args={"index": engine})
-        known = application.security.foreign_credentials
-        base = f"http://127.0.0.1:{application.gateway.port}"
-        issuer = Issuer(base, engine, await known.create(Interface.TEOS, engine, None, Call()), application)
+        if credential is None:
+            known = application.security.foreign_credentials
+            credential = await known.create(Interface.TEOS, engine, None, Call())
+        issuer = Issuer(f"http://127.0.0.1:{application.gateway.port}", engine, credential, application)
         made.append(issuer)
         await issuer.add_wallet()
         return issuer
@@ -197,9 +204,25 @@ def shared_engine() -> str:
     return f"plant-{uuid.uuid4().hex[:12]}"
 
 
+@pytest.fixture(scope="module")
+def credentials() -> dict[Application, Credential]:
+    """The credential that the tests of a module share on each store: making one takes longer than many tests."""
+    return {}
+
+
 @pytest_asyncio.fixture(loop_scope="session")
-async def issuer(make_issuer: MakeIssuer, application: Application, shared_engine: str) -> Issuer:
-    """A new issuer in the engine of the module."""
+async def issuer(
+    make_issuer: MakeIssuer, application: Application, shared_engine: str, credentials: dict[Application, Credential]
+) -> Issuer:
+    """A new key and its wallet, of the one user of the module, in the engine of the module."""
+    issuer = await make_issuer(application, shared_engine, credentials.get(application))
+    credentials[application] = {"token": issuer.token, "apiKey": issuer.api_key}
+    return issuer
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def lone_issuer(make_issuer: MakeIssuer, application: Application, shared_engine: str) -> Issuer:
+    """An issuer that is a user of its own, in the engine of the module."""
     return await make_issuer(application, shared_engine)
 
 

@@ -92,8 +92,7 @@ async def test_12_a_killed_server_leaves_block_effect_and_state_together(
     assert [(finding["kind"], finding["document"]) for finding in findings] == [("broken_ledger", "teos-ledger/2")]
 
 
-async def test_12_every_altered_byte_is_found(make_issuer: Any, application: Any, shared_engine: str) -> None:
-    issuer = await make_issuer(application, shared_engine)
+async def test_12_every_altered_byte_is_found(issuer: Any, application: Any, shared_engine: str) -> None:
     [a, b] = await issuer.assets("a", "b")
     await issuer.link(a, b)
     assert (await issuer.native("engine", "check", index=shared_engine))["findings"] == []

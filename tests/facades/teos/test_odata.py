@@ -123,9 +123,10 @@ async def collection(known: dict[Any, Any], make_issuer: Any, application: Appli
         ids = await issuer.assets("kiln", "fan", "mill")
         await issuer.link(ids[0], *ids[1:])
         await issuer.place_links(ids[0], ids[1], operation="UnlinkAssets")
-        known[application] = (issuer.token, issuer.api_key, issuer.account, ids)
-    issuer = await make_issuer(application, shared_engine)
-    issuer.token, issuer.api_key, issuer.account, ids = known[application]
+        known[application] = ({"token": issuer.token, "apiKey": issuer.api_key}, issuer.account, ids)
+    credential, account, ids = known[application]
+    issuer = await make_issuer(application, shared_engine, credential)
+    issuer.account = account
     issuer.http.headers["authorization"] = f"bearer {issuer.token}"
     return issuer, ids
 
@@ -262,7 +263,8 @@ async def test_documents_and_tables(collection: Any) -> None:
     assert (await issuer.http.get("/Nowhere/to/go/at/all")).status_code == 404
 
 
-async def test_wallets(issuer: Any, make_issuer: Any, application: Application, shared_engine: str) -> None:
+async def test_wallets(lone_issuer: Any, make_issuer: Any, application: Application, shared_engine: str) -> None:
+    issuer = lone_issuer
     [wallet] = (await issuer.get("/Wallets/My"))["value"]
     assert wallet["EthereumAddress"] == issuer.account.address
     again = await issuer.json("POST", "/Wallets", 400, {"Name": "b", "EthereumAddress": issuer.account.address.lower()})

@@ -100,11 +100,10 @@ async def test_the_store_finds_what_matches(application: Application, issuer: An
     everything = (await select(listed, options_of(), 100, 100)).entities
     assert [entity["Id"] for entity in everything] == list(GUIDS)
     exact = 0
-    texts = list(filters())
-    pages = [select(listed, options_of(f"$filter={quote(text)}&$count=true"), 100, 100) for text in texts]
-    for text, found in zip(texts, await asyncio.gather(*pages), strict=True):
+    for text in filters():
         node = parse_filter(text)
         exact += listed.translate(node).is_exact
+        found = await select(listed, options_of(f"$filter={quote(text)}&$count=true"), 100, 100)
         wanted = [entity["Id"] for entity in everything if Filter(node, TRANSACTION).matches(entity)]
         assert ([entity["Id"] for entity in found.entities], found.total) == (wanted, len(wanted)), text
     assert exact > 200
@@ -123,21 +122,27 @@ def options_of(query: str = "") -> Options:
 
 
 async def test_a_query_costs_one_search_however_much_there_is(application: Application, issuer: Any) -> None:
-    searches = []
+    trips = application.store.round_trips
+
+    async def searches(path: str) -> int:
+        """How many a query takes; what the server looks for meanwhile comes on top now and then."""
+        taken = []
+        for _ in range(4):
+            before = trips.searches
+            await issuer.get(path)
+            taken.append(trips.searches - before)
+        return min(taken)
+
     for _ in range(2):
         for number in range(3):
             await issuer.place_asset(f"n{number}")
-        before = application.store.round_trips.searches
         for query in (
             f"SignedBy in ('{issuer.account.address}') and State eq null",
             "State ne 'Confirmed' and OnCreated gt 2026-01-01&$orderby=OnCreated desc&$top=1&$skip=1&$count=true",
         ):
             assert (await issuer.get(f"/Transactions?$filter={query}"))["value"]
-        searches.append(application.store.round_trips.searches - before)
-    assert searches == [2, 2]
-    before = application.store.round_trips.searches
-    await issuer.get("/Assets?$filter=startswith(Name, 'no such') or LanguageCode eq 'de'")
-    assert application.store.round_trips.searches == before + 1
+            assert await searches(f"/Transactions?$filter={query}") == 1
+    assert await searches("/Assets?$filter=startswith(Name, 'no such') or LanguageCode eq 'de'") == 1
 
 
 @pytest.fixture(scope="module")
@@ -181,10 +186,7 @@ def asset_filters() -> list[str]:
     ]
 
 
-async def test_assets_of_all_kinds_are_found(
-    application: Application, make_issuer: Any, engine: str, asset_filters: list[str]
-) -> None:
-    issuer = await make_issuer(application, engine)
+async def test_assets_of_all_kinds_are_found(issuer: Any, engine: str, asset_filters: list[str]) -> None:
     model = f"Hall{engine[-6:].title()}"
     items = [{"Key": "k", "Name": "n", "Value": "v"}]
     made = await issuer.place_asset("Käfer-1", LanguageCode="de", SparkFactor="100", CustomDefinitionItems=items)
@@ -202,9 +204,9 @@ async def test_assets_of_all_kinds_are_found(
     assert len(everything) == 5
     words = {"id": a, "linked": b.lower(), "hall": hall, "gone": gone, "name": f"{model}-1-3", "half": f"{model}-1-"}
     words |= {"model": model, "author": issuer.account.address.lower(), "transaction": made["Id"].upper()}
-    texts = [template.format(**words) for template in asset_filters]
-    pages = [issuer.get(f"/Assets?$filter={quote(text)}&$count=true") for text in texts]
-    for text, found in zip(texts, await asyncio.gather(*pages), strict=True):
+    for template in asset_filters:
+        text = template.format(**words)
+        found = await issuer.get(f"/Assets?$filter={quote(text)}&$count=true")
         wanted = [entity["Id"] for entity in everything if Filter(parse_filter(text), ASSET).matches(entity)]
         assert ([entity["Id"] for entity in found["value"]], found["@odata.count"]) == (wanted, len(wanted)), text
     for order in ("Name", "Name desc", "LanguageCode desc,Name", "CreatedInTeosOn desc", "AssetLinkIds,Id", "Id"):

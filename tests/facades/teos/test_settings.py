@@ -74,7 +74,8 @@ async def test_a_minute_has_its_requests() -> None:
 
 
 @pytest.mark.parametrize("application", ["sqlite"], indirect=True, scope="module")
-async def test_answers_have_the_forms_that_are_set(issuer: Any) -> None:
+async def test_answers_have_the_forms_that_are_set(lone_issuer: Any) -> None:
+    issuer = lone_issuer
     placed = await issuer.place_asset("pump")
     assert placed["State"] == "1"
     answer = await issuer.post(placed, await issuer.sign(placed))
@@ -91,13 +92,13 @@ async def test_answers_have_the_forms_that_are_set(issuer: Any) -> None:
 
 
 @pytest.mark.parametrize("application", ["sqlite"], indirect=True, scope="module")
-async def test_a_credential_that_asks_too_often_is_told(issuer: Any, make_issuer: Any) -> None:
-    answers = [await issuer.http.get("/Ping") for _ in range(2 * RATE + 1)]  # some of them after the minute's end
+async def test_a_credential_that_asks_too_often_is_told(lone_issuer: Any, make_issuer: Any) -> None:
+    answers = [await lone_issuer.http.get("/Ping") for _ in range(2 * RATE + 1)]  # some of them after the minute's end
     refused = next(answer for answer in answers if answer.status_code == 429)
     assert {answer.status_code for answer in answers} == {200, 429}
     assert refused.json()["code"] == "13000"
     assert (refused.headers["x-rate-limit-limit"], refused.headers["x-rate-limit-remaining"]) == ("1m", "0")
     reset = datetime.fromisoformat(refused.headers["x-rate-limit-reset"])
     assert -60 < (reset - datetime.now(UTC)).total_seconds() <= 60
-    other = await make_issuer(issuer.application, issuer.engine)
+    other = await make_issuer(lone_issuer.application, lone_issuer.engine)
     assert (await other.http.get("/Ping")).status_code == 200

@@ -54,7 +54,8 @@ async def test_units_are_created_transferred_and_destroyed(issuer: Any, make_iss
     assert block["effects"] == {"source": share, "sparks": "1050", "balances": {mine: "1050", yours: "0"}}
 
 
-async def test_balances_are_found_in_every_way(issuer: Any, make_issuer: Any) -> None:
+async def test_balances_are_found_in_every_way(lone_issuer: Any, make_issuer: Any) -> None:
+    issuer = lone_issuer
     other = await make_issuer(issuer.application, issuer.engine)
     a, b = await issuer.assets("a", "b")
     for asset in (a, b):
