@@ -55,6 +55,7 @@ from device_manager.security.service import Security
 from device_manager.settings import InvalidSettings, Settings
 from device_manager.storage.contract import StoreError
 from device_manager.storage.opening import open_store
+from device_manager.storage.patience import start_patiently
 from device_manager.storage.servers import Servers
 from device_manager.storage.watching import StoreWatch
 from device_manager.twins.domain import Twins
@@ -209,7 +210,7 @@ class Application:
         When something fails, or when the task is cancelled, all that was started is stopped before that is told.
 
         Raises:
-            ApiError: the store cannot be opened or reached.
+            ApiError: the store cannot be opened, or not be reached for `store_start_wait` seconds.
             InvalidSettings: an address that would let strangers do everything.
             PluginError: a plugin fails to start.
             OSError: the address cannot be bound.
@@ -233,7 +234,7 @@ class Application:
         """Start everything that needs no port."""
         start, twins, security = self._lifecycle.start, self.twins, self.security
         await start("traces", None, self._close_telemetry)
-        await start("store", self.store.start, self.store.close)
+        await start("store", lambda: start_patiently(self.store, self.settings.store_start_wait), self.store.close)
         await start("events", None, self.events.close)
         await self.events.pipe("kuzzle:state:start", None)
         for name in security.accounts.logins:

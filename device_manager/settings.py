@@ -216,8 +216,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     sitewise: bool = True
     """Answer clients of AWS IoT SiteWise below `/sitewise`, and on `sitewise_port` if there is one."""
     sitewise_port: Annotated[int, msgspec.Meta(ge=-1, le=65535)] = -1
-    """Port of its own for clients of AWS IoT SiteWise, who find everything at `/` there; 0 for any free one, -1 for
-    none."""
+    """Port for clients of AWS IoT SiteWise alone, with everything at `/`; 0 for any free one, -1 for none."""
     sitewise_clock_skew: float = 300.0
     """Seconds by which the clocks of clients of AWS IoT SiteWise may differ."""
     sitewise_extended_codes: bool = False
@@ -236,8 +235,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Asset models that clients of AWS IoT SiteWise may see in one engine before they cannot make more; beyond it
     410."""
     sitewise_assets: int = 100_000
-    """Assets in one engine, native ones included, before clients of AWS IoT SiteWise cannot make more; beyond it
-    410."""
+    """Assets in one engine, native ones too, beyond which clients of AWS IoT SiteWise get 410 for further ones."""
     sitewise_rate: int = 0
     """Requests a second that one account of AWS IoT SiteWise may make of a server; beyond it 429. 0 for any number."""
 
@@ -304,6 +302,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """How often a transaction that others were faster than is tried again before it is refused with 409."""
     store_deadline: float = 4.0
     """Seconds after which a store that does not answer makes a request fail with 503."""
+    store_start_wait: float = 30.0
+    """Seconds that a starting server waits for a store that does not answer yet, before it gives up."""
     recovery_grace: float = 10.0
     """Seconds that an undecided transaction of another process is left alone."""
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -19,6 +21,7 @@ AWAY = 20.0
 """Seconds that the store does not answer."""
 ANSWERED_WITHIN = 5.0
 FIRST = 1_732_000_000_000
+WAITS = "the start waits for the store"
 
 
 @pytest.mark.timeout(120)
@@ -103,6 +106,70 @@ async def test_payloads_wait_on_disk_while_the_store_is_away(
         record = (await http.get("/_/device-manager/device-manager/devices/JsonDevice-b")).json()["result"]["_source"]
         assert record["lastMeasuredAt"] == FIRST + 51
     assert not list((tmp_path / "spool").glob("*.spool"))
+
+
+class Starting:
+    """A server that is being started on a store that does not answer."""
+
+    def __init__(self, store: str, patience: float) -> None:
+        settings = {"store": store, "port": 0, "store-deadline": 1, "store-start-wait": patience}
+        flags = [text for name, value in settings.items() for text in (f"--{name}", str(value))]
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "device_manager", "serve", *flags],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def stop_when_it_waits(self) -> tuple[int, str]:
+        """Send SIGTERM once it has said what it waits for; its exit status and its last line."""
+        assert self._process.stdout is not None
+        said = next((line for line in self._process.stdout if WAITS in line), "")
+        assert "PUT /_cluster/settings" in said
+        self._process.terminate()
+        return self.end()
+
+    def end(self) -> tuple[int, str]:
+        """Its exit status and its last line."""
+        said, _ = self._process.communicate(timeout=60)
+        return self._process.returncode, said.splitlines()[-1]
+
+    def kill(self) -> None:
+        """End it if it still runs."""
+        self._process.kill()
+        self._process.wait()
+
+
+@pytest.mark.timeout(180)
+async def test_a_start_waits_for_the_store(
+    start_server: Callable[..., ServerProcess], elasticsearch_node: Any, tmp_path: Path
+) -> None:
+    store = f"elasticsearch:{elasticsearch_node.url}"
+    elasticsearch_node.pause()
+    stopped, impatient = Starting(store, 60), Starting(store, 2)
+    try:
+        assert "stopped before the start was complete" in await ended(stopped.stop_when_it_waits, 0)
+        refusal = "Error: The server cannot start: The store does not answer: PUT /_cluster/settings: "
+        assert (await ended(impatient.end, 1)).startswith(refusal)
+        patient = asyncio.create_task(asyncio.to_thread(start_server, store=store))
+        log = tmp_path / "server-1.log"
+        while not await asyncio.to_thread(lambda: log.exists() and WAITS in log.read_text()):
+            assert not patient.done()
+            await asyncio.sleep(0.05)
+    finally:
+        elasticsearch_node.resume()
+        stopped.kill()
+        impatient.kill()
+    server = await patient
+    async with httpx.AsyncClient(base_url=server.url, timeout=20) as http:
+        assert (await http.get("/_ready")).status_code == 200
+
+
+async def ended(run: Callable[[], tuple[int, str]], status: int) -> str:
+    """The last line of a server that ends with a status."""
+    exited, line = await asyncio.to_thread(run)
+    assert exited == status, line
+    return line
 
 
 async def until_empty(spool: Path) -> None:

@@ -206,7 +206,7 @@ async def test_it_says_why_and_how_it_ended(tmp_path: Path, taken_port: int) -> 
             "Error: Unusable setting: Expected `int` <= 65535 - at `$.port`",
         ),
         "elasticsearch": (
-            serve("--store", f"elasticsearch:http://{nowhere}", "--port", "0"),
+            serve("--store", f"elasticsearch:http://{nowhere}", "--port", "0", "--store-start-wait", "0"),
             1,
             "Error: The server cannot start: The store does not answer: PUT /_cluster/settings: "
             f"Cannot connect to host {nowhere}",
