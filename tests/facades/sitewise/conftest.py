@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any, NamedTuple
 
 import boto3
 import pytest
@@ -19,6 +19,12 @@ from device_manager.security.foreign_credentials import Interface
 from device_manager.settings import Settings
 
 ENGINES, MODELS, ASSETS = (f"device-manager/{name}" for name in ("engine", "models", "assets"))
+TANK_PROPERTIES = [
+    {"name": "level", "dataType": "DOUBLE", "type": {"measurement": {}}},
+    {"name": "inflow", "dataType": "DOUBLE", "type": {"measurement": {}}},
+    {"name": "count", "dataType": "INTEGER", "type": {"measurement": {}}},
+    {"name": "maker", "dataType": "STRING", "type": {"attribute": {"defaultValue": "Acme"}}},
+]
 CONTACT = {
     "portalContactEmail": "operations@plant.example",
     "roleArn": "arn:aws:iam::123456789012:role/monitor",
@@ -145,3 +151,84 @@ async def site(server: Application) -> AsyncIterator[Site]:
     site = Site(server, engine, keys)
     yield site
     await asyncio.to_thread(site.close)
+
+
+class Tank(NamedTuple):
+    """An asset: its id, the native one, and the ids of its properties by name."""
+
+    id: str
+    native: str
+    properties: dict[str, str]
+
+    def key(self, name: str) -> dict[str, str]:
+        """How requests name a property."""
+        return {"assetId": self.id, "propertyId": self.properties[name]}
+
+
+class Stream:
+    """What clients see of the series of an alias or a property.
+
+    Args:
+        client: of boto3.
+    """
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    async def put(self, numbers: Mapping[int, float | str], form: str = "doubleValue", **key: str) -> list[str]:
+        """Put values, by their times in seconds; the codes of the errors."""
+        values = [
+            {"value": {form: number}, "timestamp": {"timeInSeconds": at, "offsetInNanos": 0}, "quality": "GOOD"}
+            for at, number in numbers.items()
+        ]
+        entry = {"entryId": "1", "propertyValues": values, **key}
+        answer = await run(self._client.batch_put_asset_property_value, entries=[entry])
+        return [error["errorCode"] for failed in answer["errorEntries"] for error in failed["errors"]]
+
+    async def values(self, **key: str) -> list[Any]:
+        """All values, the oldest first."""
+        history = await run(self._client.get_asset_property_value_history, **key)
+        return [next(iter(one["value"].values())) for one in history["assetPropertyValueHistory"]]
+
+    async def list(self, **members: Any) -> list[dict[str, Any]]:
+        """Time series, all pages of them."""
+
+        def read() -> list[dict[str, Any]]:
+            pages = self._client.get_paginator("list_time_series").paginate(**members)
+            return [one for page in pages for one in page["TimeSeriesSummaries"]]
+
+        return list(await run(read))
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def tank_model(site: Site) -> str:
+    """An asset model with measurements and an attribute."""
+    name = f"Tank {uuid.uuid4()}"
+    made = await run(site.client().create_asset_model, assetModelName=name, assetModelProperties=TANK_PROPERTIES)
+    return str(made["assetModelId"])
+
+
+@pytest.fixture
+def make_tank(site: Site, tank_model: str) -> Callable[[], Awaitable[Tank]]:
+    """Makes an asset of that model."""
+
+    async def make_one() -> Tank:
+        client = site.client()
+        id = (await run(client.create_asset, assetName=f"Tank {uuid.uuid4()}", assetModelId=tank_model))["assetId"]
+        asset = await run(client.describe_asset, assetId=id)
+        native = (await site.native(ASSETS, "search", body={"query": {"term": {"reference": id}}}))["hits"][0]["_id"]
+        return Tank(id, native, {one["name"]: one["id"] for one in asset["assetProperties"]})
+
+    return make_one
+
+
+@pytest.fixture
+def stream(site: Site) -> Stream:
+    """Reads and writes series."""
+    return Stream(site.client())
+
+
+@pytest.fixture(scope="session")
+def stream_of() -> Callable[[Any], Stream]:
+    """What the holder of another client sees."""
+    return Stream

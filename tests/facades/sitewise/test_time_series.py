@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from device_manager.call import Call as Caller
 from device_manager.facades.sitewise.definitions import Property
@@ -21,94 +19,11 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 Call = Callable[..., Awaitable[Any]]
 Refused = Callable[..., Awaitable[dict[str, Any]]]
 Site = Any
+Stream = Any
 ASSETS = "device-manager/assets"
-NOT_FOUND, INVALID, CONFLICTS, TAKEN = (
-    f"{name}Exception"
-    for name in ("ResourceNotFound", "InvalidRequest", "ConflictingOperation", "ResourceAlreadyExists")
+NOT_FOUND, INVALID, CONFLICTS = (
+    f"{name}Exception" for name in ("ResourceNotFound", "InvalidRequest", "ConflictingOperation")
 )
-PROPERTIES = [
-    {"name": "level", "dataType": "DOUBLE", "type": {"measurement": {}}},
-    {"name": "inflow", "dataType": "DOUBLE", "type": {"measurement": {}}},
-    {"name": "count", "dataType": "INTEGER", "type": {"measurement": {}}},
-    {"name": "maker", "dataType": "STRING", "type": {"attribute": {"defaultValue": "Acme"}}},
-]
-
-
-class Tank(NamedTuple):
-    """An asset: its id, the native one, and the ids of its properties by name."""
-
-    id: str
-    native: str
-    properties: dict[str, str]
-
-    def key(self, name: str) -> dict[str, str]:
-        """How requests name a property."""
-        return {"assetId": self.id, "propertyId": self.properties[name]}
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def model(site: Site, call: Call) -> str:
-    """An asset model."""
-    name = f"Tank {uuid.uuid4()}"
-    made = await call(site.client().create_asset_model, assetModelName=name, assetModelProperties=PROPERTIES)
-    return str(made["assetModelId"])
-
-
-@pytest.fixture
-def make(site: Site, call: Call, model: str) -> Callable[[], Awaitable[Tank]]:
-    """Makes an asset."""
-
-    async def make_one() -> Tank:
-        client = site.client()
-        id = (await call(client.create_asset, assetName=f"Tank {uuid.uuid4()}", assetModelId=model))["assetId"]
-        asset = await call(client.describe_asset, assetId=id)
-        native = (await site.native(ASSETS, "search", body={"query": {"term": {"reference": id}}}))["hits"][0]["_id"]
-        return Tank(id, native, {one["name"]: one["id"] for one in asset["assetProperties"]})
-
-    return make_one
-
-
-class Stream:
-    """What clients see of the series of an alias or a property.
-
-    Args:
-        client: of boto3.
-        call: calls it.
-    """
-
-    def __init__(self, client: Any, call: Call) -> None:
-        self._client = client
-        self._call = call
-
-    async def put(self, numbers: Mapping[int, float | str], form: str = "doubleValue", **key: str) -> list[str]:
-        """Put values, by their times in seconds; the codes of the errors."""
-        values = [
-            {"value": {form: number}, "timestamp": {"timeInSeconds": at, "offsetInNanos": 0}, "quality": "GOOD"}
-            for at, number in numbers.items()
-        ]
-        entry = {"entryId": "1", "propertyValues": values, **key}
-        answer = await self._call(self._client.batch_put_asset_property_value, entries=[entry])
-        return [error["errorCode"] for failed in answer["errorEntries"] for error in failed["errors"]]
-
-    async def values(self, **key: str) -> list[Any]:
-        """All values, the oldest first."""
-        history = await self._call(self._client.get_asset_property_value_history, **key)
-        return [next(iter(one["value"].values())) for one in history["assetPropertyValueHistory"]]
-
-    async def list(self, **members: Any) -> list[dict[str, Any]]:
-        """Time series, all pages of them."""
-
-        def read() -> list[dict[str, Any]]:
-            pages = self._client.get_paginator("list_time_series").paginate(**members)
-            return [one for page in pages for one in page["TimeSeriesSummaries"]]
-
-        return list(await self._call(read))
-
-
-@pytest.fixture
-def stream(site: Site, call: Call) -> Stream:
-    """Reads and writes series."""
-    return Stream(site.client(), call)
 
 
 async def test_a_data_stream_needs_no_asset(site: Site, call: Call, stream: Stream, refused: Refused) -> None:
@@ -174,10 +89,10 @@ async def test_a_data_stream_needs_no_asset(site: Site, call: Call, stream: Stre
 
 
 async def test_values_move_with_their_stream(
-    site: Site, call: Call, stream: Stream, make: Any, refused: Refused
+    site: Site, call: Call, stream: Stream, make_tank: Any, refused: Refused
 ) -> None:
     client, now, alias = site.client(), int(time.time()) - 100, f"/plant/{uuid.uuid4()}"
-    first, second = await make(), await make()
+    first, second = await make_tank(), await make_tank()
     associate = client.associate_time_series_to_asset_property
     leave = client.disassociate_time_series_from_asset_property
     await refused(NOT_FOUND, 404, call(associate, alias=alias, **first.key("level")))
@@ -231,10 +146,10 @@ async def test_values_move_with_their_stream(
 
 
 async def test_what_native_clients_measured_goes_with_the_stream(
-    site: Site, call: Call, stream: Stream, make: Any
+    site: Site, call: Call, stream: Stream, make_tank: Any
 ) -> None:
     client, now, alias = site.client(), int(time.time()) - 100, f"/plant/{uuid.uuid4()}"
-    tank, other = await make(), await make()
+    tank, other = await make_tank(), await make_tank()
 
     async def measure(number: float, at: int) -> None:
         one = {"slotName": "level", "measuredAt": at * 1000, "values": {"doubleValue": number}}
@@ -278,10 +193,10 @@ async def test_stretches_that_touch_are_one() -> None:
 
 
 async def test_lists_have_pages_and_filters(
-    site: Site, call: Call, stream: Stream, make: Any, refused: Refused
+    site: Site, call: Call, stream: Stream, make_tank: Any, refused: Refused
 ) -> None:
     client, now, prefix = site.client(), int(time.time()) - 100, f"/list/{uuid.uuid4()}/"
-    tank = await make()
+    tank = await make_tank()
     for name in ("a", "b", "c"):
         assert await stream.put({now: 1.0}, propertyAlias=prefix + name) == []
     await call(client.associate_time_series_to_asset_property, alias=f"{prefix}b", **tank.key("inflow"))
@@ -327,41 +242,11 @@ async def test_lists_have_pages_and_filters(
     assert await stream.values(propertyAlias=f"{prefix}b") == [2]
 
 
-async def test_a_stream_belongs_to_one_property(site: Site, call: Call, stream: Stream, make: Any) -> None:
-    client, now, alias = site.client(), int(time.time()) - 100, f"/race/{uuid.uuid4()}"
-    # Many begin the same stream at once: it is one, with all their values.
-    assert await asyncio.gather(*(stream.put({now + n: float(n)}, propertyAlias=alias) for n in range(6))) == [[]] * 6
-    assert await stream.values(propertyAlias=alias) == [0, 1, 2, 3, 4, 5]
-    assert len(await stream.list(aliasPrefix=alias)) == 1
-    tanks = [await make() for _ in range(2)]
-    keys = [tank.key(name) for tank in tanks for name in ("level", "inflow")]
-    associate = client.associate_time_series_to_asset_property
-    done = await asyncio.gather(*(call(associate, alias=alias, **key) for key in keys), return_exceptions=True)
-    assert [isinstance(one, dict) for one in done].count(True) == 1
-    assert {one.response["Error"]["Code"] for one in done if isinstance(one, client.exceptions.ClientError)} == {
-        CONFLICTS
-    }
-    assert [len(await stream.values(**key)) for key in keys].count(6) == 1
-    (series,) = await stream.list(aliasPrefix=alias)
-    assert keys.count({name: series[name] for name in ("assetId", "propertyId")}) == 1
-
-    # Two streams want one property.
-    both = [f"{alias}/{name}" for name in "xy"]
-    for one in both:
-        assert await stream.put({now: 1.0}, propertyAlias=one) == []
-    tank = await make()
-    done = await asyncio.gather(
-        *(call(associate, alias=one, **tank.key("level")) for one in both), return_exceptions=True
-    )
-    assert [isinstance(one, dict) for one in done].count(True) == 1
-    assert await stream.values(**tank.key("level")) == [1]
-
-
 async def test_whoever_may_only_read_moves_nothing(
-    site: Site, call: Call, stream: Stream, make: Any, refused: Refused
+    site: Site, call: Call, stream: Stream, stream_of: Any, make_tank: Any, refused: Refused
 ) -> None:
     router, name, now = site.application.router, f"reader-{uuid.uuid4().hex[:8]}", int(time.time())
-    tank, alias = await make(), f"/rights/{uuid.uuid4()}"
+    tank, alias = await make_tank(), f"/rights/{uuid.uuid4()}"
     assert await stream.put({now: 1.0}, propertyAlias=alias) == []
     may = {
         ASSETS: {"actions": {"get": True, "search": True, "getMeasures": True}},
@@ -371,10 +256,10 @@ async def test_whoever_may_only_read_moves_nothing(
     await router.call("security", "createProfile", args={"_id": name}, body={"policies": [{"roleId": name}]})
     keys = await site.application.security.foreign_credentials.create(Interface.SITEWISE, site.engine, name, Caller())
     reader = site.client(aws_access_key_id=keys["accessKeyId"], aws_secret_access_key=keys["secretAccessKey"])
-    assert await Stream(reader, call).values(propertyAlias=alias) == [1]
-    assert await Stream(reader, call).put({now: 2.0}, propertyAlias=alias) == ["AccessDeniedException"]
-    assert await Stream(reader, call).put({now: 2.0}, propertyAlias=f"{alias}/new") == ["AccessDeniedException"]
-    assert len(await Stream(reader, call).list(aliasPrefix=alias)) == 1
+    assert await stream_of(reader).values(propertyAlias=alias) == [1]
+    assert await stream_of(reader).put({now: 2.0}, propertyAlias=alias) == ["AccessDeniedException"]
+    assert await stream_of(reader).put({now: 2.0}, propertyAlias=f"{alias}/new") == ["AccessDeniedException"]
+    assert len(await stream_of(reader).list(aliasPrefix=alias)) == 1
     key = {"alias": alias, **tank.key("level")}
     for calling in (
         call(reader.associate_time_series_to_asset_property, **key),
