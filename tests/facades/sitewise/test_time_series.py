@@ -35,6 +35,9 @@ async def test_a_data_stream_needs_no_asset(site: Site, call: Call, stream: Stre
     assert await stream.put({now: "full"}, form="stringValue", propertyAlias=f"/text{alias}") == []
     await refused(NOT_FOUND, 404, call(client.describe_time_series, alias=alias))
 
+    processed: list[dict[str, Any]] = []
+    event = f"engine:{site.engine}:device-manager:measures:process:after"
+    site.application.events.add_pipe(event, lambda run: processed.extend(run["measures"]), owner="tests", inline=True)
     assert await stream.put({now: 1.0, now + 60: 3.0, now + 61: 5.0}, propertyAlias=alias) == []
     assert await stream.put({now: 2.0}, propertyAlias=alias) == []
     assert await stream.put({now: 7}, form="integerValue", propertyAlias=alias) == [INVALID]
@@ -43,6 +46,8 @@ async def test_a_data_stream_needs_no_asset(site: Site, call: Call, stream: Stre
     assert (uuid.UUID(id), described["dataType"], described["alias"]) == (uuid.UUID(id), "DOUBLE", alias)
     assert described["timeSeriesArn"].endswith(f":time-series/{id}")
     assert not {"assetId", "propertyId"} & described.keys()
+    of_stream = [measure for measure in processed if measure["origin"].get("measureName") == id]
+    assert [(one["asset"], one["origin"]["apiMetadata"]["alias"]) for one in of_stream] == [(None, alias)] * 4
     assert abs(described["timeSeriesCreationDate"].timestamp() - time.time()) < 120
     (listed,) = await stream.list(aliasPrefix=alias.removesuffix("Füllstand") + "Fü", timeSeriesType="DISASSOCIATED")
     described.pop("ResponseMetadata")
