@@ -32,6 +32,8 @@ def configure_logging(level: str, format: Literal["text", "json"] = "text") -> N
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_foreign_json() if as_json else logging.Formatter(TEXT))
     logging.basicConfig(level=number, handlers=[handler])
+    # With one address nothing is put aside, whatever this one says, once for each request while the store is away.
+    logging.getLogger("elastic_transport.node_pool").setLevel(logging.ERROR)
     structlog.configure(
         processors=_json() if as_json else _text(),
         wrapper_class=structlog.make_filtering_bound_logger(number),

@@ -124,8 +124,8 @@ class Starting:
     def stop_when_it_waits(self) -> tuple[int, str]:
         """Send SIGTERM once it has said what it waits for; its exit status and its last line."""
         assert self._process.stdout is not None
-        said = next((line for line in self._process.stdout if WAITS in line), "")
-        assert "PUT /_cluster/settings" in said
+        first = self._process.stdout.readline()
+        assert WAITS in first and "PUT /_cluster/settings" in first
         self._process.terminate()
         return self.end()
 

@@ -1,7 +1,8 @@
-"""What a server tells of itself over the wire (router-protocol 5.1, design 10)."""
+"""What a server tells of itself over the wire, and what it does not (router-protocol 5.1, 5.9; design 10)."""
 
 from __future__ import annotations
 
+import platform
 import re
 import time
 from collections.abc import Callable
@@ -74,6 +75,15 @@ def test_what_runs_and_whether_it_is_well(ask: Ask) -> None:
     assert ask("server:publicApi")["result"] == info["api"]["routes"]
     names = ("internalCache", "memoryStorage", "storageEngine")
     assert ask("server:healthCheck")["result"] == {"status": "green", "services": dict.fromkeys(names, "green")}
+
+
+def test_sessions_that_look_inside_are_closed_by_default(ask: Ask) -> None:
+    assert ask("debug:nodeVersion")["result"] == platform.python_version()
+    denied = ask("debug:enable")["error"]
+    assert (denied["status"], denied["id"]) == (412, "core.debugger.native_debug_protocol_usage_denied")
+    for action in ("disable", "post", "addListener", "removeListener"):
+        error = ask(f"debug:{action}", event="Debugger.paused", body={"method": "Runtime.evaluate"})["error"]
+        assert (error["status"], error["id"]) == (412, "core.debugger.not_enabled"), action
 
 
 def test_metrics_capabilities_and_settings(ask: Ask, server: ServerProcess) -> None:
