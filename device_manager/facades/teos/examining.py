@@ -83,6 +83,13 @@ def _asset_fault(wanted: Source | None, record: Source) -> str:
     return ""
 
 
+def _version_fault(wanted: str | None, record: Source) -> str:
+    if wanted is None:
+        return "the ledger knows nothing of this version of an asset"
+    content = {name: value for name, value in record.items() if name not in OF_RECORDS}
+    return "" if hash_of(content) == wanted else "its block says something else of this version of an asset"
+
+
 async def _faults(store: Store, ledgers: Ledgers, engine: str) -> list[tuple[str, str]]:
     """The ids of the records that are not what the blocks say, and what is wrong with each."""
     total = Sum(engine)
@@ -99,9 +106,8 @@ async def _faults(store: Store, ledgers: Ledgers, engine: str) -> list[tuple[str
             found.append((document.id, f"it is a balance of {stored} sparks instead of {amount}"))
     found += [(id, f"it is gone, with its {amount} sparks") for id, amount in total.balances.items()]
     async for document in _records(store, engine, VERSION):
-        content = {name: value for name, value in document.source.items() if name not in OF_RECORDS}
-        if total.versions.pop(document.id, "") != hash_of(content):
-            found.append((document.id, "its block says something else of this version of an asset"))
+        if fault := _version_fault(total.versions.pop(document.id, None), document.source):
+            found.append((document.id, fault))
     return found + [(id, "it is gone, what a version of an asset changed") for id in total.versions]
 
 
