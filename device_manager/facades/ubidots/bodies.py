@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from device_manager.facades.ubidots.content import LABEL_SIGN
+from device_manager.facades.ubidots.content import LABEL_SIGN, organization_id, organization_label
 from device_manager.facades.ubidots.errors import UbidotsError, invalid
 from device_manager.storage.stamps import Source
 
@@ -50,9 +50,19 @@ def is_flag(value: Any) -> str | None:
     return None if isinstance(value, bool) else "Must be a valid boolean."
 
 
-def is_no_organization(value: Any) -> str | None:
-    """There are none here."""
-    return None if value in (None, "") else "There are no organizations; leave it out or send null."
+def is_organization_of(engine: str) -> Check:
+    """None, or the one organization that there is: by id, by `~label`, or as devices show it."""
+    id, label = organization_id(engine), organization_label(engine)
+
+    def check(value: Any) -> str | None:
+        if isinstance(value, dict):
+            named = {name: value[name] for name in ("id", "label") if name in value}
+            fits = bool(named) and named.items() <= {"id": id, "label": label}.items()
+        else:
+            fits = value is None or value in ("", id, LABEL_SIGN + label)
+        return None if fits else f'The only organization is "{LABEL_SIGN}{label}"; name it, leave it out or send null.'
+
+    return check
 
 
 def is_raw(value: Any) -> str | None:

@@ -65,7 +65,7 @@ class BulkRoutes:
 
     async def create_devices(self, exchange: Exchange) -> ForeignAnswer:
         """Create devices."""
-        return await self._bulk.begin(exchange, self._creation, read_new(self._bulk.read(exchange)))
+        return await self._bulk.begin(exchange, self._creation, read_new(exchange.engine, self._bulk.read(exchange)))
 
     async def patch_devices(self, exchange: Exchange) -> ForeignAnswer:
         """Change some members of devices."""
@@ -76,7 +76,7 @@ class BulkRoutes:
         return await self._change(exchange, whole=True)
 
     async def _change(self, exchange: Exchange, *, whole: bool) -> ForeignAnswer:
-        changes = read_changes(self._bulk.read(exchange), whole=whole)
+        changes = read_changes(exchange.engine, self._bulk.read(exchange), whole=whole)
         return await self._bulk.begin(exchange, self._changes, changes, {WHOLE: whole})
 
     async def delete_variables(self, exchange: Exchange) -> ForeignAnswer:

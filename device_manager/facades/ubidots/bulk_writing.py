@@ -11,7 +11,7 @@ from device_manager.facades.ubidots.bulk import BulkWork, Plan, Planned, refused
 from device_manager.facades.ubidots.bulk_keys import is_key
 from device_manager.facades.ubidots.content import LABEL_SIGN, device_id
 from device_manager.facades.ubidots.errors import invalid
-from device_manager.facades.ubidots.writing import DEVICE, TAKEN
+from device_manager.facades.ubidots.writing import TAKEN, device_checks
 from device_manager.storage.stamps import Source
 
 WHOLE = "whole"
@@ -73,19 +73,20 @@ class DeviceChanges(BulkWork):
         await self._writing.change(actor, twin, planned.body, whole=options[WHOLE])
 
 
-def read_new(items: Sequence[Any]) -> list[Source]:
-    """The devices that a bulk creation is about.
+def read_new(engine: str, items: Sequence[Any]) -> list[Source]:
+    """The devices that a bulk creation in an engine is about.
 
     Raises:
         UbidotsError: 400001, which names every item that is none.
     """
-    return checked_each(items, DEVICE, ("label",))
+    return checked_each(items, device_checks(engine), ("label",))
 
 
-def read_changes(items: Sequence[Any], *, whole: bool) -> list[tuple[str, Source]]:
+def read_changes(engine: str, items: Sequence[Any], *, whole: bool) -> list[tuple[str, Source]]:
     """The keys that a bulk change is about, each once, with what their devices are to become.
 
     Args:
+        engine: of the devices.
         items: partial ones name their device by `id`, whole ones by `id` or else by `label`.
         whole: whether they are whole.
 
@@ -94,7 +95,7 @@ def read_changes(items: Sequence[Any], *, whole: bool) -> list[tuple[str, Source
     """
     changes: dict[str, Source] = {}
     detail: dict[str, Any] = {}
-    bodies = checked_each(items, DEVICE, ("label",) if whole else ())
+    bodies = checked_each(items, device_checks(engine), ("label",) if whole else ())
     for place, (item, body) in enumerate(zip(items, bodies, strict=True)):
         key = item.get("id", f"{LABEL_SIGN}{body['label']}" if whole else None)
         if not is_key(key):

@@ -9,11 +9,11 @@ from device_manager.facades.ubidots.bodies import REQUIRED
 from device_manager.facades.ubidots.content import LABEL_SIGN, Variable, slug, variables_of, with_digits
 from device_manager.facades.ubidots.errors import invalid
 from device_manager.facades.ubidots.exchange import V1, Exchange, answer, no_content
-from device_manager.facades.ubidots.pages import enveloped, read_page
+from device_manager.facades.ubidots.pages import Page, enveloped, read_page
 from device_manager.facades.ubidots.reading import DeviceReading, Twin
 from device_manager.facades.ubidots.routes import Route
 from device_manager.facades.ubidots.variables import Owned, VariableRoutes, labelled, owned_by
-from device_manager.facades.ubidots.writing import DEVICE, VARIABLE, DeviceWriting
+from device_manager.facades.ubidots.writing import VARIABLE, DeviceWriting, device_checks
 from device_manager.router.foreign import ForeignAnswer
 from device_manager.storage.stamps import Source
 
@@ -53,6 +53,7 @@ class ClassicRoutes:
     async def page(self, exchange: Exchange) -> ForeignAnswer:
         """A page of data sources in the order of creation."""
         page = read_page(exchange.incoming, PAGE_SIZE)
+        await self._reading.refresh(exchange.engine)
         twins, count = await self._reading.page(exchange.actor, page.offset, page.size)
         rows = await self._shown(exchange, twins)
         return answer(enveloped(exchange.incoming, page, rows, count))
@@ -66,7 +67,7 @@ class ClassicRoutes:
             label = slug(_name(body))
             is_taken = await self._reading.find(exchange.actor, LABEL_SIGN + label)
             body["label"] = with_digits(label) if is_taken else label
-        known = {name: value for name, value in body.items() if name in DEVICE}
+        known = {name: value for name, value in body.items() if name in device_checks(exchange.engine)}
         twin = await self._writing.create(exchange.actor, known)
         return answer((await self._shown(exchange, [twin]))[0], 201)
 
@@ -82,18 +83,23 @@ class ClassicRoutes:
 
     async def list_variables_of(self, exchange: Exchange, key: str) -> ForeignAnswer:
         """A page of the variables of a data source."""
-        return await self._list(exchange, [await self._reading.get(exchange.actor, key)])
+        page = read_page(exchange.incoming, PAGE_SIZE)
+        owned = owned_by(exchange.engine, [await self._reading.get(exchange.actor, key)])
+        return await self._list(exchange, page, owned[page.offset : page.offset + page.size], len(owned))
 
     async def list_variables(self, exchange: Exchange) -> ForeignAnswer:
-        """A page of all variables."""
-        return await self._list(exchange, await self._reading.all(exchange.actor))
+        """A page of all variables, device by device in the order of creation."""
+        page, wanted, count = read_page(exchange.incoming, PAGE_SIZE), [], 0
+        await self._reading.refresh(exchange.engine)
+        async for twins in self._reading.slices(exchange.actor):
+            owned = owned_by(exchange.engine, twins)
+            wanted += owned[max(0, page.offset - count) : max(0, page.offset + page.size - count)]
+            count += len(owned)
+        return await self._list(exchange, page, wanted, count)
 
-    async def _list(self, exchange: Exchange, twins: Sequence[Twin]) -> ForeignAnswer:
-        page = read_page(exchange.incoming, PAGE_SIZE)
-        owned = owned_by(exchange.engine, twins)
-        wanted = owned[page.offset : page.offset + page.size]
-        rows = await self._shown_variables(exchange, wanted)
-        return answer(enveloped(exchange.incoming, page, rows, len(owned)))
+    async def _list(self, exchange: Exchange, page: Page, owned: Sequence[Owned], count: int) -> ForeignAnswer:
+        rows = await self._shown_variables(exchange, owned)
+        return answer(enveloped(exchange.incoming, page, rows, count))
 
     async def create_variable(self, exchange: Exchange, key: str) -> ForeignAnswer:
         """Create a variable; without a label it gets one from its name."""

@@ -18,6 +18,8 @@ from device_manager.storage.stamps import Source
 
 MEMBER = "ubidots"
 """Member of a device's metadata."""
+COUNT = "variablesCount"
+"""Member of what Ubidots knows of a device: how many variables it has, for searches."""
 MEASURE = "ubidotsValue"
 """Type of the measures of variables, and the name of their value."""
 CONTEXT = "ubidotsContext"
@@ -56,6 +58,16 @@ def model_name(engine: str) -> str:
 def device_id(engine: str, id: str) -> str:
     """The id under which clients know a core device."""
     return _digest(engine, "devices", id)
+
+
+def organization_id(engine: str) -> str:
+    """The id of the one organization that an engine is to its clients."""
+    return _digest(engine, "organizations")
+
+
+def organization_label(engine: str) -> str:
+    """The label of that organization."""
+    return slug(engine)
 
 
 def variable_id(engine: str, id: str, label: str) -> str:

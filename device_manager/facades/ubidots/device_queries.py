@@ -1,149 +1,124 @@
-"""Filters, search and order of device lists as queries, as far as the documents hold what they are about (facades 4.5).
-
-Label and name of a device are in its metadata if somebody gave them; else they follow from its model and reference. So
-a query on them has a branch for each model that devices without a label are of, which a survey of the engine finds.
-Pure.
-"""
+"""Filters and search of device lists as queries, as far as documents hold what they are about (facades 4.5). Pure."""
 
 from __future__ import annotations
 
-import datetime
-import math
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from device_manager.facades.ubidots.content import MEMBER, model_name
-from device_manager.facades.ubidots.filters import Filter, Selection, boolean, milliseconds
-from device_manager.facades.ubidots.reading import CREATED, ORDER
-from device_manager.facades.ubidots.texts import Place, all_of, any_of, none_of, text_query
-from device_manager.query.dsl import to_dsl
-from device_manager.query.tree import MATCH_ALL, MATCH_NONE, Bool, Exists, Ids, Query, Range, Regexp, Term
-from device_manager.storage.stamps import Source
-
-NAME, LABEL, DESCRIPTION, TAGS, ACTIVE = (
-    f"metadata.{MEMBER}.{name}" for name in ("name", "label", "description", "tags", "isActive")
+from device_manager.facades.ubidots.filters import Filter, Selection, boolean, text_test
+from device_manager.facades.ubidots.moments import created_query
+from device_manager.facades.ubidots.survey import (
+    LABEL,
+    MODEL,
+    NAME,
+    REFERENCE,
+    VARIABLES_COUNT,
+    Counts,
+    Survey,
+    changed,
+    has,
+    own,
 )
-MODEL, REFERENCE = "model", "reference"
-CHANGED_BY_SLUG = Regexp(REFERENCE, "(.*[^A-Za-z0-9_.:\\-].*)|(.*-)")
-"""References that do not stand in labels as they are."""
-MOST_MODELS = 100
-"""Branches of a query."""
-DAY = 86_400_000
-END_OF_TIME = 8_640_000_000_000_000
-"""Milliseconds since 1970 that no date reaches."""
+from device_manager.facades.ubidots.texts import Place, all_of, any_of, none_of, text_query
+from device_manager.query.tree import MATCH_ALL, MATCH_NONE, Ids, Query, Term, Terms
+
+ACTIVITY = "lastActivity"
+DESCRIPTION, TAGS, ACTIVE = (f"metadata.{MEMBER}.{name}" for name in ("description", "tags", "isActive"))
 
 
-class Survey(NamedTuple):
-    """What is known of the devices of an engine.
+class Known(NamedTuple):
+    """What was found out for a list.
 
     Attributes:
-        total: how many there are.
-        models: of those that have no label in their metadata; None when these are too many, or when there are devices
-            whose label is not simply made of model and reference.
-        unlabelled: how many have no label in their metadata.
-        unnamed: how many have no name in theirs.
+        survey: of the engine's devices; None when the list does not depend on it.
+        changed: the labels of those that `survey.changed` counts, by their core ids; None when there are too many.
+        named: the core ids of the devices that filters name, by their ids.
+        active: when devices measured last, by their core ids, in milliseconds since 1970; None when too many did, or
+            when the list does not depend on it.
+        stretches: when the counted stretches begin in which devices were created, by their length, in milliseconds.
     """
 
-    total: int
-    models: tuple[str, ...] | None
-    unlabelled: int
-    unnamed: int
+    survey: Survey | None
+    changed: Mapping[str, str] | None
+    named: Mapping[str, str]
+    active: Mapping[str, int] | None
+    stretches: Mapping[int, Sequence[int]]
 
 
-class Listing(NamedTuple):
-    """How a list is read.
+class Queried(NamedTuple):
+    """What a query says of a list.
 
     Attributes:
-        query: what is on it, or more than that.
-        sort: its order, such as `{field: direction}`; None when it has to be sorted in memory.
+        query: what is on the list, or more than that.
         rest: what the query does not say; None for nothing.
     """
 
     query: Query
-    sort: tuple[Source, ...] | None
     rest: Selection | None
 
 
-def survey_body(engine: str) -> Source:
-    """The search that finds what a survey tells."""
-    unlabelled = none_of(_has(LABEL))
-    of_others = all_of(none_of(Term(MODEL, model_name(engine))), CHANGED_BY_SLUG)
-    counts = {
-        "models": {"terms": {"field": MODEL, "size": MOST_MODELS}},
-        "changed": {"filter": to_dsl(of_others)},
-    }
-    return {
-        "size": 0,
-        "aggs": {
-            "unlabelled": {"filter": to_dsl(unlabelled), "aggs": counts},
-            "unnamed": {"filter": to_dsl(none_of(_has(NAME)))},
-        },
-    }
+class _Branch(NamedTuple):
+    """Devices that have a text at one place, or whose texts are known, by core id."""
+
+    devices: Query
+    place: Place | Mapping[str, str]
 
 
-def read_survey(found: Mapping[str, Any]) -> Survey:
-    """The survey that the result of its search tells."""
-    unlabelled, unnamed = (found["aggregations"][name] for name in ("unlabelled", "unnamed"))
-    buckets = unlabelled["models"]["buckets"]
-    is_simple = not unlabelled["changed"]["doc_count"] and not unlabelled["models"]["sum_other_doc_count"]
-    models = tuple(bucket["key"] for bucket in buckets) if is_simple else None
-    return Survey(found["total"], models, unlabelled["doc_count"], unnamed["doc_count"])
-
-
-def needs_survey(selection: Selection) -> bool:
-    """Whether a list depends on labels or names."""
-    return bool(selection.search) or bool(selection.attributes & {"label", "name"})
-
-
-def plan(engine: str, selection: Selection, twins: Mapping[str, str], survey: Survey | None) -> Listing:
-    """How to read a list.
+def queried(engine: str, selection: Selection, known: Known) -> Queried:
+    """What is on a list, as a query.
 
     Args:
         engine: of the devices.
         selection: what is to be on the list.
-        twins: the core ids of devices by their ids, of those that the filters name.
-        survey: of the engine; None where `needs_survey` says so.
+        known: what was found out.
     """
-    places = _places(engine, survey)
+    places = _places(engine, known)
     queries: list[Query] = []
     rest = []
+    by_activity = [one for one in selection.filters if one.attribute == ACTIVITY]
+    if by_activity and known.active is not None:
+        queries.append(_measured(all_pass(by_activity), known.active))
     for one in selection.filters:
-        query = _query(one, places, twins)
+        if one.attribute == ACTIVITY and known.active is not None:
+            continue
+        query = _query(one, engine, places, known)
         if query is None:
             rest.append(one)
         else:
-            queries.append(none_of(query) if one.is_negated else query)
+            queries.append(query)
     search = _search(selection.search, places) if selection.search else MATCH_ALL
     if search is not None:
         queries.append(search)
-    sort = _sort(engine, selection, survey)
-    is_whole = not rest and search is not None and sort is not None
+    is_whole = not rest and search is not None
     left = selection._replace(filters=tuple(rest), search=selection.search if search is None else "")
-    return Listing(all_of(*queries), sort, None if is_whole else left)
+    return Queried(all_of(*queries), None if is_whole else left)
 
 
-def _has(field: str) -> Query:
-    return Bool(filter=(Exists(field),), must_not=(Term(field, ""),))
+def all_pass(filters: Sequence[Filter]) -> Callable[[int | None], bool]:
+    """Whether a moment, or its absence, passes all of some filters."""
+    return lambda at: all(one.passes(at) for one in filters)
 
 
-class _Branch(NamedTuple):
-    """Devices that have a text at one place."""
+def named_ids(selection: Selection) -> list[str]:
+    """The ids of devices that filters name."""
+    texts = [one.text for one in selection.filters if one.attribute == "id"]
+    return list(dict.fromkeys(part.strip() for text in texts for part in text.split(",")))
 
-    devices: Query
-    place: Place
 
-
-def _places(engine: str, survey: Survey | None) -> dict[str, list[_Branch]]:
+def _places(engine: str, known: Known) -> dict[str, list[_Branch]]:
     """Where the texts of devices are, by attribute; none for those of which it is not known."""
-    described = _has(DESCRIPTION)
+    described, survey = has(DESCRIPTION), known.survey
     places = {"description": [_Branch(described, Place(DESCRIPTION)), _Branch(none_of(described), Place(""))]}
-    if survey is None or survey.models is None:
+    if survey is None or survey.models is None or known.changed is None:
         return places
-    own, labelled, named = model_name(engine), _has(LABEL), _has(NAME)
+    labelled, named, odd = has(LABEL), has(NAME), changed(engine)
     labels = [_Branch(labelled, Place(LABEL))]
+    if known.changed:
+        labels.append(_Branch(odd, known.changed))
     for model in survey.models:
-        devices = all_of(none_of(labelled), Term(MODEL, model))
-        labels.append(_Branch(devices, Place(REFERENCE, "" if model == own else f"{model}-")))
+        devices = all_of(none_of(labelled), Term(MODEL, model), none_of(odd) if known.changed else MATCH_ALL)
+        labels.append(_Branch(devices, Place(REFERENCE, "" if model == model_name(engine) else f"{model}-")))
     unnamed = [_Branch(all_of(none_of(named), devices), place) for devices, place in labels]
     return places | {"label": labels, "name": [_Branch(named, Place(NAME)), *unnamed]}
 
@@ -159,117 +134,70 @@ def _text(branches: list[_Branch] | None, operator: str, wanted: str) -> Query |
         return None
     queries = []
     for devices, place in branches:
-        query = text_query(place, operator, wanted)
+        query = _texts(place, operator, wanted)
         if query is None:
             return None
         queries.append(all_of(devices, query) if query != MATCH_NONE else query)
     return any_of(queries)
 
 
-def _query(one: Filter, places: Mapping[str, list[_Branch]], twins: Mapping[str, str]) -> Query | None:
-    """Devices that pass a filter but for its negation; None when no query says the same."""
+def _texts(place: Place | Mapping[str, str], operator: str, wanted: str) -> Query | None:
+    if isinstance(place, Place):
+        return text_query(place, operator, wanted)
+    passes = text_test(operator, wanted)
+    return _ids(id for id, text in place.items() if passes(text))
+
+
+def _ids(found: Iterable[str]) -> Query:
+    ids = tuple(sorted(found))
+    return Ids(ids) if ids else MATCH_NONE
+
+
+def _query(one: Filter, engine: str, places: Mapping[str, list[_Branch]], known: Known) -> Query | None:
+    """Devices that pass a filter; None when no query says the same."""
+    match one.attribute:
+        case "createdAt" if one.operators[0] != "isnull":
+            return created_query(one, known.stretches)
+        case "lastActivity":
+            return None
+        case "variablesCount":
+            return None if known.survey is None else _counted(engine, one.passes, known.survey.counts)
+    query = _plain(one, places, known.named)
+    return none_of(query) if query is not None and one.is_negated else query
+
+
+def _plain(one: Filter, places: Mapping[str, list[_Branch]], named: Mapping[str, str]) -> Query | None:
+    """Devices that pass a filter but for its negation."""
     operator, text = one.operators[0], one.text
     match one.attribute:
         case "label" | "name" | "description" if operator != "isnull":
             return _text(places.get(one.attribute), operator, text)
-        case "label" | "name" | "createdAt" | "isActive" if operator == "isnull":
+        case "label" | "name" | "createdAt" | "isActive" | "organization" if operator == "isnull":
             return MATCH_NONE if boolean(text) else MATCH_ALL
         case "description":
-            return none_of(_has(DESCRIPTION)) if boolean(text) else _has(DESCRIPTION)
-        case "organization":
-            return MATCH_ALL if boolean(text) else MATCH_NONE
+            return none_of(has(DESCRIPTION)) if boolean(text) else has(DESCRIPTION)
         case "id":
             wanted = [text] if operator == "exact" else [part.strip() for part in text.split(",")]
-            found = tuple(sorted({twins[id] for id in wanted if id in twins}))
-            return Ids(found) if found else MATCH_NONE
+            return _ids({named[id] for id in wanted if id in named})
         case "tags":
             return all_of(*(Term(TAGS, part.strip()) for part in text.split(",")))
         case "isActive":
             return none_of(Term(ACTIVE, False)) if boolean(text) else Term(ACTIVE, False)
-        case "createdAt":
-            return _created(one.operators, text)
     return None
 
 
-def _created(operators: tuple[str, ...], text: str) -> Query | None:
-    """Devices created at a moment, or on a day or in a year, given by the operators behind it."""
-    part, *more = operators
-    try:
-        if part == "date":
-            return _between(more[0] if more else "exact", [_day(one) for one in text.split(",")])
-        if part == "year":
-            return _between(more[0] if more else "exact", [_year(one) for one in text.split(",")])
-        values = [milliseconds(one) for one in text.split(",")]
-        return _between(part, [(math.ceil(value), math.floor(value) + 1) for value in values])
-    except (KeyError, ValueError, OverflowError):
-        return None  # other parts of dates, and what is no date
+def _measured(passes: Callable[[int | None], bool], active: Mapping[str, int]) -> Query:
+    """Devices whose last measure passes; those without one are all that are not active."""
+    if passes(None):
+        return none_of(_ids(id for id, at in active.items() if not passes(at)))
+    return _ids(id for id, at in active.items() if passes(at))
 
 
-def _day(text: str) -> tuple[int, int]:
-    begin = datetime.datetime.combine(datetime.datetime.fromisoformat(text).date(), datetime.time.min, datetime.UTC)
-    start = int(begin.timestamp()) * 1000
-    return start, start + DAY
-
-
-def _year(text: str) -> tuple[int, int]:
-    year = float(text)
-    if year != int(year):
-        raise ValueError("no year")
-    first, next_first = (datetime.datetime(int(year) + more, 1, 1, tzinfo=datetime.UTC) for more in (0, 1))
-    return int(first.timestamp()) * 1000, int(next_first.timestamp()) * 1000
-
-
-def _between(operator: str, spans: list[tuple[int, int]]) -> Query:
-    """Devices created where an operator says, relative to spans of milliseconds: from the first one, before the other.
-
-    Raises:
-        KeyError: for an operator that is none.
-    """
-    (start, end), (_, last) = spans[0], spans[-1]
-    bounds: dict[str, dict[str, int]] = {
-        "exact": {"gte": start, "lt": end},
-        "gt": {"gte": end},
-        "gte": {"gte": start},
-        "lt": {"lt": start},
-        "lte": {"lt": end},
-        "range": {"gte": start, "lt": last},
-    }
-    inside = {name: max(-END_OF_TIME, min(END_OF_TIME, at)) for name, at in bounds[operator].items()}
-    return Range(CREATED, gte=inside.get("gte"), lt=inside.get("lt"), format="epoch_millis")
-
-
-def _sort(engine: str, selection: Selection, survey: Survey | None) -> tuple[Source, ...] | None:
-    """The order of a list; devices that are equal come in the order of their creation."""
-    direction = "desc" if selection.descending else "asc"
-    if selection.sort_by == "createdAt":
-        return tuple({field: direction} for field in ORDER)
-    if survey is None:
+def _counted(engine: str, passes: Callable[[int], bool], counts: Counts | None) -> Query | None:
+    """Devices whose number of variables passes."""
+    if counts is None:
         return None
-    fields = _sort_fields(engine, selection.sort_by, survey)
-    if fields is None:
-        return None
-    ties = [field for field in ORDER if field not in fields]
-    by_value = [{field: {"order": direction, "unmapped_type": "keyword"}} for field in fields]
-    return (*by_value, *({field: "asc"} for field in ties))
-
-
-def _sort_fields(engine: str, attribute: str, survey: Survey) -> tuple[str, ...] | None:
-    """What orders devices by their label or name; None when these are at several places."""
-    if attribute == "name" and survey.unnamed < survey.total:
-        return None if survey.unnamed else (NAME,)
-    if attribute not in ("name", "label") or survey.models is None:
-        return None
-    if not survey.unlabelled:
-        return (LABEL,)
-    if survey.unlabelled < survey.total:
-        return None
-    own = model_name(engine)
-    if survey.models == (own,):
-        return (REFERENCE,)
-    return None if own in survey.models else (MODEL, REFERENCE)
-
-
-def named_ids(selection: Selection) -> list[str]:
-    """The ids of devices that filters name."""
-    texts = [one.text for one in selection.filters if one.attribute == "id"]
-    return list(dict.fromkeys(part.strip() for text in texts for part in text.split(",")))
+    numbers = tuple(number for number in counts.own if passes(number))
+    models = tuple(model for model, number in counts.others.items() if passes(number))
+    of_own = all_of(own(engine), Terms(VARIABLES_COUNT, numbers)) if numbers else MATCH_NONE
+    return any_of((of_own, Terms(MODEL, models) if models else MATCH_NONE))

@@ -33,6 +33,7 @@ DEVICE_ATTRIBUTES = {
     "lastActivity": "date",
     "variablesCount": "number",
 }
+ORGANIZATION_ATTRIBUTES = {"id": "id", "label": "text", "name": "text"}
 VARIABLE_ATTRIBUTES = {
     "id": "id",
     "label": "text",
@@ -86,16 +87,18 @@ class Selection(NamedTuple):
 
     def apply(self, rows: Sequence[Source]) -> list[Source]:
         """Those of `rows` that it wants, sorted; equal ones stay in their order."""
-        kept = [row for row in rows if self._wants(row)]
-        kept.sort(key=self._place, reverse=self.descending)
+        kept = [row for row in rows if self.wants(row)]
+        kept.sort(key=self.place, reverse=self.descending)
         return kept
 
-    def _wants(self, row: Source) -> bool:
+    def wants(self, row: Source) -> bool:
+        """Whether a row passes, as clients see it."""
         if self.search and not any(self.search in str(row.get(name) or "").lower() for name in ("label", "name")):
             return False
         return all(one.passes(row.get(one.attribute)) for one in self.filters)
 
-    def _place(self, row: Source) -> tuple[bool, Any]:
+    def place(self, row: Source) -> tuple[bool, Any]:
+        """What a row is sorted by; rows without the attribute come first."""
         value = row.get(self.sort_by)
         return value is not None, value if value is not None else 0
 
@@ -279,6 +282,11 @@ KINDS: dict[str, dict[str, MakeTest]] = {
     "number": {**{name: _plain(make) for name, make in NUMBER.items()}, "isnull": _is_null},
     "date": {**{name: _moment(make) for name, make in NUMBER.items()}, "isnull": _is_null},
 }
+
+
+def text_test(operator: str, text: str) -> Test:
+    """Whether texts pass a filter."""
+    return KINDS["text"][operator](text)
 
 
 def _equals(wanted: Any) -> Test:

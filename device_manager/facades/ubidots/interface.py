@@ -16,6 +16,7 @@ from device_manager.facades.ubidots.exchange import V1, V2, Exchange, Incoming, 
 from device_manager.facades.ubidots.measuring import Measuring
 from device_manager.facades.ubidots.models import DeviceModels
 from device_manager.facades.ubidots.notices import TaskNotices
+from device_manager.facades.ubidots.organizations import OrganizationRoutes
 from device_manager.facades.ubidots.provisioning import ProvisionRoutes
 from device_manager.facades.ubidots.reading import DeviceReading
 from device_manager.facades.ubidots.routes import Routes, segments
@@ -58,7 +59,7 @@ class Ubidots(ForeignInterface):
         self._router = router
         self._platform = settings.platform_index
         self._authentication = Authentication(credentials, settings.ubidots_token_lifetime, settings.ubidots_rate)
-        reading = DeviceReading(store)
+        reading = DeviceReading(store, settings.search_size)
         writing = DeviceWriting(reading, DeviceModels(), twins.measures.purging, purges=settings.ubidots_purge_measures)
         bulk = BulkSettings(
             settings.ubidots_bulk_status,
@@ -67,11 +68,12 @@ class Ubidots(ForeignInterface):
             settings.ubidots_task_kept,
         )
         TaskNotices(router, store)
-        variables = VariableRoutes(reading, writing)
+        devices, variables = DeviceRoutes(reading, writing), VariableRoutes(reading, writing)
         self._routes = Routes(
             [
                 *BulkRoutes(twins.tasks, reading, writing, self._act_as, bulk).routes(),
-                *DeviceRoutes(reading, writing, settings.search_size).routes(),
+                *devices.routes(),
+                *OrganizationRoutes(devices).routes(),
                 *ProvisionRoutes(reading, writing, variables).routes(),
                 *variables.routes(),
                 *ValueRoutes(reading, writing, Measuring(store, reading, writing)).routes(),

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from device_manager.errors import ApiError, api_error
 from device_manager.facades.acting import Actor
-from device_manager.facades.ubidots.content import CONTEXT, MEASURE, MEMBER, model_name
+from device_manager.facades.ubidots.content import CONTEXT, COUNT, MEASURE, MEMBER, model_name
 from device_manager.storage.stamps import Source
 
 MODELS = "device-manager/models"
@@ -23,6 +23,7 @@ METADATA: Source = {
             "description": {"type": "keyword"},
             "tags": {"type": "keyword"},
             "isActive": {"type": "boolean"},
+            COUNT: {"type": "integer"},
             "properties": FREE_FORM,
             "variables": FREE_FORM,
         }
@@ -46,9 +47,10 @@ class DeviceModels:
         name, wanted = model_name(actor.engine), list(labels)
         async with self._alone[actor.engine]:
             for _ in range(ATTEMPTS):
-                slots = await _slots(actor, name)
+                model = await _model(actor, name)
+                slots = None if model is None else [slot["name"] for slot in model.get("measures") or ()]
                 missing = [label for label in wanted if slots is None or label not in slots]
-                if slots is not None and not missing:
+                if model is not None and not missing and _counts(model):
                     return name
                 await self._write(actor, name, slots, missing)
         raise api_error("device_manager.models.changed")
@@ -61,14 +63,21 @@ class DeviceModels:
         await actor.call(MODELS, "writeDevice", body=body)
 
 
-async def _slots(actor: Actor, name: str) -> list[str] | None:
+async def _model(actor: Actor, name: str) -> Source | None:
     try:
         model = await actor.call(MODELS, "getDevice", model=name)
     except ApiError as error:
         if error.id != "device_manager.models.unknown_device":
             raise
         return None
-    return [slot["name"] for slot in model["_source"]["device"].get("measures") or ()]
+    device: Source = model["_source"]["device"]
+    return device
+
+
+def _counts(model: Source) -> bool:
+    """Whether the number of variables is mapped; models written before it was counted lack it."""
+    content = (model.get("metadataMappings") or {}).get(MEMBER) or {}
+    return COUNT in (content.get("properties") or {})
 
 
 async def _ensure_measure(actor: Actor) -> None:

@@ -12,7 +12,7 @@ from device_manager.facades.ubidots.exchange import V2, Exchange, answer
 from device_manager.facades.ubidots.reading import DeviceReading, Twin
 from device_manager.facades.ubidots.routes import Route
 from device_manager.facades.ubidots.variables import VariableRoutes, labelled
-from device_manager.facades.ubidots.writing import DEVICE, VARIABLE, DeviceWriting
+from device_manager.facades.ubidots.writing import VARIABLE, DeviceWriting, device_checks
 from device_manager.router.foreign import ForeignAnswer
 from device_manager.storage.stamps import Source
 
@@ -39,7 +39,7 @@ class ProvisionRoutes:
 
     async def provision(self, exchange: Exchange) -> ForeignAnswer:
         """Create or change a device and its variables; each says in `_status` what became of it."""
-        device, variables = _read(exchange.incoming.json_object())
+        device, variables = _read(exchange.engine, exchange.incoming.json_object())
         actor = exchange.actor
         twin = await self._reading.find(actor, LABEL_SIGN + device["label"])
         status = CREATED if twin is None else UPDATED
@@ -69,7 +69,7 @@ class ProvisionRoutes:
         )
 
 
-def _read(body: Source) -> tuple[Source, list[Source]]:
+def _read(engine: str, body: Source) -> tuple[Source, list[Source]]:
     """The device and the variables that a body is about.
 
     Raises:
@@ -79,7 +79,7 @@ def _read(body: Source) -> tuple[Source, list[Source]]:
     if not isinstance(variables, list):
         raise invalid({"variables": ["Expected an array."]})
     try:
-        [device] = checked_each([body.get("device")], DEVICE, ("label",))
+        [device] = checked_each([body.get("device")], device_checks(engine), ("label",))
     except UbidotsError as error:
         raise invalid({"device": error.body["detail"]["0"]}) from error
     try:

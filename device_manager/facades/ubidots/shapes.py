@@ -13,6 +13,8 @@ from device_manager.facades.ubidots.content import (
     content_of,
     device_id,
     label_of,
+    organization_id,
+    organization_label,
     properties_of,
     variable_id,
     variables_of,
@@ -43,7 +45,7 @@ def device(exchange: Exchange, twin: Twin, last_activity: int | None) -> Source:
     return {
         "url": url,
         "id": id,
-        "organization": None,
+        "organization": organization(exchange),
         "label": label,
         "name": content.get("name") or label,
         "description": content.get("description") or "",
@@ -56,6 +58,13 @@ def device(exchange: Exchange, twin: Twin, last_activity: int | None) -> Source:
         "variablesCount": count,
         "variablesNumber": count,
     }
+
+
+def organization(exchange: Exchange) -> Source:
+    """The organization that every device of the engine belongs to, as devices name it."""
+    id = organization_id(exchange.engine)
+    url = exchange.url(f"{V2}/organizations/{id}/")
+    return {"id": id, "label": organization_label(exchange.engine), "name": exchange.engine, "url": url}
 
 
 def device_reference(exchange: Exchange, twin: Twin) -> Source:

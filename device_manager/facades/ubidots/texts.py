@@ -1,4 +1,7 @@
-"""Filters on texts as queries: a text may be a constant that a field's value follows (facades 4.5). Pure."""
+"""Filters on texts as queries: a text may be a constant that a field's value follows (facades 4.5). Pure.
+
+Stores fold letters of ASCII only. Other texts in any case are patterns with the forms of each letter.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,16 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from device_manager.query.tree import MATCH_ALL, MATCH_NONE, Bool, Prefix, Query, Term, Terms, Wildcard
+from device_manager.query.tree import MATCH_ALL, MATCH_NONE, Bool, Prefix, Query, Regexp, Term, Terms, Wildcard
 
 SPECIAL = re.compile(r"([*?\\])")
+NO_LETTER_OR_DIGIT = re.compile(r"([^\w])")
+CONTEXTUAL = frozenset("\u03c3\u03c2\u0307")
+"""What letters become in lower case depending on what stands around them: sigmas, and the dot of a Turkish i."""
+ODD_FORMS = {"k": "\u212a", "\u00e5": "\u212b", "\u03c9": "\u2126", "\u03b8": "\u03f4", "\u00df": "\u1e9e"}
+"""What else becomes a letter in lower case, beside what that letter becomes in upper case."""
+LONGEST_PATTERN = 900
+"""Characters of a pattern that every store takes."""
 
 
 class Place(NamedTuple):
@@ -55,8 +65,8 @@ def text_query(place: Place, operator: str, wanted: str) -> Query | None:
         wanted: what stands behind `=`.
     """
     any_case = operator != "in" and operator.startswith("i")
-    if any_case and not wanted.isascii():
-        return None  # stores fold letters of ASCII only
+    if any_case and not wanted.isascii() and not _has_pattern(wanted):
+        return None
     if operator == "in":
         return _one_of(place, [part.strip() for part in wanted.split(",")])
     name = operator[1:] if any_case else operator
@@ -78,14 +88,14 @@ def _equal(place: Place, wanted: str, *, any_case: bool) -> Query:
     rest = _after(place.prefix, wanted, any_case=any_case)
     if rest is None or bool(rest) != bool(place.field):
         return MATCH_NONE
-    return Term(place.field, rest, any_case) if place.field else MATCH_ALL
+    return _term(place.field, rest, any_case=any_case) if place.field else MATCH_ALL
 
 
 def _begins(place: Place, wanted: str, *, any_case: bool) -> Query:
     if _after(wanted, place.prefix, any_case=any_case) is not None:
         return MATCH_ALL
     rest = _after(place.prefix, wanted, any_case=any_case)
-    return MATCH_NONE if rest is None or not place.field else Prefix(place.field, rest, any_case)
+    return MATCH_NONE if rest is None or not place.field else _prefix(place.field, rest, any_case=any_case)
 
 
 def _holds(place: Place, wanted: str, *, at_end: bool, any_case: bool) -> Query:
@@ -96,11 +106,44 @@ def _holds(place: Place, wanted: str, *, at_end: bool, any_case: bool) -> Query:
         return MATCH_ALL if passes else MATCH_NONE
     if not text or (not at_end and text in prefix):
         return MATCH_ALL
-    pattern = SPECIAL.sub(r"\\\1", wanted)
-    inside: Query = Wildcard(place.field, f"*{pattern}" if at_end else f"*{pattern}*", any_case)
+    inside = _inside(place.field, wanted, at_end=at_end, any_case=any_case)
     splits = [wanted[size:] for size in range(1, len(text)) if prefix.endswith(text[:size])]
-    across = [Term(place.field, rest, any_case) if at_end else Prefix(place.field, rest, any_case) for rest in splits]
+    across = [(_term if at_end else _prefix)(place.field, rest, any_case=any_case) for rest in splits]
     return any_of([inside, *across])
+
+
+def _term(field: str, text: str, *, any_case: bool) -> Query:
+    if any_case and not text.isascii():
+        return Regexp(field, _pattern(text))
+    return Term(field, text, any_case)
+
+
+def _prefix(field: str, text: str, *, any_case: bool) -> Query:
+    if any_case and not text.isascii():
+        return Regexp(field, f"{_pattern(text)}.*")
+    return Prefix(field, text, any_case)
+
+
+def _inside(field: str, text: str, *, at_end: bool, any_case: bool) -> Query:
+    if any_case and not text.isascii():
+        return Regexp(field, f".*{_pattern(text)}" if at_end else f".*{_pattern(text)}.*")
+    pattern = SPECIAL.sub(r"\\\1", text)
+    return Wildcard(field, f"*{pattern}" if at_end else f"*{pattern}*", any_case)
+
+
+def _has_pattern(text: str) -> bool:
+    return not CONTEXTUAL & set(text.lower()) and len(_pattern(text)) <= LONGEST_PATTERN
+
+
+def _pattern(text: str) -> str:
+    """A regular expression for a text in any case."""
+    return "".join(_forms_of(letter) for letter in text.lower())
+
+
+def _forms_of(letter: str) -> str:
+    others = {letter.upper(), letter.title(), ODD_FORMS.get(letter, letter)}
+    forms = letter + "".join(sorted(form for form in others - {letter} if form.lower() == letter))
+    return f"[{forms}]" if len(forms) > 1 else NO_LETTER_OR_DIGIT.sub(r"\\\1", letter)
 
 
 def _after(start: str, text: str, *, any_case: bool) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 from device_manager.facades.acting import Actor
@@ -13,6 +13,7 @@ from device_manager.facades.ubidots.errors import invalid, not_found
 from device_manager.facades.ubidots.exchange import V2, Exchange, answer, no_content
 from device_manager.facades.ubidots.filters import VARIABLE_ATTRIBUTES, read_selection
 from device_manager.facades.ubidots.pages import enveloped, read_page, with_fields
+from device_manager.facades.ubidots.ranking import Rows, ranked
 from device_manager.facades.ubidots.reading import DeviceReading, Twin
 from device_manager.facades.ubidots.routes import Route
 from device_manager.facades.ubidots.writing import DeviceWriting
@@ -21,6 +22,8 @@ from device_manager.storage.stamps import Source
 
 PAGE_SIZE = 200
 Owned = tuple[Twin, Variable]
+ReadTwins = Callable[[], AsyncIterator[list[Twin]]]
+"""Reads devices from the first on, some at a time."""
 
 
 class VariableRoutes:
@@ -50,24 +53,32 @@ class VariableRoutes:
 
     async def list_all(self, exchange: Exchange) -> ForeignAnswer:
         """A page of the variables of all devices that the query asks for."""
-        return await self._list(exchange, await self._reading.all(exchange.actor))
+        await self._reading.refresh(exchange.engine)
+        return await self._list(exchange, lambda: self._reading.slices(exchange.actor))
 
     async def list_of_device(self, exchange: Exchange, key: str) -> ForeignAnswer:
         """A page of the variables of a device that the query asks for."""
-        return await self._list(exchange, [await self._reading.get(exchange.actor, key)])
+        twin = await self._reading.get(exchange.actor, key)
 
-    async def _list(self, exchange: Exchange, twins: Sequence[Twin]) -> ForeignAnswer:
+        async def read() -> AsyncIterator[list[Twin]]:
+            yield [twin]
+
+        return await self._list(exchange, read)
+
+    async def _list(self, exchange: Exchange, read: ReadTwins) -> ForeignAnswer:
         incoming = exchange.incoming
         selection = read_selection(incoming.query, VARIABLE_ATTRIBUTES)
         page = read_page(incoming, PAGE_SIZE)
-        owned = owned_by(exchange.engine, twins)
-        if "lastActivity" in selection.attributes:
-            rows = selection.apply(await self.shown(exchange, owned))
-            return answer(enveloped(incoming, page, page.of(rows), len(rows)))
-        by_id = {variable_id(exchange.engine, twin.id, one.label): (twin, one) for twin, one in owned}
-        rows = selection.apply([shapes.variable(exchange, twin, one, None) for twin, one in owned])
-        wanted = [by_id[row["id"]] for row in page.of(rows)]
-        return answer(enveloped(incoming, page, await self.shown(exchange, wanted), len(rows)))
+        looks_at_last = "lastActivity" in selection.attributes
+
+        async def rows() -> AsyncIterator[Rows[Owned]]:
+            async for twins in read():
+                owned = owned_by(exchange.engine, twins)
+                shown = await self.shown(exchange, owned) if looks_at_last else _unmeasured(exchange, owned)
+                yield zip(owned, shown, strict=True)
+
+        wanted, count = await ranked(rows, selection, page, self._reading.window)
+        return answer(enveloped(incoming, page, await self.shown(exchange, wanted), count))
 
     async def shown(self, exchange: Exchange, owned: Sequence[Owned]) -> list[Source]:
         """Variables with their last values."""
@@ -124,6 +135,11 @@ class VariableRoutes:
         twin, one = await self._reading.variable(exchange.actor, id)
         await self._writing.remove_variable(exchange.actor, twin, one.label)
         return no_content()
+
+
+def _unmeasured(exchange: Exchange, owned: Sequence[Owned]) -> list[Source]:
+    """Variables without their last values."""
+    return [shapes.variable(exchange, twin, one, None) for twin, one in owned]
 
 
 def owned_by(engine: str, twins: Sequence[Twin]) -> list[Owned]:

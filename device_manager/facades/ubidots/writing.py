@@ -14,13 +14,14 @@ from device_manager.facades.ubidots.bodies import (
     is_flag,
     is_label,
     is_no_expression,
-    is_no_organization,
     is_nullable_text,
     is_object,
+    is_organization_of,
     is_raw,
     is_text,
 )
 from device_manager.facades.ubidots.content import (
+    COUNT,
     LABEL_SIGN,
     MEMBER,
     Variable,
@@ -47,7 +48,6 @@ DEVICE: Mapping[str, Check] = {
     "description": is_text,
     "tags": are_tags,
     "properties": is_object,
-    "organization": is_no_organization,
     "isActive": is_flag,
 }
 VARIABLE: Mapping[str, Check] = {
@@ -75,6 +75,11 @@ FIXED_VARIABLE = "The label of a variable cannot be changed."
 EXISTS = "services.storage.document_already_exists"
 
 
+def device_checks(engine: str) -> Mapping[str, Check]:
+    """What the members of a device's body have to be, in an engine."""
+    return {**DEVICE, "organization": is_organization_of(engine)}
+
+
 class DeviceWriting:
     """Writes devices.
 
@@ -98,7 +103,7 @@ class DeviceWriting:
             UbidotsError: 400001 for what cannot be used, a label that another device has included.
             ApiError: what `devices:create` refuses.
         """
-        known = checked(body, DEVICE, ("label",))
+        known = checked(body, device_checks(actor.engine), ("label",))
         label = known["label"]
         await self._refuse_taken(actor, label)
         try:
@@ -121,7 +126,8 @@ class DeviceWriting:
         """
         model = await self._models.ensure(actor)
         label = known["label"]
-        content = _device_content(DEVICE_DEFAULTS | {"name": label} | known) | {"label": label, "variables": {}}
+        content = _device_content(DEVICE_DEFAULTS | {"name": label} | known)
+        content |= {"label": label, "variables": {}, COUNT: 0}
         body = {"model": model, "reference": id.removeprefix(f"{model}-"), "metadata": {MEMBER: content}}
         try:
             made = await actor.call(DEVICES, "create", body=body, **({"idempotencyKey": key} if key else {}))
@@ -158,7 +164,7 @@ class DeviceWriting:
             UbidotsError: 400001.
             ApiError: what `devices:update` refuses.
         """
-        known = checked(body, DEVICE)
+        known = checked(body, device_checks(actor.engine))
         label = label_of(actor.engine, twin.id, twin.source)
         content = _device_content(DEVICE_DEFAULTS | {"name": label} | known if whole else known)
         if known.get("label", label) != label:
@@ -206,8 +212,7 @@ class DeviceWriting:
         if known.get("label", one.label) != one.label:
             raise invalid({"label": [FIXED_VARIABLE]})
         content = _variable_content(VARIABLE_DEFAULTS | known if whole else known)
-        if not is_own(actor.engine, twin.source):
-            await self._models.ensure(actor)
+        await self._models.ensure(actor)
         return await self._update(actor, twin, {"variables": {one.label: packed(one.record | content)}})
 
     async def remove_variable(self, actor: Actor, twin: Twin, label: str) -> None:
@@ -218,6 +223,7 @@ class DeviceWriting:
             ApiError: what `devices:update` refuses.
         """
         _refuse_other_models(actor.engine, twin)
+        await self._models.ensure(actor)
         await self._update(actor, twin, {"variables": {label: None}})
         await self.purge(actor.engine, (twin.id,), label)
 
@@ -242,10 +248,25 @@ class DeviceWriting:
         It can be found by what is new before it is so: a device that changes is not looked for again.
         """
         metadata = twin.source.get("metadata") or {}
-        planned = metadata | {MEMBER: patched(content_of(twin.source), content)}
-        await self.remember(actor.engine, (Twin(twin.id, twin.source | {"metadata": planned}),))
-        made = await actor.call(DEVICES, "update", _id=twin.id, body={"metadata": {MEMBER: content}})
+        planned = Twin(
+            twin.id, twin.source | {"metadata": metadata | {MEMBER: patched(content_of(twin.source), content)}}
+        )
+        await self.remember(actor.engine, (planned,))
+        counts_variables = "variables" in content and is_own(actor.engine, twin.source)
+        if counts_variables:
+            content = content | {COUNT: _count(actor.engine, planned)}
+        changed = await self._patch(actor, twin.id, content)
+        while counts_variables and content_of(changed.source).get(COUNT) != _count(actor.engine, changed):
+            changed = await self._patch(actor, twin.id, {COUNT: _count(actor.engine, changed)})  # somebody else did too
+        return changed
+
+    async def _patch(self, actor: Actor, id: str, content: Source) -> Twin:
+        made = await actor.call(DEVICES, "update", _id=id, body={"metadata": {MEMBER: content}})
         return Twin(made["_id"], made["_source"])
+
+
+def _count(engine: str, twin: Twin) -> int:
+    return len(variables_of(engine, twin.id, twin.source))
 
 
 def _refuse_other_models(engine: str, twin: Twin) -> None:

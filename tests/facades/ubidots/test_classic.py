@@ -17,12 +17,14 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 T = 1_700_000_000_000
 
 
-def use(url: str, api_key: str) -> ApiClient:
+def use(url: str, api_key: str, names: list[str]) -> ApiClient:
     """What a program that uses the client does."""
     api = ApiClient(apikey=api_key, base_url=url)
-    made = [api.create_datasource({"name": f"Source {number:02}"}) for number in range(70)]
-    assert [source.name for source in api.get_datasources()] == [f"Source {number:02}" for number in range(70)]
-    assert [source.id for source in api.get_datasources(5)] == [source.id for source in made[:5]]
+    listed = api.get_datasources()
+    assert [source.name for source in listed] == names
+    made = [api.create_datasource({"name": f"Source {number:02}"}) for number in range(5)]
+    assert [source.id for source in api.get_datasources()] == [source.id for source in [*listed, *made]]
+    assert [source.id for source in api.get_datasources(5)] == [source.id for source in listed[:5]]
     source = api.get_datasource(made[3].id)
     assert (source.name, source.label, source.parent, source.url) == ("Source 03", "Source-03", None, made[3].url)
     assert api.get_datasource(url=source.url).id == source.id
@@ -60,7 +62,12 @@ def use(url: str, api_key: str) -> ApiClient:
 
 async def test_the_classic_client(client: Any) -> None:
     url = f"{client.url}/api/v1.6/"
-    api = await asyncio.to_thread(use, url, client.api_key)
+    bodies = [{"label": f"pump-{number}", "name": f"Pump {number}"} for number in range(65)]
+    await client.bulk("POST", "/api/v2.0/devices/_/bulk/create/", bodies)
+    rows = (await client.json("GET", "/api/v2.0/devices/?fields=name&page_size=100", 200))["results"]
+    names = [row["name"] for row in rows]
+    assert len(names) == 65
+    api = await asyncio.to_thread(use, url, client.api_key, names)
     first = api.bridge._token
     known = await client.application.security.foreign_credentials.find(Interface.UBIDOTS, Proof.TOKEN, first)
     assert known.expires_at > 0

@@ -50,21 +50,23 @@ async def test_the_command_line(client: Any, tmp_path: Path) -> None:
         return output.decode()
 
     doomed, kept = await client.add("pump-1"), await client.add("pump-2")
-    added = await run("devices", "add", "pump-0", "--name", "First", "--tags", "a,b")
+    added = await run(
+        "devices", "add", "pump-0", "--name", "First", "--tags", "a,b", "--organization", f"~{client.engine}"
+    )
     made = await client.json("GET", "/api/v2.0/devices/~pump-0", 200)
     assert made["id"] in added
     assert (made["name"], made["tags"]) == ("First", ["a", "b"])
     wanted = ["--filter", "label__startswith=pump", "--sort-by", "-label", "--page-size", "1", "--format", "json"]
     listed, got, _, _, refused = await asyncio.gather(
         run("devices", "list", *wanted),
-        run("devices", "get", "--label", "pump-2", "--fields", "id,label", "--format", "json"),
+        run("devices", "get", "--label", "pump-2", "--fields", "id,label,organization", "--format", "json"),
         run("devices", "update", "--label", "pump-0", "--new-name", "Main", "--new-label", "main"),
         run("devices", "delete", "--id", doomed["id"]),
         run("devices", "delete", "--label", "nobody", status=1),
     )
     added = await run("variables", "add", "~pump-2", "flow", "--unit", "l/s")  # alone: it waits no more than 5 seconds
     assert json.loads(listed) == [{key: kept[key] for key in ("id", "label", "name")}]
-    assert json.loads(got) == {key: kept[key] for key in ("id", "label")}
+    assert json.loads(got) == {key: kept[key] for key in ("id", "label", "organization")}
     assert "404001" in refused
     assert kept["id"] in added
     renamed = await client.json("GET", "/api/v2.0/devices/~main", 200)

@@ -121,6 +121,9 @@ async def test_values_by_labels(shared: Any) -> None:
     for outcome in await asyncio.gather(*sent):
         assert [each[0]["status_code"] for each in outcome.values()] == [201]
     assert sorted(await shared.labels("label__in=weather,one,two")) == ["one", "two", "weather"]
+    assert sorted(await shared.labels("variablesCount=3&label__in=one,two")) == ["one", "two"]
+    hits = (await shared.core("devices", "search", {"query": {"terms": {"reference": ["one", "two"]}}}))["hits"]
+    assert [hit["_source"]["metadata"]["ubidots"]["variablesCount"] for hit in hits] == [3, 3], "of several senders"
 
 
 async def test_slots_of_the_core_are_variables(client: Any) -> None:
