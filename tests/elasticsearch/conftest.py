@@ -18,7 +18,7 @@ from device_manager.settings import Settings
 from device_manager.storage.contract import Key
 from device_manager.storage.elasticsearch.store import ElasticsearchStore
 
-sys.path.insert(0, str(Path(__file__).parent))  # for `protocol_model` and `proxy`, which are no tests
+sys.path.insert(0, str(Path(__file__).parent))  # for what the tests of this folder share
 
 VICTIM = Path(__file__).parent / "victim.py"
 GRACE = 2.5

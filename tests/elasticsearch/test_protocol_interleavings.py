@@ -11,7 +11,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from protocol_model import Case, Checker, Decide, Doc, Value, Values, World
+from protocol_model import Checker
+from protocol_world import Case, Decide, Doc, Value, Values, World
 
 
 def explore(case: Case, most: int = 3_000_000) -> tuple[int, World | None]:
