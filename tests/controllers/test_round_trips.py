@@ -74,7 +74,7 @@ async def test_bulk_unlinks_and_engines(counted: Any) -> None:
     numbers = (1, 2, 3)
     links = {"records": [{"assetId": f"Container-{number}", "deviceId": f"Dummy-{number}"} for number in numbers]}
     ids = {"deviceIds": [f"Dummy-{number}" for number in numbers]}
-    free = {"engineId": ..., "body": ids}
+    free: dict[str, Any] = {"engineId": ..., "body": ids}
     await counted.do("devices:mLinkAssets", body=links)
     assert await side_by_side(counted, "devices:mUnlinkAssets", body=links)
     await counted.do("devices:mLinkAssets", body=links)
