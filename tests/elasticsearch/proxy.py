@@ -14,12 +14,14 @@ class Proxy:
     """Passes bytes on, both ways, while its context lasts; subclasses say what happens to them.
 
     Attributes:
+        cluster: the URL of what is behind it.
         url: where it listens.
     """
 
     url: str
 
     def __init__(self, cluster: str) -> None:
+        self.cluster = cluster
         parts = urlsplit(cluster)
         self._target = parts.hostname, parts.port
         self._connections: set[asyncio.Task[None]] = set()

@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Protocol
 
+import httpx
 import pytest
 import pytest_asyncio
 from proxy import Proxy
@@ -16,6 +17,7 @@ from proxy import Proxy
 from device_manager.errors import ApiError
 from device_manager.settings import Settings
 from device_manager.storage.contract import Change, Key, Transaction
+from device_manager.storage.elasticsearch.names import alias_name
 from device_manager.storage.elasticsearch.store import ElasticsearchStore
 
 pytestmark = pytest.mark.alone
@@ -37,6 +39,8 @@ class LossyProxy(Proxy):
 
     loses = False
     swallows = False
+    meanwhile: Callable[[], Awaitable[None]] | None = None
+    """What others do while an answer gets lost."""
 
     async def asked(self, data: bytes) -> None:
         """See `Proxy.asked`."""
@@ -47,6 +51,8 @@ class LossyProxy(Proxy):
     async def answered(self, data: bytes) -> bool:
         """See `Proxy.answered`."""
         swallowed, self.swallows = self.swallows, False
+        if swallowed and self.meanwhile is not None:
+            await self.meanwhile()
         return not swallowed
 
 
@@ -87,6 +93,38 @@ async def test_lost_answer_changes_nothing_about_the_outcome(
     assert await linked("a") == await linked("b") == ["once"]
     assert await history() == ["once"]
     assert len(told) == 3
+
+
+async def test_lost_answer_to_a_partial_commit_that_others_have_cleaned_up_after(
+    store: ElasticsearchStore, index: str, lossy: LossyProxy, linked: Callable[[str], Awaitable[list[str]]]
+) -> None:
+    a, b, c = (Key(index, "assets", id) for id in ("a", "b", "0"))
+
+    def on_step(reached: str) -> None:
+        if reached == "intended" and next(conflicts, None) is not None:  # somebody else is faster at b
+            path = f"{lossy.cluster}/{alias_name(index, 'assets').replace('&', '%26')}/_doc/b"
+            httpx.put(path, json={"links": ["faster"]}).raise_for_status()
+        elif reached == "applied" and next(losses, None) is not None:
+            lossy.swallows = True
+
+    async def sweep_and_build_on_it() -> None:
+        await store._sweeper.sweep()
+        await store.transact(appender(a, "other"))
+
+    conflicts, losses = iter([1]), iter([1])
+    lossy.meanwhile = sweep_and_build_on_it
+    owner = ElasticsearchStore(lossy.url, Settings(), on_step=on_step)
+    await owner.start()
+
+    def link(tx: Transaction) -> None:
+        for key, document in tx.read([a, c]).items():
+            tx.replace(key, {"links": [*document.source["links"], "link"]})
+
+    await asyncio.gather(owner.transact(link), owner.transact(appender(b, "slower")))
+    await owner.close()
+    assert await linked("a") == ["link", "other"]
+    assert await linked("0") == ["link"], "what was committed is not taken back"
+    assert await linked("b") == ["faster", "slower"]
 
 
 @dataclasses.dataclass

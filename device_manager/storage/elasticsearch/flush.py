@@ -274,13 +274,16 @@ class Flush:
         """Step 6 when some units failed: closing the flush for those commits the others."""
         self.is_deciding = True
         aborted = list(failures)
+        is_answered = True
         try:
             is_closed = await self._recovery.change(self._intent, {"state": State.CLOSED, "aborted": aborted})
         except NoAnswer:
-            is_closed = False
+            is_closed = is_answered = False
         if not is_closed:
             lost = dict.fromkeys(self._images, Failure(too_many_changes(self._any_id())))
             document = await until_answered(lambda: self._recovery.read(self.name))
+            if document is None and not is_answered:
+                return failures  # closed by us, undone and removed by a sweep: an abort by others would still be there
             if document is None or document.head.state is not State.CLOSED:
                 return await self._give_up(Failure(too_many_changes(self._any_id()))) | failures
             return await self._undo(document, lost | failures)
