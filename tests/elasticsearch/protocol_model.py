@@ -187,11 +187,28 @@ class Checker:
             yield self.at(world, number, owner._replace(step="find"))
             return
         world = world._replace(heads=put(world.heads, flush, Head(State.CLOSED, tuple(sorted(owner.failed)))))
+        if world.losses:
+            yield self.at(world._replace(losses=world.losses - 1), number, owner._replace(step="closed"))
         if self.case.weakness == "drops a partly aborted flush before undoing":
             world = world._replace(heads=put(world.heads, flush, None))
+        yield self.undo(self.kept(world, owner), number, owner, flush, after="drop", units=owner.failed)
+
+    def on_closed(self, world: World, number: int, owner: Owner) -> Iterator[World]:
+        """No answer to the closing: who finds the flush gone knows that a sweep has undone what failed."""
+        flush = self.flush(number, owner)
+        if dict(world.heads).get(flush) is not None:
+            yield self.undo(self.kept(world, owner), number, owner, flush, after="swept", units=owner.failed)
+        else:
+            yield self.again(self.kept(world, owner), number, owner, owner.failed)
+
+    def on_swept(self, world: World, number: int, owner: Owner) -> Iterator[World]:
+        yield self.again(world, number, owner, owner.failed)
+
+    @staticmethod
+    def kept(world: World, owner: Owner) -> World:
+        """The units that did not fail are acknowledged."""
         kept = {todo for unit, todo in enumerate(owner.todo) if str(unit) not in owner.failed}
-        world = world._replace(acknowledged=world.acknowledged | kept)
-        yield self.undo(world, number, owner, flush, after="drop", units=owner.failed)
+        return world._replace(acknowledged=world.acknowledged | kept)
 
     def on_drop(self, world: World, number: int, owner: Owner) -> Iterator[World]:
         world = world._replace(heads=put(world.heads, self.flush(number, owner), None))

@@ -90,6 +90,7 @@ AGAIN = 100
 LINKS = {1: (("a", "b"), add(1)), 2: (("a", "b"), add(2))}
 ONE = {1: (("a",), add(1)), 2: (("a",), add(2))}
 PARTS = {1: (("a",), add(1)), 2: (("b", "c"), add(2)), 3: (("c",), add(3))}
+SWEPT = {1: (("a", "b"), add(1)), 2: (("c",), add(2)), 3: (("c",), add(3))}
 DELETES = {1: (("a",), delete), 2: (("a",), add(2))}
 MIXED = {1: (("a", "b"), count(1)), 2: (("a",), count(2))}
 COUNTS = {1: (("a",), count(1)), 2: (("a",), count(2))}
@@ -105,6 +106,9 @@ RIGHT = {
     "second attempts": Case(ONE, ((1,), (2,)), {"a": EMPTY}, attempts=2, crashes=0, losses=0, has_history=False),
     "partly aborted flushes, a crash": Case(PARTS, ((1, 2), (3,)), THREE, losses=0, aborts=0, has_history=False),
     "partly aborted flushes, an abort": Case(PARTS, ((1, 2), (3,)), THREE, losses=0, crashes=0, has_history=False),
+    "partly aborted flushes, a lost answer": Case(
+        SWEPT, ((1, 2), (3,)), THREE, crashes=0, aborts=0, has_history=False, direct=frozenset({1})
+    ),
     "without an intent, a crash and an abort": Case(
         MIXED, ((1,), (2,)), BOTH, losses=0, attempts=2, has_history=False, direct=frozenset({1})
     ),
