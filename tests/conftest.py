@@ -28,6 +28,8 @@ ROOT = Path(__file__).parent.parent
 STORES = ("sqlite", "elasticsearch")
 REDIS_BUILDER = Path(__file__).parent / "redis_server" / "build.py"
 NODE_STARTER = Path(__file__).parent / "elasticsearch_node" / "start.py"
+SHARED_CLUSTER = pytest.StashKey[str]()
+"""Its address, once a test has asked for it."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -72,14 +74,21 @@ def _started_node() -> Iterator[ElasticsearchNode]:
 
 
 @pytest.fixture(scope="session")
-def elasticsearch_url() -> Iterator[str]:
+def elasticsearch_url(pytestconfig: pytest.Config) -> Iterator[str]:
     """The cluster that tests share: `ELASTICSEARCH_URL` when set, otherwise a node started for this session."""
-    given = os.environ.get("ELASTICSEARCH_URL")
-    if given:
-        yield given
-        return
-    with _started_node() as node:
-        yield node.url
+    with contextlib.ExitStack() as stack:
+        given = os.environ.get("ELASTICSEARCH_URL")
+        pytestconfig.stash[SHARED_CLUSTER] = url = given or stack.enter_context(_started_node()).url
+        yield url
+
+
+@pytest.fixture(scope="module", autouse=True)
+def strangers_stay_welcome(pytestconfig: pytest.Config) -> Iterator[None]:
+    """Wipes the cluster that tests share after a module that left users there: servers with users refuse strangers."""
+    yield
+    url = pytestconfig.stash.get(SHARED_CLUSTER, None)
+    if url is not None and _has_users(url):
+        wipe_cluster(url)
 
 
 @pytest.fixture(scope="session")
@@ -205,6 +214,7 @@ class Servers:
 OF_ENGINES = tuple(f"%device-manager-internal.{kind}-" for kind in ("last-measures", "facade-ids"))
 """Private collections that each engine has."""
 PRIVATE = "/%25*"
+USERS = "/%25kuzzle.users*"
 MOST_SHARDS = {"persistent": {"cluster.max_shards_per_node": 10_000}}
 """Of one node, for the engines of all tests of a session together."""
 
@@ -221,6 +231,13 @@ def wipe_cluster(url: str) -> None:
         while has_private and (hits := _some_documents(client)):
             lines = [json.dumps({"delete": {"_index": hit["_index"], "_id": hit["_id"]}}) + "\n" for hit in hits]
             client.post("/_bulk", content="".join(lines), headers={"Content-Type": "application/x-ndjson"})
+
+
+def _has_users(url: str) -> bool:
+    with httpx.Client(base_url=url, timeout=60) as client:
+        client.post(USERS + "/_refresh").raise_for_status()
+        found = client.post(USERS + "/_count").raise_for_status()
+    return int(found.json()["count"]) > 0
 
 
 def _some_documents(client: httpx.Client) -> list[dict[str, str]]:
