@@ -7,6 +7,7 @@ import gc
 import ipaddress
 import signal
 import socket
+import sys
 import time
 from typing import Any
 
@@ -69,6 +70,8 @@ HEALTH_INTERVAL = 1.0
 """Seconds between two looks at the store for `GET /_ready`."""
 REMINDER_INTERVAL = 3600.0
 """Seconds between two log lines that remind of a server on which everybody may do everything."""
+THREADS_TURN = 0.001
+"""Seconds for which a computing thread keeps the interpreter: each part of a large answer waits for it."""
 
 log = structlog.get_logger("app")
 
@@ -225,7 +228,7 @@ class Application:
             except UncleanStop:
                 log.error("the start failed, and not everything could be stopped", reason=str(error))
             raise
-        _quieten_garbage_collector()
+        _tune_interpreter()
         log.info(
             "serving", host=self.settings.host, port=self.gateway.port, store=without_credentials(self.settings.store)
         )
@@ -361,8 +364,9 @@ def _is_loopback(host: str) -> bool:
     return all(ipaddress.ip_address(address).is_loopback for address in addresses)
 
 
-def _quieten_garbage_collector() -> None:
-    """What start-up built stays; looking at it again and again would cost each request a few per cent."""
+def _tune_interpreter() -> None:
+    """For a long life with many small requests: objects that stay, and threads that compute beside the event loop."""
     gc.collect()
-    gc.freeze()
+    gc.freeze()  # looking at it again and again would cost each request a few per cent
     gc.set_threshold(50_000, 20, 50)
+    sys.setswitchinterval(THREADS_TURN)

@@ -61,6 +61,13 @@ async def side_by_side(platform: Any, action: str, **payload: Any) -> bool:
     return spent == (2, 2, 0) or (platform.store.shared and spent in ((1, 1, 0), (2, 1, 0), (1, 2, 0)))
 
 
+async def comes_back_for(platform: Any, action: str, expected: tuple[int, int, int], **payload: Any) -> bool:
+    """Whether it costs that; on a cluster each commit may read again after waiting for the tombstones to go."""
+    reads, *rest = await cost(platform, action, **payload)
+    most = expected[0] + (expected[1] if platform.store.shared else 0)
+    return expected[0] <= reads <= most and rest == list(expected[1:])
+
+
 async def test_bulk(counted: Any) -> None:
     records = [{"assetId": f"Container-{number}", "deviceId": f"Dummy-{number}"} for number in (1, 2, 3)]
     body = {"records": records}
@@ -84,7 +91,7 @@ async def test_bulk_unlinks_and_engines(counted: Any) -> None:
     assert await cost(counted, "devices:mUnlinkAssets", **free) == (4, 0, 0)
     await counted.do("devices:mLinkAssets", body=links)
     assert await cost(counted, "devices:mDetachEngines", body=ids) == (4, 2, 0)
-    assert await cost(counted, "devices:mAttachEngines", body=ids) == (2, 2, 0)
+    assert await comes_back_for(counted, "devices:mAttachEngines", (2, 2, 0), body=ids)
     assert await cost(counted, "devices:mDetachEngines", **free) == (4, 2, 0)
 
 
@@ -149,7 +156,7 @@ async def test_twins_that_go(counted: Any) -> None:
         await counted.do("devices:linkAssets", _id=f"Dummy-{number}", body={"linkedMeasures": entries})
     assert await cost(counted, "assets:delete", _id="Container-1") == (2, 1, 0)
     assert await cost(counted, "devices:detachEngine", _id="Dummy-1") == (1, 1, 0)
-    assert await cost(counted, "devices:attachEngine", _id="Dummy-1") == (1, 1, 0)
+    assert await comes_back_for(counted, "devices:attachEngine", (1, 1, 0), _id="Dummy-1")
     assert await cost(counted, "devices:detachEngine", _id="Dummy-2", engineId=...) == (3, 1, 0)
     assert await cost(counted, "devices:delete", _id="Dummy-3") == (2, 1, 0)
     assert await cost(counted, "assets:delete", _id="Container-2") == (1, 1, 0)

@@ -57,6 +57,28 @@ async def test_transactions_of_one_document_each_share_a_round_trip(store: Elast
     assert (store.round_trips.reads - before[0], store.round_trips.commits - before[1]) == (0, 1)
 
 
+async def test_large_transactions_leave_one_by_one(store: ElasticsearchStore, index: str) -> None:
+    """So that each is written while the next one is decided; all of them read at most once."""
+
+    def creator(ids: list[str]) -> Callable[[Transaction], object]:
+        return lambda tx: [tx.create(index, "assets", {"links": []}, id) for id in ids]
+
+    def rewriter(ids: list[str]) -> Callable[[Transaction], object]:
+        keys = [Key(index, "assets", id) for id in ids]
+        return lambda tx: [tx.replace(key, {"links": [document.id]}) for key, document in tx.read(keys).items()]
+
+    groups = [[f"large-{group}-{number}" for number in range(2)] for group in range(3)]
+    for ids in groups:
+        await store.transact(creator(ids))
+    before = store.round_trips.reads, store.round_trips.commits
+    await asyncio.gather(*(store.transact(rewriter(ids), large=True) for ids in groups))
+    assert 1 <= store.round_trips.reads - before[0] <= 3
+    assert store.round_trips.commits - before[1] == 9, "three for each"
+    stored = await store.read([Key(index, "assets", id) for ids in groups for id in ids])
+    assert all(document.source == {"links": [document.id]} for document in stored.values())
+    assert len(stored) == 6
+
+
 async def test_refused_write_hurts_nobody_else(store: ElasticsearchStore, index: str, elasticsearch_url: str) -> None:
     alias = alias_name(index, "assets")
     mapping = {"properties": {"size": {"type": "integer"}}}  # behind the back of the store, which lets all sizes pass

@@ -8,12 +8,14 @@ from typing import Any, NamedTuple
 from device_manager.errors import ApiError, api_error
 from device_manager.storage.elasticsearch.client import (
     BULK_BYTES,
-    BULK_DOCUMENTS,
     Answer,
     Cluster,
     expect,
     reason,
 )
+
+PAGE_WRITES = 4000
+"""Writes of one bulk: more than the 3,000 of a chunk of links, and few enough for an answer within the deadline."""
 
 
 class Result(NamedTuple):
@@ -56,10 +58,10 @@ class Result(NamedTuple):
 
 
 def pages(lines: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
-    """Cut into runs of at most 8 MB; one line may be larger by itself."""
+    """Cut into runs of at most 8 MB and 4,000 writes; one line may be larger by itself."""
     start = size = 0
     for place, line in enumerate(lines):
-        if place > start and (size + len(line) > BULK_BYTES or place - start == BULK_DOCUMENTS):
+        if place > start and (size + len(line) > BULK_BYTES or place - start == PAGE_WRITES):
             yield lines[start:place]
             start, size = place, 0
         size += len(line)

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 JSON = "application/vnd.elasticsearch+json; compatible-with=8"
 NDJSON = "application/vnd.elasticsearch+x-ndjson; compatible-with=8"
 BULK_BYTES = 8 << 20
-BULK_DOCUMENTS = 1000
 CONNECTIONS = 16
 LARGE_BODY = 1 << 20
 BULK_FIELDS = "error,errors,status,items.*.status,items.*._seq_no,items.*._primary_term,items.*._version,items.*.error"

@@ -18,7 +18,7 @@ from device_manager.errors import ApiError
 from device_manager.storage.contract import Change, ChangeKind, Document, Put, PutKind, PutResult
 from device_manager.storage.elasticsearch import bulks
 from device_manager.storage.elasticsearch.catalogue import Catalogue
-from device_manager.storage.elasticsearch.client import BULK_BYTES, BULK_DOCUMENTS, Cluster, NoAnswer
+from device_manager.storage.elasticsearch.client import BULK_BYTES, Cluster, NoAnswer
 from device_manager.storage.elasticsearch.deadlines import Deadlines
 from device_manager.storage.elasticsearch.put_call import Further, Item, PutCall, judge_put
 from device_manager.storage.elasticsearch.put_conflicts import look
@@ -32,6 +32,8 @@ _log = structlog.get_logger(__name__)
 
 LANES = 2
 """Bulks that may be in flight at once."""
+BULK_PUTS = 1000
+"""With so many puts a bulk leaves, whoever else waits."""
 ENCODED_AT_ONCE = 250
 """Puts of one call that are made ready before the event loop does something else."""
 CREATED = 201
@@ -168,7 +170,7 @@ class Puts:
     def _take(self) -> list[Item]:
         batch: list[Item] = []
         size = 0
-        while self._waiting and len(batch) < BULK_DOCUMENTS:
+        while self._waiting and len(batch) < BULK_PUTS:
             size += len(self._waiting[0].line)
             if batch and size > BULK_BYTES:
                 break

@@ -14,8 +14,8 @@ from device_manager.storage.watching import RoundTrips
 
 LANES = 2
 """Requests that may be in flight at once."""
-PAGE = 2000
-"""Documents of one request."""
+PAGE = 4000
+"""Documents of one request, more than a chunk of 1,000 links reads."""
 STARTING = 0.05
 """Seconds after which a collection is read again that somebody has just made, and that the cluster cannot read yet."""
 

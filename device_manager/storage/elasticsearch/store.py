@@ -22,6 +22,7 @@ from device_manager.storage.elasticsearch.job import Job
 from device_manager.storage.elasticsearch.names import PLACEHOLDER, alias_name
 from device_manager.storage.elasticsearch.protocol import MARKS_MAPPING
 from device_manager.storage.elasticsearch.puts import Puts
+from device_manager.storage.elasticsearch.reading_ahead import read_ahead
 from device_manager.storage.elasticsearch.reads import GoneAlias, Reader
 from device_manager.storage.elasticsearch.recovery import Recovery
 from device_manager.storage.elasticsearch.refresher import Refresher
@@ -236,6 +237,8 @@ class ElasticsearchStore(Store):
         self, decide: Decide[T], *, known: Mapping[Key, Document] | None, dry_run: bool, refresh: bool, large: bool
     ) -> T:
         """See the contract."""
+        if large and not known:
+            known = await read_ahead(decide, self._catalogue, self._reader)
         job = Job(decide, known, dry_run, large)
         self._writer.submit(job)
         result: T = await job.future

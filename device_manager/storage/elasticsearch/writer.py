@@ -127,7 +127,7 @@ class Writer:
                 self._lane = asyncio.create_task(self._run())
 
     def _take(self, most: int) -> list[Job]:
-        """The next transactions; one that has to be alone comes alone."""
+        """The next transactions: one that has to be alone comes alone, and a large one is the last of its round."""
         batch: list[Job] = []
         while self._waiting and len(batch) < most:
             job = self._waiting[0]
@@ -136,7 +136,7 @@ class Writer:
             self._waiting.popleft()
             if not job.future.done():
                 batch.append(job)
-                if job.is_alone:
+                if job.is_alone or job.large:
                     break
         return batch
 

@@ -12,6 +12,7 @@ from device_manager.storage.mappings.discovery import discover
 from device_manager.storage.mappings.walker import UNMAPPED, Compiler, FieldRefused, FieldType, Found, NotAllowed
 
 _NOTHING = object()
+_PLAIN = frozenset({str, int})
 
 
 class Mapping:
@@ -175,14 +176,15 @@ def _unshared(before: dict[str, Any], after: dict[str, Any]) -> tuple[dict[str, 
     """The members in which two sources differ, or may differ; all of them where one has a dotted name."""
     if "." in "".join(before) or "." in "".join(after):
         return before, after
-    gone = {name: value for name, value in before.items() if not _is_same(value, after.get(name, _NOTHING))}
-    come = {name: value for name, value in after.items() if not _is_same(value, before.get(name, _NOTHING))}
+    gone, come = dict(before), {}
+    for name, value in after.items():
+        other = before.get(name, _NOTHING)
+        # Others than texts and whole numbers are not looked into.
+        if value is other or (value.__class__ is other.__class__ and value.__class__ in _PLAIN and value == other):
+            del gone[name]
+        else:
+            come[name] = value
     return gone, come
-
-
-def _is_same(value: Any, other: Any) -> bool:
-    """Whether two values are one object, or equal texts or whole numbers; others are not looked into."""
-    return value is other or (value.__class__ is other.__class__ and value.__class__ in (str, int) and value == other)
 
 
 def bad_value(reason: str) -> ApiError:

@@ -37,9 +37,10 @@ class View(Protocol):
 class _Entry:
     """What the transaction knows of one document."""
 
-    __slots__ = ("before", "now", "old_terms", "terms", "text", "touched")
+    __slots__ = ("before", "now", "old_terms", "target", "terms", "text", "touched")
 
-    def __init__(self, before: Document | None) -> None:
+    def __init__(self, target: Collection, before: Document | None) -> None:
+        self.target = target
         self.before = before
         self.now = before
         self.touched = False
@@ -86,7 +87,7 @@ class SqliteTransaction:
         """Take it that none of `keys` exists, except those that are being written; the commit finds out."""
         for key in keys:
             if key not in self._entries and not self._view.is_pending(key):
-                self._entries[key] = _Entry(None)
+                self._entries[key] = _Entry(self._view.collection(key.index, key.collection), None)
 
     def present(self, key: Key) -> Document | None:
         """The document `key`, read before, with the changes made so far; None when there is none."""
@@ -97,7 +98,7 @@ class SqliteTransaction:
             self._on_read()
         found = self._view.newest(keys)
         for key in keys:
-            self._entries[key] = _Entry(found.get(key))
+            self._entries[key] = _Entry(self._view.collection(key.index, key.collection), found.get(key))
             if self._view.is_pending(key):
                 self._depends_on_pending = True
 
@@ -106,17 +107,17 @@ class SqliteTransaction:
         target = self._view.collection(index, collection)
         if id is None:
             key = Key(index, collection, new_id())
-            entry = self._entries[key] = _Entry(None)
+            entry = self._entries[key] = _Entry(target, None)
         else:
             check_id(id)
             key = Key(index, collection, id)
             if key not in self._entries:
-                self._entries[key] = _Entry(self._view.newest((key,)).get(key))
+                self._entries[key] = _Entry(target, self._view.newest((key,)).get(key))
             entry = self._entries[key]
             if entry.now is not None:
                 raise api_error("services.storage.document_already_exists")
         rid = _row(entry.before).rid if entry.before else self._view.next_rid(target)
-        return self._put(target, key, entry, source, version=1, rid=rid)
+        return self._put(key, entry, source, version=1, rid=rid)
 
     def replace(self, key: Key, source: dict[str, Any]) -> Document:
         """See `contract.Transaction.replace`."""
@@ -125,8 +126,7 @@ class SqliteTransaction:
         assert now is not None  # noqa: S101  # _existing has looked
         created_here = before is None or (now is not before and now.version <= before.version)
         version = 1 if before is None or created_here else before.version + 1
-        target = self._view.collection(key.index, key.collection)
-        return self._put(target, key, entry, source, version=version, rid=_row(now).rid)
+        return self._put(key, entry, source, version=version, rid=_row(now).rid)
 
     def write(self, key: Key, source: dict[str, Any], version: int | None = None) -> Document:
         """Give the document `key`, read before, a content whether there is one or not; by itself it counts versions.
@@ -135,11 +135,10 @@ class SqliteTransaction:
             ApiError: what the mapping refuses.
         """
         entry = self._entries[key]
-        target = self._view.collection(key.index, key.collection)
-        rid = _row(entry.before).rid if entry.before else self._view.next_rid(target)
+        rid = _row(entry.before).rid if entry.before else self._view.next_rid(entry.target)
         if version is None:
             version = entry.before.version + 1 if entry.before else 1
-        return self._put(target, key, entry, source, version=version, rid=rid)
+        return self._put(key, entry, source, version=version, rid=rid)
 
     def check_collection(self, key: Key) -> None:
         """Raises `services.storage.unknown_index` or `unknown_collection`."""
@@ -166,9 +165,8 @@ class SqliteTransaction:
             raise api_error("services.storage.not_found", key.id, key.index, key.collection)
         return entry
 
-    def _put(
-        self, target: Collection, key: Key, entry: _Entry, source: dict[str, Any], *, version: int, rid: int
-    ) -> Document:
+    def _put(self, key: Key, entry: _Entry, source: dict[str, Any], *, version: int, rid: int) -> Document:
+        target = entry.target
         mapping = self.extensions.get((key.index, key.collection), target.mapping)
         before = entry.before
         if before is not None and mapping is target.mapping and _row(before).revision == target.revision:
@@ -213,33 +211,30 @@ class SqliteTransaction:
                 self._add_written(work, key, entry, now)
             elif before is not None:
                 row = _row(before)
-                work.changed[self._cid(key), key.id] = None
+                work.changed[entry.target.cid, key.id] = None
                 work.removals.append(row[:2])
-                work.old_terms += [(f, v, row.rid) for f, v in self._old_terms(key, before)]
+                work.old_terms += [(f, v, row.rid) for f, v in _old_terms(entry.target, before)]
         return work
 
     def _add_written(self, work: Work, key: Key, entry: _Entry, now: Document) -> None:
         rid, seq, revision = _row(now)
-        terms, cid = entry.terms, self._cid(key)
+        terms, cid = entry.terms, entry.target.cid
         if entry.before is None:
             work.inserts.append((rid, cid, key.id, now.version, seq, revision, entry.text))
         else:
             row = _row(entry.before)
             work.changed[cid, key.id] = (key.id, rid, now.version, seq, revision, entry.text)
             work.updates.append((now.version, seq, revision, entry.text, rid, row.seq))
-            old = self._old_terms(key, entry.before) if entry.old_terms is None else entry.old_terms
+            old = _old_terms(entry.target, entry.before) if entry.old_terms is None else entry.old_terms
             work.old_terms += [(f, v, rid) for f, v in old - terms]
             if row.revision == revision:
                 terms = terms - old
         work.new_terms += [(f, v, rid) for f, v in terms]
 
-    def _cid(self, key: Key) -> int:
-        return self._view.collection(key.index, key.collection).cid
 
-    def _old_terms(self, key: Key, before: Document) -> set[tuple[int, Any]]:
-        """At least what `term` holds of a stored document: more when its mapping has grown since."""
-        target = self._view.collection(key.index, key.collection)
-        return target.terms(target.mapping.values_of_older(before.source))
+def _old_terms(target: Collection, before: Document) -> set[tuple[int, Any]]:
+    """At least what `term` holds of a stored document: more when its mapping has grown since."""
+    return target.terms(target.mapping.values_of_older(before.source))
 
 
 def _row(document: Document) -> RowState:
