@@ -79,6 +79,48 @@ async def test_large_transactions_leave_one_by_one(store: ElasticsearchStore, in
     assert len(stored) == 6
 
 
+async def test_a_large_transaction_reads_once_whether_there_are_documents_or_not(
+    store: ElasticsearchStore, index: str
+) -> None:
+    keys = [Key(index, "assets", f"new-{number}") for number in range(3)]
+
+    def upsert(tx: Transaction) -> None:
+        found = tx.read(keys)
+        for key in keys:
+            if key in found:
+                tx.replace(key, {"links": [*found[key].source["links"], "again"]})
+            else:
+                tx.create(index, "assets", {"links": []}, key.id)
+
+    for _ in range(2):
+        before = store.round_trips.reads, store.round_trips.commits
+        await store.transact(upsert, large=True)
+        assert (store.round_trips.reads - before[0], store.round_trips.commits - before[1]) == (1, 3)
+    stored = await store.read(keys)
+    assert [stored[key].source for key in keys] == [{"links": ["again"]}] * 3
+
+
+async def test_what_was_read_ahead_may_be_out_of_date(
+    store: ElasticsearchStore, index: str, elasticsearch_url: str
+) -> None:
+    keys, moments = [Key(index, "assets", id) for id in ("late", "later")], iter(["read ahead", "decided"])
+
+    def upsert(tx: Transaction) -> None:
+        if next(moments, None) == "decided":  # and somebody else creates one before it is written
+            path = f"{elasticsearch_url}/{alias_name(index, 'assets').replace('&', '%26')}/_doc/late"
+            httpx.put(path, json={"links": ["theirs"]}).raise_for_status()
+        found = tx.read(keys)
+        for key in keys:
+            if key in found:
+                tx.replace(key, {"links": [*found[key].source["links"], "ours"]})
+            else:
+                tx.create(index, "assets", {"links": ["ours"]}, key.id)
+
+    await store.transact(upsert, large=True)
+    stored = await store.read(keys)
+    assert [stored[key].source for key in keys] == [{"links": ["theirs", "ours"]}, {"links": ["ours"]}]
+
+
 async def test_refused_write_hurts_nobody_else(store: ElasticsearchStore, index: str, elasticsearch_url: str) -> None:
     alias = alias_name(index, "assets")
     mapping = {"properties": {"size": {"type": "integer"}}}  # behind the back of the store, which lets all sizes pass

@@ -6,13 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from device_manager.errors import ApiError, api_error
-from device_manager.storage.elasticsearch.client import (
-    BULK_BYTES,
-    Answer,
-    Cluster,
-    expect,
-    reason,
-)
+from device_manager.storage.elasticsearch.client import BULK_BYTES, Answer, Cluster, expect, reason
 
 PAGE_WRITES = 4000
 """Writes of one bulk: more than the 3,000 of a chunk of links, and few enough for an answer within the deadline."""

@@ -17,7 +17,7 @@ class Job:
 
     Attributes:
         decide: what to run.
-        known: documents that the caller read; None from the second attempt on.
+        known: documents that were read for it, None for those that there are not; no more from the second attempt on.
         dry_run: nothing is written.
         large: `decide` takes so long that it runs in a thread.
         future: what the caller awaits.
@@ -32,10 +32,10 @@ class Job:
     """
 
     def __init__(
-        self, decide: Decide[Any], known: Mapping[Key, Document] | None, dry_run: bool, large: bool = False
+        self, decide: Decide[Any], known: Mapping[Key, Document | None] | None, dry_run: bool, large: bool = False
     ) -> None:
         self.decide = decide
-        self.known: Mapping[Key, Document] | None = known
+        self.known = known
         self.dry_run = dry_run
         self.large = large
         self.future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()

@@ -18,29 +18,28 @@ from device_manager.storage.elasticsearch.state import MissingDocuments, RoundSt
 from device_manager.storage.elasticsearch.view import View
 
 
-async def read_ahead(decide: Decide[Any], catalogue: Catalogue, reader: Reader) -> Mapping[Key, Document]:
-    """The documents that exist among the first ones that `decide` asks for, as a round takes them over.
+async def read_ahead(decide: Decide[Any], catalogue: Catalogue, reader: Reader) -> Mapping[Key, Document | None]:
+    """What there is, tombstones included, or None, for the documents that `decide` asks for first, as `Job.known`.
 
     Whatever else it meets is left to the round: nothing is decided here.
 
     Raises:
         NoAnswer: the cluster does not answer.
     """
-    view = View(RoundState("", catalogue), must_read=True)
+    addresses = {key: (alias_name(key.index, key.collection), key.id) for key in await _asked_first(decide, catalogue)}
     try:
-        await asyncio.to_thread(decide, view)
-    except MissingDocuments as signal:
-        wanted = {key: (alias_name(key.index, key.collection), key.id) for key in signal.keys}
-    except (Signal, Exception):
-        return {}
-    else:
-        return {}
-    try:
-        found = await reader.read(wanted.values())
+        found = await reader.read(addresses.values())
     except GoneAlias:
         return {}
-    return {
-        key: stored.document()
-        for key, address in wanted.items()
-        if (stored := found.get(address)) is not None and not stored.is_tombstone
-    }
+    read = {key: found.get(address) for key, address in addresses.items()}
+    return {key: None if stored is None else stored.document() for key, stored in read.items()}
+
+
+async def _asked_first(decide: Decide[Any], catalogue: Catalogue) -> list[Key]:
+    try:
+        await asyncio.to_thread(decide, View(RoundState("", catalogue), must_read=True))
+    except MissingDocuments as signal:
+        return signal.keys
+    except (Signal, Exception):
+        return []
+    return []

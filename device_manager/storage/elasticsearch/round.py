@@ -93,10 +93,13 @@ class Round:
         return Decided(units, outcomes, self._blocked, waiting)
 
     async def _adopt_known(self, jobs: list[Job], newest: dict[Key, int]) -> None:
-        """Take over what the callers have read, unless it is known to be out of date."""
+        """Take over what was read for them, unless it is known to be out of date."""
         suspects: dict[Key, Stored] = {}
         for job in jobs:
             for key, document in (job.known or {}).items():
+                if document is None:
+                    self._adopt_absence(key, newest)
+                    continue
                 stored = document.token
                 if not isinstance(stored, Stored) or stored.seq_no < newest.get(key, -1):
                     continue
@@ -112,6 +115,10 @@ class Round:
             for key, stored in suspects.items():
                 if verdicts.get(stored.mark or "") is Verdict.SETTLED:
                     self.state.base[key] = stored
+
+    def _adopt_absence(self, key: Key, newest: dict[Key, int]) -> None:
+        if key not in newest:  # nor has this process written it since
+            self.state.base.setdefault(key, Absent.CERTAIN)
 
     async def _run(self, job: Job) -> bool:
         """Run one job; False when it misses something."""

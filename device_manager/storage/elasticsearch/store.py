@@ -237,9 +237,8 @@ class ElasticsearchStore(Store):
         self, decide: Decide[T], *, known: Mapping[Key, Document] | None, dry_run: bool, refresh: bool, large: bool
     ) -> T:
         """See the contract."""
-        if large and not known:
-            known = await read_ahead(decide, self._catalogue, self._reader)
-        job = Job(decide, known, dry_run, large)
+        ahead = await read_ahead(decide, self._catalogue, self._reader) if large and not known else known
+        job = Job(decide, ahead, dry_run, large)
         self._writer.submit(job)
         result: T = await job.future
         if refresh and job.collections:
