@@ -14,6 +14,9 @@ ANSWERS := .cache/answers
 AWS_CLI := .cache/aws-cli/bin/aws
 WORKERS ?= 2
 
+# The tests start some hundreds of servers: without its bytecode each of them compiles the product for two seconds.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help install serve demo docs check format test soak bench elasticsearch redis aws-cli clean
 
