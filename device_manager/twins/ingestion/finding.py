@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import structlog
@@ -16,6 +16,7 @@ from device_manager.twins.documents import new_provisioning
 from device_manager.twins.ingestion.contexts import fed_slots
 from device_manager.twins.ingestion.delivery import Delivery
 from device_manager.twins.ingestion.readings import Reading
+from device_manager.twins.ingestion.trails import Fed, PayloadReads, Trail, Trails
 from device_manager.twins.places import MEASURES, Places, asset_key, device_key
 
 log = structlog.get_logger("ingestion")
@@ -29,12 +30,12 @@ class AttachedDevice(NamedTuple):
     Attributes:
         engine: where it is.
         document: as its engine holds it.
-        fed: device slot -> (asset, asset slot).
+        fed: what its links feed.
     """
 
     engine: str
     document: Document
-    fed: Mapping[str, tuple[str, str]]
+    fed: Fed
 
 
 class FoundDevices(NamedTuple):
@@ -45,12 +46,14 @@ class FoundDevices(NamedTuple):
         free: the records of those that are in no engine, by id.
         new: records to be made of those that nobody knows, by id.
         archive: the payload, if it was archived before.
+        reads: what was read to find them.
     """
 
     attached: dict[str, AttachedDevice]
     free: dict[str, Document]
     new: dict[str, Source]
     archive: Document | None
+    reads: PayloadReads
 
 
 class Surroundings(NamedTuple):
@@ -78,9 +81,10 @@ class Finding:
         self._store = store
         self._catalogue = catalogue
         self._places = places
+        self._trails = Trails()
 
     async def devices(self, delivery: Delivery, call: Call, stamp: Stamp) -> FoundDevices:
-        """The devices of a payload: two reads, the second one only if there are attached or unknown ones.
+        """The devices of a payload: two reads, the second one only if there are unknown ones or ones that moved.
 
         Devices in engines that are gone, or that the caller has no right to, are left out, and the log says so.
 
@@ -91,7 +95,9 @@ class Finding:
         records = {id: places.provisioning(id) for id in delivery.references}
         archive = places.payload(delivery.uuid) if delivery.is_repeatable and delivery.archive else None
         asked = list(records.values()) if archive is None else [*records.values(), archive]
-        found = await self._store.read(asked) if asked else {}
+        reads = PayloadReads(self._store)
+        expected = self.expected(delivery.references, delivery.readings, call, is_repeatable=delivery.is_repeatable)
+        found = await reads.read(asked, expected)
         free: dict[str, Document] = {}
         inside: dict[str, Key] = {}
         unknown: list[str] = []
@@ -109,16 +115,40 @@ class Finding:
                 inside[id] = device_key(engine, id)
             else:
                 log.warning("the engine of a device is gone, its measures are not stored", device=id, engine=engine)
-        attached, new = await self._second_read(inside, unknown, delivery, stamp)
-        return FoundDevices(attached, free, new, found.get(archive) if archive else None)
+        archived = found.get(archive) if archive else None
+        attached, new = await self._second_read(reads, inside, unknown, delivery, stamp)
+        return FoundDevices(attached, free, new, archived, reads)
+
+    def expected(
+        self,
+        devices: Iterable[str],
+        readings: Mapping[str, Sequence[Reading]],
+        call: Call,
+        *,
+        is_repeatable: bool,
+    ) -> list[Key]:
+        """What the measures of `devices` met when such ones came last: most devices are where they were."""
+        keys: list[Key] = []
+        for id in devices:
+            trail = self._trails.get(id)
+            if trail is None or not call.may_use(trail.engine):
+                continue
+            engine = self._catalogue.engines.get(trail.engine)
+            if engine is None or engine.closing:
+                continue
+            keys.append(device_key(trail.engine, id))
+            sent = readings.get(id, ())
+            keys += fed_assets(trail, sent)
+            if is_repeatable:
+                keys += measure_keys(trail.engine, sent)
+        return keys
 
     async def _second_read(
-        self, inside: Mapping[str, Key], unknown: list[str], delivery: Delivery, stamp: Stamp
+        self, reads: PayloadReads, inside: Mapping[str, Key], unknown: list[str], delivery: Delivery, stamp: Stamp
     ) -> tuple[dict[str, AttachedDevice], dict[str, Source]]:
         """The devices in their engines, and the records of unknown devices if they may be provisioned."""
         config = self._places.plugin_config()
-        asked = [*inside.values(), config] if unknown else list(inside.values())
-        found = await self._store.read(asked) if asked else {}
+        found = await reads.read([*inside.values(), config] if unknown else inside.values())
         attached = {}
         for id, key in inside.items():
             document = found.get(key)
@@ -150,19 +180,18 @@ class Finding:
             return False
         return True
 
-    async def surroundings(self, delivery: Delivery, attached: Mapping[str, AttachedDevice]) -> Surroundings:
+    async def surroundings(self, delivery: Delivery, devices: FoundDevices) -> Surroundings:
         """The assets that the measures of attached devices are about, and what is stored already: one read at most."""
         assets: dict[Key, None] = {}
         measures: dict[Key, None] = {}
-        for id, (engine, _, fed) in attached.items():
+        for id, (engine, _, fed) in devices.attached.items():
+            trail = Trail(engine, fed)
+            self._trails.keep(id, trail)
             readings = delivery.readings.get(id, ())
-            for reading in readings:
-                place = fed.get(reading.slot)
-                if place is not None:
-                    assets[asset_key(engine, place[0])] = None
+            assets.update(dict.fromkeys(fed_assets(trail, readings)))
             if delivery.is_repeatable:
                 measures.update(dict.fromkeys(measure_keys(engine, readings)))
-        found = await self._store.read([*assets, *measures]) if assets or measures else {}
+        found = await devices.reads.read([*assets, *measures])
         present: dict[str, dict[str, Document]] = {}
         for key in assets:
             if (asset := found.get(key)) is not None:
@@ -170,6 +199,12 @@ class Finding:
             else:
                 log.warning("a linked asset is gone, measures are stored without it", asset=key.id, engine=key.index)
         return Surroundings(present, {key.id: found[key] for key in measures if key in found})
+
+
+def fed_assets(trail: Trail, readings: Iterable[Reading]) -> list[Key]:
+    """The assets that measures of a device are about."""
+    places = (trail.fed.get(reading.slot) for reading in readings)
+    return [asset_key(trail.engine, place[0]) for place in places if place is not None]
 
 
 def measure_keys(engine: str, readings: Iterable[Reading]) -> list[Key]:

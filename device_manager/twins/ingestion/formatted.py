@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from device_manager.errors import ApiError
@@ -17,7 +17,8 @@ from device_manager.twins.ingestion.contexts import fed_slots
 from device_manager.twins.ingestion.delivery import Delivery
 from device_manager.twins.ingestion.finding import AttachedDevice, FoundDevices
 from device_manager.twins.ingestion.processing import Parts, Processing
-from device_manager.twins.ingestion.readings import Sender, read_formatted, refuse_undeclared, refuse_values
+from device_manager.twins.ingestion.readings import Reading, Sender, read_formatted, refuse_undeclared, refuse_values
+from device_manager.twins.ingestion.trails import PayloadReads
 from device_manager.twins.listeners import TwinEvents
 from device_manager.twins.places import DEVICES, device_key
 from device_manager.twins.workspace import View
@@ -56,7 +57,7 @@ class FormattedMeasures:
         *,
         is_repeatable: bool,
     ) -> None:
-        """Store measures of a device: two reads and one write.
+        """Store measures of a device: two reads and one write, one read if its links are what they were.
 
         Args:
             engine: the device's engine; the platform index finds the device wherever it is, with one more read.
@@ -77,8 +78,7 @@ class FormattedMeasures:
             readings = read_formatted(Sender(uuid, "device", device_id), measures, now)
             if engine != self._parts.places.platform:
                 await self._catalogue.engine(engine)
-            archive_key = self._parts.places.payload(uuid) if is_repeatable else None
-            found = await self._find(engine, device_id, archive_key, call)
+            found = await self._find(engine, device_id, uuid, readings, call, is_repeatable=is_repeatable)
             device = found.attached[device_id].document if found.attached else found.free[device_id]
             model = self._catalogue.models.device(device.source["model"])
             refuse_undeclared(readings, {slot["name"]: slot["type"] for slot in model.measures})
@@ -95,36 +95,38 @@ class FormattedMeasures:
                 raise
             await self._processing.process_found(delivery, found, stamp, call)
 
-    async def _find(self, engine: str, device_id: str, archive: Key | None, call: Call) -> FoundDevices:
+    async def _find(
+        self, engine: str, device_id: str, uuid: str, readings: Sequence[Reading], call: Call, *, is_repeatable: bool
+    ) -> FoundDevices:
         """The device, in its engine or in none. Raises `services.storage.not_found`."""
-        archived: Document | None = None
+        archive = self._parts.places.payload(uuid) if is_repeatable else None
+        reads = PayloadReads(self._parts.store)
         read: dict[str, Document] = {}
-        keys = [] if archive is None else [archive]
 
         async def act(wanted: list[Source]) -> list[Source]:
-            nonlocal archived
-            key = Key(engine, DEVICES, wanted[0]["_id"])
-            documents = await self._parts.store.read([key, *keys])
-            archived = documents.get(archive) if archive else None
-            read["device"] = self._view(documents, call).get(key)
+            id = wanted[0]["_id"]
+            key = Key(engine, DEVICES, id)
+            asked = [key] if archive is None else [key, archive]
+            sent = {id: readings}
+            expected = self._parts.finding.expected((id,), sent, call, is_repeatable=is_repeatable)
+            read["device"] = self._view(await reads.read(asked, expected), call).get(key)
             return [twin_result(read["device"])]
 
         (left,) = await self._events.around("Get", [{"_id": device_id}], act, call)
+        archived = reads.found.get(archive) if archive else None
         device = read["device"]
         if left["_source"] is not device.source:
             device = Document(device.id, left["_source"], device.version, device.token)
         attached_to = device.source.get("engineId")
-        if engine != self._parts.places.platform:
-            attached = {device_id: AttachedDevice(engine, device, fed_slots(device.source))}
-            return FoundDevices(attached, {}, {}, archived)
-        if not attached_to:
-            return FoundDevices({}, {device_id: device}, {}, archived)
-        self._view({Key(engine, DEVICES, device_id): device}, call).provisioning(device_id)
-        key = device_key(attached_to, device_id)
-        inside = self._view(await self._parts.store.read((key,)), call).get(key)
-        return FoundDevices(
-            {device_id: AttachedDevice(attached_to, inside, fed_slots(inside.source))}, {}, {}, archived
-        )
+        if engine == self._parts.places.platform:
+            if not attached_to:
+                return FoundDevices({}, {device_id: device}, {}, archived, reads)
+            self._view({Key(engine, DEVICES, device_id): device}, call).provisioning(device_id)
+            key = device_key(attached_to, device_id)
+            device = self._view(await reads.read((key,)), call).get(key)
+            engine = attached_to
+        attached = {device_id: AttachedDevice(engine, device, fed_slots(device.source))}
+        return FoundDevices(attached, {}, {}, archived, reads)
 
-    def _view(self, documents: dict[Key, Document], call: Call) -> View:
+    def _view(self, documents: Mapping[Key, Document], call: Call) -> View:
         return View(self._parts.places, documents, call)

@@ -133,7 +133,7 @@ class Processing:
     ) -> set[Key]:
         """One round; returns the records of devices that somebody else provisioned meanwhile."""
         parts = self._parts
-        around = await parts.finding.surroundings(delivery, found.attached)
+        around = await parts.finding.surroundings(delivery, found)
         runs = _runs(delivery, found, around)
         try:
             await parts.events.before(runs, call)
