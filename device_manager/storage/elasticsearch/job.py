@@ -49,9 +49,9 @@ class Job:
         self.collections: set[tuple[str, str]] = set()
 
     @property
-    def may_run_ahead(self) -> bool:
-        """Whether it is decided while a flush is in flight: not again when it needed a document of one."""
-        return self.large and self.blocked_since is None
+    def is_last(self) -> bool:
+        """Whether no further one joins its round."""
+        return self.large or self.is_alone
 
     def succeed(self, result: Any) -> None:
         """Answer the caller, unless it gave up."""

@@ -43,18 +43,14 @@ class Decided(NamedTuple):
     Attributes:
         units: what has to be written.
         outcomes: transactions that wrote nothing and rest on nothing that is still to be written.
-        blocked: transactions that meet an undecided flush, with its name.
-        left_over: transactions for the next round.
     """
 
     units: list[Unit]
     outcomes: list[Outcome]
-    blocked: list[tuple[Job, str]]
-    left_over: list[Job]
 
 
 class Round:
-    """Decides one batch of transactions."""
+    """Decides transactions on top of each other, as long as it is open."""
 
     def __init__(
         self, flush: str, catalogue: Catalogue, reader: Reader, settlement: Settlement, recovery: Recovery
@@ -70,7 +66,12 @@ class Round:
         self._missing: set[Key] = set()
         self._collections: set[tuple[str, str]] = set()
 
-    async def decide(self, jobs: Iterable[Job], busy: dict[Key, str], newest: dict[Key, int]) -> Decided:
+    @property
+    def is_full(self) -> bool:
+        """Whether further transactions go with the next round."""
+        return len(self.state.drafts) >= ENOUGH_DOCUMENTS
+
+    async def add(self, jobs: Iterable[Job], busy: dict[Key, str], newest: dict[Key, int]) -> list[Job]:
         """Run every job until it has a result, fetching what they miss in one request for all.
 
         Args:
@@ -78,19 +79,36 @@ class Round:
             busy: documents that take part in another flush of this process, with its name.
             newest: sequence numbers of documents that this process wrote lately.
 
+        Returns:
+            Those for which there is no room any more.
+
         Raises:
-            NoAnswer: the cluster does not answer; nothing was written.
+            NoAnswer: the cluster does not answer; the round is of no use any more.
         """
+        self.state.forget_undrafted()
         self.state.blocked.update(busy)
         waiting = list(jobs)
         await self._adopt_known(waiting, newest)
         while True:
             waiting = [job for job in waiting if not await self._run(job)]
-            if not waiting or len(self.state.drafts) >= ENOUGH_DOCUMENTS:
-                break
+            if not waiting or self.is_full:
+                return waiting
             await self._fetch_missing()
+
+    def take_blocked(self) -> list[tuple[Job, str]]:
+        """The jobs that met an undecided flush since the last call, with its name: they are not part of the round."""
+        blocked, self._blocked = self._blocked, []
+        return blocked
+
+    def unblock(self, flush: str) -> None:
+        """A flush that kept documents busy is decided."""
+        for key in [key for key, name in self.state.blocked.items() if name == flush]:
+            del self.state.blocked[key]
+
+    def close(self) -> Decided:
+        """What it came to; nothing is added any more."""
         units, outcomes = self._units()
-        return Decided(units, outcomes, self._blocked, waiting)
+        return Decided(units, outcomes)
 
     async def _adopt_known(self, jobs: list[Job], newest: dict[Key, int]) -> None:
         """Take over what was read for them, unless it is known to be out of date."""

@@ -70,6 +70,11 @@ class RoundState:
         self._catalogue = catalogue
         self._ids = 0
 
+    def forget_undrafted(self) -> None:
+        """Drop what was read but not changed: who joins the round later has to see what others did until then."""
+        self.base = {key: self.base[key] for key in self.drafts}
+        self.unknown.clear()
+
     def new_id(self) -> str:
         """The id of a new document, derived from the flush."""
         self._ids += 1

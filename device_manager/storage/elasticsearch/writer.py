@@ -75,6 +75,7 @@ class Writer:
         self._busy: dict[Key, str] = {}
         self._newest: OrderedDict[Key, int] = OrderedDict()
         self._lane: asyncio.Task[None] | None = None
+        self._arrival: asyncio.Future[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._flight: tuple[AnyFlush, list[Unit]] | None = None
 
@@ -96,6 +97,8 @@ class Writer:
 
     def _enqueue(self, job: Job) -> None:
         self._waiting.append(job)
+        if self._arrival is not None and not self._arrival.done():
+            self._arrival.set_result(None)
         if self._lane is None:
             self._lane = asyncio.create_task(self._run())  # starts in the next turn: who asks in this one joins
 
@@ -104,62 +107,94 @@ class Writer:
         task.add_done_callback(self._tasks.discard)
 
     async def _run(self) -> None:
-        """Carry out rounds until nobody waits; a large one is decided while the flush before it is in flight."""
+        """Carry out rounds until nobody waits; each is decided while the flush before it is in flight."""
         writing: asyncio.Task[None] | None = None
         try:
-            while self._waiting:
-                if writing is not None and not self._waiting[0].may_run_ahead:
-                    await writing
-                    writing = None
-                batch = self._take(1 if writing is not None else BATCH)
+            while self._waiting or writing is not None:
                 name = self._ids.next()
-                decided = await self._decide(name, batch) if batch else None
-                if decided is None:
-                    continue
+                decided = await self._decide(name, writing)
                 if writing is not None:
                     await writing
-                writing = self._start_writing(name, decided)
-            if writing is not None:
-                await writing
+                writing = self._start_writing(name, decided) if decided is not None else None
         finally:
             self._lane = None
             if self._waiting:
                 self._lane = asyncio.create_task(self._run())
 
-    def _take(self, most: int) -> list[Job]:
-        """The next transactions: one that has to be alone comes alone, and a large one is the last of its round."""
+    async def _decide(self, name: str, writing: asyncio.Task[None] | None) -> Decided | None:
+        """Run the transactions of a round; None when it failed, and with it all of them."""
+        round_ = Round(name, self._catalogue, self._reader, self._settlement, self._recovery)
+        jobs: list[Job] = []
+        try:
+            await self._fill(round_, jobs, writing)
+        except Exception as error:
+            if not isinstance(error, ApiError):
+                _log.exception("a round of transactions failed")
+            for job in jobs:
+                job.fail(error)
+            return None
+        decided = round_.close()
+        for outcome in decided.outcomes:
+            outcome.settle()
+        return decided
+
+    async def _fill(self, round_: Round, jobs: list[Job], writing: asyncio.Task[None] | None) -> None:
+        """Add who waits to a round, and who comes until the flush in flight is through; they are among `jobs` then.
+
+        Those that need documents of that flush are decided when it is through.
+        """
+        flush = self._flight[0].name if self._flight is not None else None
+        later: list[Job] = []
+        while True:
+            batch = self._take(len(jobs))
+            jobs += batch
+            later += await self._add(round_, batch, flush)
+            is_complete = round_.is_full or (jobs and jobs[-1].is_last) or (self._waiting and not batch)
+            if is_complete or writing is None or writing.done():
+                break
+            if not self._waiting:
+                await self._wait_for_more(writing)
+        if writing is not None:
+            await writing
+        if flush is not None and later:
+            round_.unblock(flush)
+            await self._add(round_, later, None)
+
+    async def _add(self, round_: Round, batch: list[Job], flush: str | None) -> list[Job]:
+        """Decide transactions as part of a round; returns those that wait for the flush in flight, named `flush`."""
+        left_over = await round_.add(batch, self._busy | self._in_flight(), self._newest)
+        self._waiting.extendleft(reversed(left_over))
+        later: list[Job] = []
+        for job, blocker in round_.take_blocked():
+            if blocker == flush:
+                job.known = None
+                later.append(job)
+            else:
+                self._wait_for(job, blocker)
+        return later
+
+    async def _wait_for_more(self, writing: asyncio.Task[None]) -> None:
+        """Wait until a transaction comes or the flush in flight is through."""
+        self._arrival = asyncio.get_running_loop().create_future()
+        await asyncio.wait({writing, self._arrival}, return_when=asyncio.FIRST_COMPLETED)
+        self._arrival = None
+
+    def _take(self, taken: int) -> list[Job]:
+        """The next transactions for a round that has some already.
+
+        One that has to be alone comes alone, and a large one is the last of its round.
+        """
         batch: list[Job] = []
-        while self._waiting and len(batch) < most:
+        while self._waiting and taken + len(batch) < BATCH:
             job = self._waiting[0]
-            if job.is_alone and batch and not job.future.done():
+            if job.is_alone and (taken or batch) and not job.future.done():
                 break
             self._waiting.popleft()
             if not job.future.done():
                 batch.append(job)
-                if job.is_alone or job.large:
+                if job.is_last:
                     break
         return batch
-
-    async def _decide(self, name: str, batch: list[Job]) -> Decided | None:
-        """Run the transactions; None when there is nothing to write."""
-        round_ = Round(name, self._catalogue, self._reader, self._settlement, self._recovery)
-        try:
-            decided = await round_.decide(batch, self._busy | self._in_flight(), self._newest)
-        except ApiError as error:
-            for job in batch:
-                job.fail(error)
-            return None
-        except Exception as error:
-            _log.exception("a round of transactions failed")
-            for job in batch:
-                job.fail(error)
-            return None
-        self._waiting.extendleft(reversed(decided.left_over))
-        for job, blocker in decided.blocked:
-            self._wait_for(job, blocker)
-        for outcome in decided.outcomes:
-            outcome.settle()
-        return decided if decided.units else None
 
     def _in_flight(self) -> dict[Key, str]:
         """The documents of the flush in flight, with its name."""
