@@ -57,6 +57,77 @@ async def test_transactions_of_one_document_each_share_a_round_trip(store: Elast
     assert (store.round_trips.reads - before[0], store.round_trips.commits - before[1]) == (0, 1)
 
 
+async def test_the_next_flush_is_decided_while_one_is_in_flight(
+    store: ElasticsearchStore, index: str, elasticsearch_url: str
+) -> None:
+    """Except for what needs documents of that one, which is decided on top of it and leaves with the others."""
+    events: list[str] = []
+    started: list[asyncio.Task[object]] = []
+
+    def begin(name: str, decide: Callable[[Transaction], object]) -> None:
+        def noted(tx: Transaction) -> object:
+            result = decide(tx)
+            events.append(name)
+            return result
+
+        started.append(asyncio.create_task(other.transact(noted)))
+
+    def on_step(step: str) -> None:
+        events.append(step)
+        if step == "intended":
+            begin("follower", appender(index, "first", "follower"))
+            begin("stranger", lambda tx: tx.create(index, "assets", {"links": []}, "stranger"))
+            asyncio.get_running_loop().call_soon(begin, "latecomer", appender(index, "second", "latecomer"))
+
+    other = ElasticsearchStore(elasticsearch_url, Settings(), on_step=on_step)
+    await other.start()
+    before = other.round_trips.commits
+    await other.transact(lambda tx: [tx.create(index, "assets", {"links": []}, id) for id in ("first", "second")])
+    await asyncio.gather(*started)
+    assert events[0] == "intended"
+    first_end = events.index("committed")
+    assert events.index("stranger") < first_end < min(events.index("follower"), events.index("latecomer"))
+    assert other.round_trips.commits - before == 3 + 1, "the three of them share a flush of one request"
+    keys = [Key(index, "assets", id) for id in ("first", "second", "stranger")]
+    assert [stored.source["links"] for stored in (await store.read(keys)).values()] == [["follower"], ["latecomer"], []]
+    await other.close()
+
+
+async def test_who_joins_an_open_round_sees_what_others_did_until_then(
+    store: ElasticsearchStore, index: str, elasticsearch_url: str
+) -> None:
+    """An earlier transaction of the round found no document; then another process makes it and somebody asks for it."""
+    key, path = Key(index, "assets", "ghost"), f"/{alias_name(index, 'assets').replace('&', '%26')}/_doc/ghost"
+    events: list[str] = []
+    started: list[asyncio.Task[bool]] = []
+
+    def early(tx: Transaction) -> bool:
+        present = key in tx.read([key])
+        events.append("early")
+        httpx.put(elasticsearch_url + path, json={"links": ["theirs"]}).raise_for_status()
+        started.append(asyncio.create_task(other.transact(late)))
+        return present
+
+    def late(tx: Transaction) -> bool:
+        present = key in tx.read([key])
+        events.append("late")
+        return present
+
+    def on_step(step: str) -> None:
+        events.append(step)
+        if step == "intended":
+            started.append(asyncio.create_task(other.transact(early)))
+
+    other = ElasticsearchStore(elasticsearch_url, Settings(), on_step=on_step)
+    await other.start()
+    many = [f"long-{number}" for number in range(3000)]  # so that the flush takes longer than the two others
+    await other.transact(lambda tx: [tx.create(index, "assets", {"links": []}, id) for id in many])
+    assert await started[0] is False
+    assert await started[1] is True
+    assert events.index("late") < events.index("committed"), "both were in one round"
+    await other.close()
+
+
 async def test_large_transactions_leave_one_by_one(store: ElasticsearchStore, index: str) -> None:
     """So that each is written while the next one is decided; all of them read at most once."""
 
