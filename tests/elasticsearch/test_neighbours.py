@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import httpx
 import pytest
+import pytest_asyncio
+from proxy import Proxy
 
 from device_manager.errors import ApiError
 from device_manager.query.search import Search
@@ -31,6 +33,31 @@ def appender(index: str, id: str, name: str) -> Any:
         return len(tx.replace(key, {**source, "links": [*source["links"], name]}).source["links"])
 
     return decide
+
+
+class Gate(Proxy):
+    """Bulks wait before it as long as it is closed; reads pass.
+
+    Attributes:
+        is_open: whether they pass.
+    """
+
+    def __init__(self, cluster: str) -> None:
+        super().__init__(cluster)
+        self.is_open = asyncio.Event()
+        self.is_open.set()
+
+    async def asked(self, data: bytes) -> None:
+        """See `Proxy.asked`."""
+        if b"/_bulk" in data:
+            await self.is_open.wait()
+
+
+@pytest_asyncio.fixture
+async def gate(elasticsearch_url: str) -> AsyncIterator[Gate]:
+    """Such a proxy in front of the cluster, open."""
+    async with Gate(elasticsearch_url) as proxy:
+        yield proxy
 
 
 async def test_fifty_transactions_on_one_document_share_a_write(store: ElasticsearchStore, index: str) -> None:
@@ -58,7 +85,7 @@ async def test_transactions_of_one_document_each_share_a_round_trip(store: Elast
 
 
 async def test_the_next_flush_is_decided_while_one_is_in_flight(
-    store: ElasticsearchStore, index: str, elasticsearch_url: str
+    store: ElasticsearchStore, index: str, gate: Gate
 ) -> None:
     """Except for what needs documents of that one, which is decided on top of it and leaves with the others."""
     events: list[str] = []
@@ -68,6 +95,8 @@ async def test_the_next_flush_is_decided_while_one_is_in_flight(
         def noted(tx: Transaction) -> object:
             result = decide(tx)
             events.append(name)
+            if name == "stranger":
+                gate.is_open.set()
             return result
 
         started.append(asyncio.create_task(other.transact(noted)))
@@ -75,11 +104,12 @@ async def test_the_next_flush_is_decided_while_one_is_in_flight(
     def on_step(step: str) -> None:
         events.append(step)
         if step == "intended":
+            gate.is_open.clear()
             begin("follower", appender(index, "first", "follower"))
             begin("stranger", lambda tx: tx.create(index, "assets", {"links": []}, "stranger"))
             asyncio.get_running_loop().call_soon(begin, "latecomer", appender(index, "second", "latecomer"))
 
-    other = ElasticsearchStore(elasticsearch_url, Settings(), on_step=on_step)
+    other = ElasticsearchStore(gate.url, Settings(), on_step=on_step)
     await other.start()
     before = other.round_trips.commits
     await other.transact(lambda tx: [tx.create(index, "assets", {"links": []}, id) for id in ("first", "second")])
@@ -94,7 +124,7 @@ async def test_the_next_flush_is_decided_while_one_is_in_flight(
 
 
 async def test_who_joins_an_open_round_sees_what_others_did_until_then(
-    store: ElasticsearchStore, index: str, elasticsearch_url: str
+    store: ElasticsearchStore, index: str, gate: Gate
 ) -> None:
     """An earlier transaction of the round found no document; then another process makes it and somebody asks for it."""
     key, path = Key(index, "assets", "ghost"), f"/{alias_name(index, 'assets').replace('&', '%26')}/_doc/ghost"
@@ -104,24 +134,25 @@ async def test_who_joins_an_open_round_sees_what_others_did_until_then(
     def early(tx: Transaction) -> bool:
         present = key in tx.read([key])
         events.append("early")
-        httpx.put(elasticsearch_url + path, json={"links": ["theirs"]}).raise_for_status()
+        httpx.put(gate.cluster + path, json={"links": ["theirs"]}).raise_for_status()
         started.append(asyncio.create_task(other.transact(late)))
         return present
 
     def late(tx: Transaction) -> bool:
         present = key in tx.read([key])
         events.append("late")
+        gate.is_open.set()
         return present
 
     def on_step(step: str) -> None:
         events.append(step)
         if step == "intended":
+            gate.is_open.clear()
             started.append(asyncio.create_task(other.transact(early)))
 
-    other = ElasticsearchStore(elasticsearch_url, Settings(), on_step=on_step)
+    other = ElasticsearchStore(gate.url, Settings(), on_step=on_step)
     await other.start()
-    many = [f"long-{number}" for number in range(3000)]  # so that the flush takes longer than the two others
-    await other.transact(lambda tx: [tx.create(index, "assets", {"links": []}, id) for id in many])
+    await other.transact(lambda tx: [tx.create(index, "assets", {"links": []}, id) for id in ("first", "second")])
     assert await started[0] is False
     assert await started[1] is True
     assert events.index("late") < events.index("committed"), "both were in one round"

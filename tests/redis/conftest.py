@@ -50,7 +50,7 @@ class Server:
 
     def __init__(self, url: str, prefix: str, **options: Any) -> None:
         self.noted = Noted()
-        limits = {"entries": 1000, "most_bytes": 1 << 20, "age": 60.0, "deadline": 1.0} | options
+        limits = {"entries": 1000, "most_bytes": 1 << 20, "age": 60.0, "deadline": 10.0} | options
         self.bus = RedisBus(url, prefix, **limits)
 
     def publish(self, *ids: str, place: tuple[str, str] = PLACE) -> None:
