@@ -62,7 +62,9 @@ async def test_a_subscriber_who_does_not_read_is_cut(fortress: Any) -> None:
                 assert [answer["error"] for answer in answers] == [None] * 8
                 said += 8
                 heard = len(reader.notifications)
-                assert time.monotonic() < started + 60, f"it still waits for the client that does not read; {heard} of {said} were heard"
+                assert time.monotonic() < started + 60, (
+                    f"it still waits for the client that does not read; {heard} of {said} were heard"
+                )
             async with asyncio.timeout(20):
                 while len(reader.notifications) < said:
                     await asyncio.sleep(0.01)

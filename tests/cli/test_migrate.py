@@ -56,6 +56,7 @@ def everything(url: str, indices: str = "_all") -> dict[str, Any]:
     with httpx.Client(base_url=url, timeout=120) as client:
         hits: list[Any] = []
         after: list[Any] = []
+        client.post(f"/{indices}/_refresh?expand_wildcards=all").raise_for_status()
         opened = client.post(f"/{indices}/_pit?keep_alive=1m&expand_wildcards=all").raise_for_status().json()["id"]
         while True:
             body: dict[str, Any] = {"size": 10_000, "version": True, "seq_no_primary_term": True}
