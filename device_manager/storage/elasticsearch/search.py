@@ -22,6 +22,8 @@ from device_manager.storage.watching import RoundTrips
 
 KEEP_ALIVE = "2m"
 """How long a scan may rest between two pages."""
+SHARD_WAIT = "5s"
+"""How long a search waits for the shard of an index that is still being made, or that has just moved."""
 
 
 class Searcher:
@@ -97,12 +99,28 @@ class Searcher:
             ApiError: `services.storage.unknown_index` or `unknown_collection`.
         """
         found = await self._catalogue.find(index, collection)
-        answer = await self._ask(index_path(found.alias, action), body)
+        answer = await self._ask_alias(found.alias, action, body)
         if answer.status == 404:
             self._catalogue.forget(index, collection)
             found = await self._catalogue.find(index, collection)
-            answer = await self._ask(index_path(found.alias, action), body)
+            answer = await self._ask_alias(found.alias, action, body)
         return answer
+
+    async def _ask_alias(self, alias: str, action: str, body: dict[str, Any] | None) -> Answer:
+        """Ask about what an alias names: once more when its shard, which was not there yet, has come up.
+
+        Raises:
+            NoAnswer: it cannot be asked, or its shard does not come up.
+        """
+        path = index_path(alias, action)
+        try:
+            return await self._ask(path, body)
+        except NoAnswer as refusal:
+            if refusal.is_untaken or not refusal.is_refusal:
+                raise
+        health: dict[str, str | int] = {"wait_for_status": "yellow", "timeout": SHARD_WAIT}
+        await self._cluster.call("GET", f"/_cluster/health{index_path(alias)}", parameters=health)
+        return await self._ask(path, body)
 
     async def _ask(self, path: str, body: dict[str, Any] | None) -> Answer:
         self._round_trips.searches += 1
