@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import itertools
 import math
@@ -22,8 +23,11 @@ from device_manager.storage.watching import RoundTrips
 
 KEEP_ALIVE = "2m"
 """How long a scan may rest between two pages."""
-SHARD_WAIT = "5s"
-"""How long a search waits for the shard of an index that is still being made, or that has just moved."""
+PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 1.6)
+"""Seconds that a search lets pass, one after the other, for the shard of an index that is still being made or moved.
+
+The health of the index does not tell: one that is being made is yellow, as one that can be searched.
+"""
 
 
 class Searcher:
@@ -107,19 +111,19 @@ class Searcher:
         return answer
 
     async def _ask_alias(self, alias: str, action: str, body: dict[str, Any] | None) -> Answer:
-        """Ask about what an alias names: once more when its shard, which was not there yet, has come up.
+        """Ask about what an alias names: again as long as its shard has not come up.
 
         Raises:
             NoAnswer: it cannot be asked, or its shard does not come up.
         """
         path = index_path(alias, action)
-        try:
-            return await self._ask(path, body)
-        except NoAnswer as refusal:
-            if refusal.is_untaken or not refusal.is_refusal:
-                raise
-        health: dict[str, str | int] = {"wait_for_status": "yellow", "timeout": SHARD_WAIT}
-        await self._cluster.call("GET", f"/_cluster/health{index_path(alias)}", parameters=health)
+        for pause in PAUSES:
+            try:
+                return await self._ask(path, body)
+            except NoAnswer as refusal:
+                if refusal.is_untaken or not refusal.is_refusal:
+                    raise
+            await asyncio.sleep(pause)
         return await self._ask(path, body)
 
     async def _ask(self, path: str, body: dict[str, Any] | None) -> Answer:
