@@ -122,7 +122,7 @@ class SecurityMemory:
         if known is not None:
             return known
         version, key = self.version, user_key(kuid)
-        document = (await self._store.read((key,))).get(key)
+        document = (await self._store.read_committed((key,))).get(key)
         if document is None:
             return None
         user = read_user(document)
@@ -134,11 +134,8 @@ class SecurityMemory:
 
     async def read(self) -> Callable[[], None]:
         """Read all roles and profiles; see `Memory.read`."""
-        for collection in (ROLES, PROFILES):
-            await self._store.refresh(SECURITY_INDEX, collection)
-        store = self._store
-        roles = [read_role(document) async for page in store.scan(SECURITY_INDEX, ROLES) for document in page]
-        profiles = [read_profile(document) async for page in store.scan(SECURITY_INDEX, PROFILES) for document in page]
+        roles = [read_role(document) for document in await self._store.read_collection(SECURITY_INDEX, ROLES)]
+        profiles = [read_profile(document) for document in await self._store.read_collection(SECURITY_INDEX, PROFILES)]
 
         def take_over() -> None:
             self._roles = {role.id: role for role in roles}

@@ -241,6 +241,15 @@ class Store(Administration):
     async def _read(self, keys: Iterable[Key]) -> dict[Key, Document]:
         """What `read` does."""
 
+    def read_committed(self, keys: Iterable[Key]) -> Coroutine[Any, Any, dict[Key, Document]]:
+        """As `read`, without what undecided transactions wrote: such a document is as it was before."""
+        return self._watched("read", self._read(keys))
+
+    async def read_collection(self, index: str, collection: str) -> list[Document]:
+        """Every document of a small collection as `read_committed` sees it, all that was acknowledged included."""
+        await self.refresh(index, collection)
+        return [document async for page in self.scan(index, collection) for document in page]
+
     async def get(self, index: str, collection: str, id: str) -> Document:
         """One document. Raises `services.storage.not_found` and what `read` raises."""
         key = Key(index, collection, id)

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import structlog
 
 from device_manager.errors import ApiError, api_error
-from device_manager.storage.contract import INTERNAL_INDEX, Change, Document, Key, Store, Transaction
+from device_manager.storage.contract import INTERNAL_INDEX, Change, Key, Store, Transaction
 
 POLL_INTERVAL = 1.0
 """Seconds between two looks at the generation."""
@@ -47,7 +47,7 @@ class Memory(Protocol):
     """What is kept current."""
 
     async def read(self) -> Callable[[], None]:
-        """Read everything from the store; the answer puts it into memory."""
+        """Read everything from the store, as committed; the answer puts it into memory."""
 
     def apply(self, change: Change) -> bool:
         """Take over a change that this process committed; whether memory holds what it is about."""
@@ -118,7 +118,7 @@ class Generation:
             self._looked = started
 
     async def _read_generation(self) -> int:
-        document = (await self._store.read((self._key,))).get(self._key)
+        document = (await self._store.read_committed((self._key,))).get(self._key)
         return document.source["value"] if document else 0
 
     async def _load(self, generation: int) -> None:
@@ -129,16 +129,14 @@ class Generation:
             self._generation = generation
 
     def _on_commit(self, changes: Sequence[Change]) -> None:
+        raised = [change.after.source["value"] for change in changes if change.key == self._key and change.after]
+        if raised and raised[-1] <= self._generation:
+            return  # a look was faster, and has perhaps seen already what others did after this commit
         for change in changes:
-            if change.key == self._key:
-                self._follow(change.after)
-            elif self._memory.apply(change):
+            if change.key != self._key and self._memory.apply(change):
                 self._applied += 1
-
-    def _follow(self, after: Document | None) -> None:
-        """Our own commit raised the generation: memory stays current unless another process raised it in between."""
-        if after is not None and after.source["value"] == self._generation + 1:
-            self._generation += 1
+        if raised and raised[0] == self._generation + 1:  # otherwise another process raised it in between
+            self._generation = raised[-1]
 
     @property
     def number(self) -> int:

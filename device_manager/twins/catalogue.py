@@ -84,10 +84,8 @@ class Catalogue:
     async def read(self) -> Callable[[], None]:
         """Read all models and engines; see `Memory.read`."""
         platform = self._places.platform
-        for collection in (MODELS, CONFIG):
-            await self._store.refresh(platform, collection)
-        models = [read_model(document) async for page in self._store.scan(platform, MODELS) for document in page]
-        engines = [read_engine(document) async for page in self._store.scan(platform, CONFIG) for document in page]
+        models = [read_model(document) for document in await self._store.read_collection(platform, MODELS)]
+        engines = [read_engine(document) for document in await self._store.read_collection(platform, CONFIG)]
 
         def take_over() -> None:
             self.models = Models(model for model in models if model)

@@ -20,6 +20,8 @@ from device_manager.storage.elasticsearch.store import ElasticsearchStore
 
 sys.path.insert(0, str(Path(__file__).parent))  # for what the tests of this folder share
 
+from proxy import Gate
+
 VICTIM = Path(__file__).parent / "victim.py"
 GRACE = 2.5
 COLLECTIONS = ("assets", "history", "large")
@@ -78,6 +80,13 @@ async def store(elasticsearch_url: str, index: str) -> AsyncIterator[Elasticsear
     yield store
     await store.drop_index(index)
     await store.close()
+
+
+@pytest_asyncio.fixture
+async def gate(elasticsearch_url: str) -> AsyncIterator[Gate]:
+    """A gate in front of the cluster, open."""
+    async with Gate(elasticsearch_url) as proxy:
+        yield proxy
 
 
 StartVictim = Callable[..., Awaitable[Victim]]

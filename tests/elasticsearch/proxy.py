@@ -84,3 +84,21 @@ async def closing(writer: asyncio.StreamWriter) -> AsyncIterator[None]:
         writer.close()
         with contextlib.suppress(OSError):
             await writer.wait_closed()
+
+
+class Gate(Proxy):
+    """Bulks wait before it as long as it is closed; reads pass.
+
+    Attributes:
+        is_open: whether they pass.
+    """
+
+    def __init__(self, cluster: str) -> None:
+        super().__init__(cluster)
+        self.is_open = asyncio.Event()
+        self.is_open.set()
+
+    async def asked(self, data: bytes) -> None:
+        """See `Proxy.asked`."""
+        if b"/_bulk" in data:
+            await self.is_open.wait()

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
-import pytest_asyncio
-from proxy import Proxy
+from proxy import Gate
 
 from device_manager.errors import ApiError
 from device_manager.query.search import Search
@@ -33,31 +32,6 @@ def appender(index: str, id: str, name: str) -> Any:
         return len(tx.replace(key, {**source, "links": [*source["links"], name]}).source["links"])
 
     return decide
-
-
-class Gate(Proxy):
-    """Bulks wait before it as long as it is closed; reads pass.
-
-    Attributes:
-        is_open: whether they pass.
-    """
-
-    def __init__(self, cluster: str) -> None:
-        super().__init__(cluster)
-        self.is_open = asyncio.Event()
-        self.is_open.set()
-
-    async def asked(self, data: bytes) -> None:
-        """See `Proxy.asked`."""
-        if b"/_bulk" in data:
-            await self.is_open.wait()
-
-
-@pytest_asyncio.fixture
-async def gate(elasticsearch_url: str) -> AsyncIterator[Gate]:
-    """Such a proxy in front of the cluster, open."""
-    async with Gate(elasticsearch_url) as proxy:
-        yield proxy
 
 
 async def test_fifty_transactions_on_one_document_share_a_write(store: ElasticsearchStore, index: str) -> None:

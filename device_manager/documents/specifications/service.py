@@ -83,10 +83,8 @@ class Specifications:
         """See `generation.Memory`."""
         found: dict[Key, Rules] = {}
         try:
-            await self._store.refresh(SPECIFICATIONS_INDEX, SPECIFICATIONS)
-            async for page in self._store.scan(SPECIFICATIONS_INDEX, SPECIFICATIONS):
-                for document in page:
-                    self._take(found, Key(SPECIFICATIONS_INDEX, SPECIFICATIONS, document.id), document)
+            for document in await self._store.read_collection(SPECIFICATIONS_INDEX, SPECIFICATIONS):
+                self._take(found, Key(SPECIFICATIONS_INDEX, SPECIFICATIONS, document.id), document)
         except ApiError as error:
             if not error.is_unknown_place:
                 raise

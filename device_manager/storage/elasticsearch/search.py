@@ -13,10 +13,10 @@ from device_manager.errors import api_error
 from device_manager.query.dsl import search_body, to_dsl, to_sort
 from device_manager.query.fields import field_types
 from device_manager.query.search import POSITION, Hit, Search, SearchResult, Sort
-from device_manager.query.tree import Query
+from device_manager.query.tree import Query, Scalar
 from device_manager.storage.elasticsearch.catalogue import Catalogue
 from device_manager.storage.elasticsearch.client import Answer, Cluster, NoAnswer, expect, index_path, reason
-from device_manager.storage.elasticsearch.documents import parse_stored
+from device_manager.storage.elasticsearch.documents import Stored, parse_stored
 from device_manager.storage.elasticsearch.protocol import MARK, TOMBSTONE
 from device_manager.storage.scanning import Scanned, read_size
 from device_manager.storage.watching import RoundTrips
@@ -28,6 +28,9 @@ PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 1.6)
 
 The health of the index does not tell: one that is being made is yellow, as one that can be searched.
 """
+
+StoredRow = tuple[Stored, tuple[Scalar, ...]]
+"""A document and the values that it was sorted by."""
 
 
 class Searcher:
@@ -73,9 +76,17 @@ class Searcher:
         self, index: str, collection: str, query: Query, sort: Sequence[Sort], page: int
     ) -> AsyncGenerator[list[Scanned], None]:
         """What `Store.scan` reads, a request for each list; what is equal comes in the order of the shards."""
+        async with contextlib.aclosing(self.scan_stored(index, collection, _alive(to_dsl(query)), sort, page)) as pages:
+            async for rows in pages:
+                yield [Scanned(stored.document(), order) for stored, order in rows]
+
+    async def scan_stored(
+        self, index: str, collection: str, query: dict[str, Any], sort: Sequence[Sort], page: int
+    ) -> AsyncGenerator[list[StoredRow], None]:
+        """The documents that match a query of the cluster, tombstones included, with the values they are sorted by."""
         pit = await self.open_snapshot(index, collection)
         body: dict[str, Any] = {
-            "query": _alive(to_dsl(query)),
+            "query": query,
             "sort": [*map(to_sort, sort), POSITION],
             "track_total_hits": False,
             "seq_no_primary_term": True,
@@ -89,7 +100,7 @@ class Searcher:
                 pit = answer.body.get("pit_id", pit)
                 hits = answer.body["hits"]["hits"]
                 if hits:
-                    yield list(_scanned(hits))
+                    yield list(_stored(hits))
                 if len(hits) < body["size"]:
                     return
                 body["search_after"] = hits[-1]["sort"]
@@ -170,8 +181,8 @@ def _hit(hit: dict[str, Any], search: Search) -> Hit:
     return Hit(hit["_id"], source, hit.get("_score"), tuple(hit.get("sort", ())))
 
 
-def _scanned(hits: list[dict[str, Any]]) -> Iterator[Scanned]:
+def _stored(hits: list[dict[str, Any]]) -> Iterator[StoredRow]:
     for hit in hits:
         stored = parse_stored(hit)
         if stored is not None:
-            yield Scanned(stored.document(), tuple(hit["sort"][:-1]))
+            yield stored, tuple(hit["sort"][:-1])

@@ -129,14 +129,16 @@ class Settlement:
         if len(self._settled) > REMEMBERED:
             self._settled.popitem(last=False)
 
-    async def read(self, flushes: Iterable[str]) -> dict[str, FlushDocument]:
-        """The flush documents that exist, realtime.
+    async def read(self, flushes: Iterable[str], *, undo: bool = False) -> dict[str, FlushDocument]:
+        """The flush documents that exist, realtime, with their before-images if `undo`.
 
         Raises:
             NoAnswer: the cluster does not answer.
         """
         self._round_trips.reads += 1
-        items = await self._cluster.mget([(TRANSACTIONS_ALIAS, flush) for flush in flushes], without="undo")
+        items = await self._cluster.mget(
+            [(TRANSACTIONS_ALIAS, flush) for flush in flushes], without=None if undo else "undo"
+        )
         documents = map(parse_flush_document, items)
         return {document.flush: document for document in documents if document is not None}
 

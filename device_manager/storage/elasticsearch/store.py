@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import structlog
@@ -15,6 +15,7 @@ from device_manager.storage.contract import INTERNAL_INDEX, Decide, Document, Ke
 from device_manager.storage.elasticsearch.catalogue import Catalogue
 from device_manager.storage.elasticsearch.client import Cluster
 from device_manager.storage.elasticsearch.collections import FORGETS_REMOVED, Collections
+from device_manager.storage.elasticsearch.committed import CommittedReader
 from device_manager.storage.elasticsearch.deadlines import Deadlines
 from device_manager.storage.elasticsearch.flushids import FlushIds
 from device_manager.storage.elasticsearch.indices import Indices, resolved
@@ -23,7 +24,7 @@ from device_manager.storage.elasticsearch.names import PLACEHOLDER, alias_name
 from device_manager.storage.elasticsearch.protocol import MARKS_MAPPING
 from device_manager.storage.elasticsearch.puts import Puts
 from device_manager.storage.elasticsearch.reading_ahead import read_ahead
-from device_manager.storage.elasticsearch.reads import GoneAlias, Reader
+from device_manager.storage.elasticsearch.reads import Address, Found, GoneAlias, Reader
 from device_manager.storage.elasticsearch.recovery import Recovery
 from device_manager.storage.elasticsearch.refresher import Refresher
 from device_manager.storage.elasticsearch.search import Searcher, seconds_text
@@ -62,6 +63,9 @@ class ElasticsearchStore(Store):
         self._refresher = Refresher(self._cluster)
         self._settlement = Settlement(self._cluster, ids, self.round_trips)
         self._recovery = Recovery(self._cluster, self._settlement, grace)
+        self._committed = CommittedReader(
+            self._reader, self._searcher, self._refresher, self._settlement, self._recovery
+        )
         self._sweeper = Sweeper(self._cluster, self._settlement, self._recovery, grace)
         self._writer = Writer(
             self._cluster,
@@ -194,17 +198,31 @@ class ElasticsearchStore(Store):
 
     async def _read(self, keys: Iterable[Key]) -> dict[Key, Document]:
         """See the contract."""
+        return await self._documents(keys, self._reader.read)
+
+    def read_committed(self, keys: Iterable[Key]) -> Coroutine[Any, Any, dict[Key, Document]]:
+        """See the contract."""
+        return self._watched("read", self._documents(keys, self._committed.read))
+
+    async def read_collection(self, index: str, collection: str) -> list[Document]:
+        """See the contract."""
+        return await self._committed.read_collection(index, collection)
+
+    async def _documents(
+        self, keys: Iterable[Key], read: Callable[[Iterable[Address]], Awaitable[Found]]
+    ) -> dict[Key, Document]:
+        """The documents that exist, through one way of reading; a collection that was made anew is looked for once."""
         addresses = {key: ((await self._catalogue.find(key.index, key.collection)).alias, key.id) for key in keys}
         if not addresses:
             return {}
         try:
-            found = await self._reader.read(addresses.values())
+            found = await read(addresses.values())
         except GoneAlias as gone:
             for key, (alias, _) in addresses.items():
                 if alias == gone.args[0]:
                     self._catalogue.forget(key.index, key.collection)
                     await self._catalogue.find(key.index, key.collection)
-            found = await self._reader.read(addresses.values())
+            found = await read(addresses.values())
         return {
             key: stored.document()
             for key, address in addresses.items()
