@@ -139,7 +139,7 @@ class PayloadArchive:
         Raises:
             ApiError: the store does not answer; some may be removed then.
         """
-        end = int(time.time() * 1000 - days * DAY) + 1  # what arrived in this very millisecond, too
+        end = int(max(0.0, time.time() * 1000 - days * DAY)) + 1  # what arrived in this very millisecond, too
         filter = PayloadFilter(device_model, valid=True if only_valid else None, end=end)
         if dry_run:
             return await self.count(filter)
