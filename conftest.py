@@ -104,8 +104,9 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def answers(pytestconfig: pytest.Config) -> Answers:
     """What the run's tests have been answered; in-process platforms `note` here."""
     answers = pytestconfig.stash[ANSWERS]
-    if "whole_suite" in pytestconfig.option.markexpr:
-        answers.load(pytestconfig.option.answers)
+    folder = pytestconfig.option.answers
+    if folder is not None and "whole_suite" in pytestconfig.option.markexpr:
+        answers.load(folder)
     return answers
 
 
