@@ -75,17 +75,6 @@ class Proxy:
             writer.write(data)
 
 
-@contextlib.asynccontextmanager
-async def closing(writer: asyncio.StreamWriter) -> AsyncIterator[None]:
-    """Close a connection for good at the end."""
-    try:
-        yield
-    finally:
-        writer.close()
-        with contextlib.suppress(OSError):
-            await writer.wait_closed()
-
-
 class Gate(Proxy):
     """Bulks wait before it as long as it is closed; reads pass.
 
@@ -102,3 +91,14 @@ class Gate(Proxy):
         """See `Proxy.asked`."""
         if b"/_bulk" in data:
             await self.is_open.wait()
+
+
+@contextlib.asynccontextmanager
+async def closing(writer: asyncio.StreamWriter) -> AsyncIterator[None]:
+    """Close a connection for good at the end."""
+    try:
+        yield
+    finally:
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()

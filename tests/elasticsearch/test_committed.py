@@ -42,11 +42,13 @@ async def undecided(gate: Gate, decide: Callable[[Transaction], object]) -> Asyn
     other = ElasticsearchStore(gate.url, Settings(store_deadline=60), on_step=on_step)
     await other.start()
     running = asyncio.create_task(other.transact(decide))
-    await applied.wait()
-    yield
-    gate.is_open.set()
-    await running
-    await other.close()
+    try:
+        await applied.wait()
+        yield
+    finally:
+        gate.is_open.set()
+        await running
+        await other.close()
 
 
 def links(documents: Sequence[Document]) -> Links:

@@ -21,6 +21,7 @@ from device_manager.storage.elasticsearch.search import Searcher
 from device_manager.storage.elasticsearch.settlement import FlushDocument, Settlement
 
 PAGE = 1000
+"""Documents of a collection that one search brings."""
 
 
 class CommittedReader:

@@ -109,7 +109,7 @@ class Settlement:
                 continue
             document = documents.get(mark.flush)
             verdicts[text] = judge(mark.unit, document.head if document else None)
-            if document is None and not self._ids.is_own(mark.flush):
+            if document is None:
                 self.remember(mark.flush)
         return verdicts
 
@@ -124,7 +124,9 @@ class Settlement:
         return {mark: parse_mark(mark).flush for mark, verdict in verdicts.items() if verdict is not Verdict.SETTLED}
 
     def remember(self, flush: str) -> None:
-        """Note that a flush is settled for good: it has no flush document any more."""
+        """Note that a flush is settled for good: it has no flush document any more. Own ones are known anyway."""
+        if self._ids.is_own(flush):
+            return
         self._settled[flush] = None
         if len(self._settled) > REMEMBERED:
             self._settled.popitem(last=False)
